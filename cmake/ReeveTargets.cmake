@@ -1,0 +1,43 @@
+# One place for what every target of ours has in common.
+
+# Warnings of the project's own code. Linked privately, never exported.
+add_library(reeve_warnings INTERFACE)
+target_compile_options(reeve_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wcast-qual -Wundef -Wno-missing-field-initializers
+  $<$<BOOL:${REEVE_WERROR}>:-Werror>)
+
+# reeve_library(<name>): static library reeve_<name> with the alias
+# reeve::<name>; headers are checked to stand alone and are installed.
+function(reeve_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  set(target reeve_${name})
+  add_library(${target} STATIC)
+  add_library(reeve::${name} ALIAS ${target})
+  target_sources(${target}
+    PRIVATE ${arg_SOURCES}
+    PUBLIC FILE_SET HEADERS BASE_DIRS "${PROJECT_SOURCE_DIR}" FILES ${arg_HEADERS})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_link_libraries(${target}
+    PUBLIC ${arg_PUBLIC}
+    PRIVATE ${arg_PRIVATE} $<BUILD_INTERFACE:reeve_warnings>)
+  set_target_properties(${target} PROPERTIES
+    EXPORT_NAME ${name} CXX_EXTENSIONS OFF VERIFY_INTERFACE_HEADER_SETS ON)
+  install(TARGETS ${target} EXPORT reeveTargets
+    ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT reeve_development
+    FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/reeve"
+    COMPONENT reeve_development)
+endfunction()
+
+# reeve_tests(<label> SOURCES ... LIBRARIES ...): one Catch2 executable for a
+# folder of tests; every test case becomes a ctest with that label.
+function(reeve_tests label)
+  cmake_parse_arguments(arg "" "" "SOURCES;LIBRARIES;PROPERTIES" ${ARGN})
+  string(REPLACE "-" "_" stem "${label}")
+  set(target reeve_${stem}_tests)
+  add_executable(${target} ${arg_SOURCES})
+  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} reeve_test_main reeve_warnings)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  catch_discover_tests(${target} TEST_PREFIX "${label}/"
+    PROPERTIES LABELS "${label}" TIMEOUT 300 SKIP_RETURN_CODE 77 ${arg_PROPERTIES})
+endfunction()
