@@ -1,0 +1,72 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// reeve-holder: the helper processes of a Reeve daemon in one small static
+// program. `--zygote FD` and `--broker FD` serve the daemon at the other end
+// of the seqpacket socket FD; holders are cloned from the zygote and never
+// executed.
+
+#include "holder/broker.hpp"
+#include "holder/zygote.hpp"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+namespace {
+
+int usage() {
+  std::fputs("reeve-holder is started by Reeve itself: "
+             "reeve-holder --zygote|--broker SOCKET_FD\n",
+             stderr);
+  return 64;
+}
+
+// Nothing of the daemon may live on in a container's PID 1: not its
+// descriptors, not its terminal.
+bool drop_inheritance(int keep) {
+  auto null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0)
+    return false;
+  for (auto fd = 0; fd < 3; ++fd)
+    if (::dup2(null, fd) < 0)
+      return false;
+  auto below = keep > 3 ? ::syscall(SYS_close_range, 3U, keep - 1, 0U) : 0;
+  return below == 0 && ::syscall(SYS_close_range, keep + 1, ~0U, 0U) == 0
+         && ::fcntl(keep, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3)
+    return usage();
+  char* end = nullptr;
+  auto socket = std::strtol(argv[2], &end, 10);
+  if (*end != '\0' || socket < 3 || socket > 1'000'000)
+    return usage();
+  auto fd = static_cast<int>(socket);
+  auto zygote = std::strcmp(argv[1], "--zygote") == 0;
+  if (!zygote && std::strcmp(argv[1], "--broker") != 0)
+    return usage();
+  // Out of the daemon's hands: it waits for this process only, and the
+  // grandchild belongs to the host's init.
+  switch (::fork()) {
+  case -1:
+    std::perror("reeve-holder: fork");
+    return 1;
+  case 0:
+    break;
+  default:
+    return 0;
+  }
+  if (!drop_inheritance(fd))
+    return 1;
+  ::setsid();
+  return zygote ? reeve::holder::run_zygote(fd) : reeve::holder::run_broker(fd);
+}

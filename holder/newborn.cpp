@@ -1,0 +1,198 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "holder/newborn.hpp"
+
+#include "holder/layout.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+namespace reeve::holder {
+
+namespace {
+
+using kernel::unique_fd;
+using kernel::zygote::ns_kind;
+using kernel::zygote::ns_mode;
+
+constexpr int clone_flags[] = {CLONE_NEWPID,    CLONE_NEWNET, CLONE_NEWUTS,
+                               CLONE_NEWIPC,    CLONE_NEWNS,  CLONE_NEWUSER,
+                               CLONE_NEWCGROUP, 0x80 /* CLONE_NEWTIME */};
+
+class newborn {
+public:
+  newborn(birth& from, int zygote) : from_(from), zygote_(zygote) {}
+
+  unique_fd run() {
+    enter_cgroups();
+    join_namespaces();
+    mount_proc();
+    auto listener = open_listener();
+    make_namespaces();
+    become_root();
+    raise_loopback();
+    go_home();
+    tell(birth_note::kind::ready);
+    return listener;
+  }
+
+private:
+  [[nodiscard]] ns_mode mode(ns_kind kind) const {
+    return from_.order.modes[static_cast<std::size_t>(kind)];
+  }
+
+  [[noreturn]] void fail(const char* step) {
+    birth_note note{birth_note::kind::failed, errno, {}};
+    std::snprintf(note.step, sizeof(note.step), "%s", step);
+    (void)::send(zygote_, &note, sizeof(note), MSG_NOSIGNAL);
+    ::_exit(1);
+  }
+
+  void tell(birth_note::kind what) {
+    birth_note note{what, 0, {}};
+    if (::send(zygote_, &note, sizeof(note), MSG_NOSIGNAL) < 0)
+      ::_exit(1); // the zygote has gone; nobody to tell
+  }
+
+  // A single-threaded process that writes "0" to `tasks` joins at once; the
+  // same move by pid waits for an RCU grace period (10 ms and more). The
+  // daemon has opened the files: v1 checks the opener's credentials.
+  void write_zero(std::vector<unique_fd>& files, const char* step) {
+    for (auto& file : files) {
+      if (::write(file.get(), "0", 1) != 1)
+        fail(step);
+      file.reset();
+    }
+  }
+
+  void enter_cgroups() {
+    write_zero(from_.join, "join the container's cgroup");
+  }
+
+  // Host-root rights over the joined namespaces are needed, so this comes
+  // before the user namespace; a joined user namespace comes last of all.
+  void join_namespaces() {
+    std::size_t next = 0;
+    auto user = -1;
+    for (std::size_t i = 0; i < kernel::zygote::ns_kinds; ++i) {
+      if (from_.order.modes[i] != ns_mode::joined)
+        continue;
+      auto fd = from_.joined[next++].get();
+      if (static_cast<ns_kind>(i) == ns_kind::pid)
+        continue; // the zygote entered it before the clone
+      if (static_cast<ns_kind>(i) == ns_kind::user)
+        user = fd;
+      else if (::setns(fd, clone_flags[i]) != 0)
+        fail("join a namespace");
+    }
+    joined_user_ = user;
+  }
+
+  // In the new pid namespace, still with the rights of its owner: after
+  // unshare(CLONE_NEWUSER) mounting proc is EPERM.
+  void mount_proc() {
+    if (::mount("proc", layout::proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                nullptr)
+        != 0)
+      fail("mount proc");
+  }
+
+  // A tmpfs of its own that the broker moves into the container: mode 0700 and
+  // owned by host root, whom the container's id map does not contain.
+  unique_fd open_listener() {
+    if (::mount("reeve", layout::socket_directory, "tmpfs",
+                MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=4k")
+        != 0)
+      fail("mount the socket directory");
+    auto fd = unique_fd::adopt(
+        ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                  layout::socket_path);
+    if (!fd
+        || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address),
+                  sizeof(address))
+               != 0
+        || ::listen(fd.get(), 1) != 0)
+      fail("listen for daemons");
+    return fd;
+  }
+
+  void make_namespaces() {
+    if (joined_user_ >= 0 && ::setns(joined_user_, CLONE_NEWUSER) != 0)
+      fail("join the user namespace");
+    auto flags = 0;
+    for (std::size_t i = 0; i < kernel::zygote::ns_kinds; ++i) {
+      auto kind = static_cast<ns_kind>(i);
+      if (kind != ns_kind::pid && kind != ns_kind::mount
+          && from_.order.modes[i] == ns_mode::fresh)
+        flags |= clone_flags[i];
+    }
+    if (::unshare(flags) != 0)
+      fail("unshare namespaces");
+    if (mode(ns_kind::user) != ns_mode::fresh)
+      return;
+    tell(birth_note::kind::map_me);
+    birth_note answer{};
+    if (::recv(zygote_, &answer, sizeof(answer), 0) != sizeof(answer)
+        || answer.what != birth_note::kind::mapped)
+      ::_exit(1); // the zygote reports why
+  }
+
+  void become_root() {
+    if (mode(ns_kind::user) != ns_mode::host
+        && (::setgroups(0, nullptr) != 0 || ::setresgid(0, 0, 0) != 0
+            || ::setresuid(0, 0, 0) != 0))
+      fail("become root of the user namespace");
+    // Changing ids clears it too; said once more for host user namespaces.
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+      fail("clear dumpable");
+    // Not PID 1 of anything: orphans shall still come here.
+    if (mode(ns_kind::pid) != ns_mode::fresh
+        && ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+      fail("become subreaper");
+  }
+
+  void raise_loopback() {
+    if (mode(ns_kind::net) != ns_mode::fresh)
+      return;
+    auto fd = unique_fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    std::snprintf(request.ifr_name, sizeof(request.ifr_name), "lo");
+    request.ifr_flags = IFF_UP | IFF_RUNNING;
+    if (!fd || ::ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0)
+      fail("bring the loopback up");
+  }
+
+  // Out of the container's limits, so that a frozen, OOM-paused or
+  // fork-bombed container still answers.
+  void go_home() {
+    write_zero(from_.home, "move to the holders' cgroup");
+  }
+
+  birth& from_;
+  int zygote_;
+  int joined_user_ = -1;
+};
+
+} // namespace
+
+unique_fd come_to_life(birth& from, int zygote) {
+  return newborn{from, zygote}.run();
+}
+
+} // namespace reeve::holder

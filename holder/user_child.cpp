@@ -1,0 +1,474 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The child between fork and exec. Its parent, PID 1, is single-threaded, so
+// memory may be allocated here; but every path below is the container's and
+// may hang, point anywhere or lie. That harms this child alone: the parent
+// waits for nothing, and whatever is resolved here is resolved with the
+// container's root as its root.
+
+#include "holder/user_child.hpp"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/magic.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+namespace reeve::holder {
+
+namespace {
+
+using kernel::unique_fd;
+using kernel::holder::spawn_step;
+using kernel::holder::stdio_mode;
+
+constexpr const char* default_path =
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+struct identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  std::string home = "/";
+};
+
+bool parse_number(std::string_view text, std::uint32_t& into) {
+  auto [end, err] =
+      std::from_chars(text.data(), text.data() + text.size(), into);
+  return err == std::errc{} && end == text.data() + text.size()
+         && !text.empty();
+}
+
+/// Lines of a colon-separated file such as /etc/passwd.
+class table {
+public:
+  explicit table(const char* path) : file_(std::fopen(path, "re")) {}
+
+  table(const table&) = delete;
+  table& operator=(const table&) = delete;
+
+  ~table() {
+    std::free(line_);
+    if (file_ != nullptr)
+      std::fclose(file_);
+  }
+
+  bool next(std::vector<std::string_view>& fields) {
+    if (file_ == nullptr)
+      return false;
+    auto size = ::getline(&line_, &capacity_, file_);
+    if (size < 0)
+      return false;
+    std::string_view rest{line_, static_cast<std::size_t>(size)};
+    if (rest.ends_with('\n'))
+      rest.remove_suffix(1);
+    fields.clear();
+    for (;;) {
+      auto colon = rest.find(':');
+      fields.push_back(rest.substr(0, colon));
+      if (colon == std::string_view::npos)
+        return true;
+      rest.remove_prefix(colon + 1);
+    }
+  }
+
+private:
+  std::FILE* file_;
+  char* line_ = nullptr;
+  std::size_t capacity_ = 0;
+};
+
+class child {
+public:
+  child(child_plan& plan, int parent) : plan_(plan), parent_(parent) {}
+
+  [[noreturn]] void run() {
+    join_cgroups();
+    reset_signals();
+    if (::setsid() < 0)
+      fail(spawn_step::session, {});
+    if (plan_.order.stdio == stdio_mode::tty)
+      open_terminal();
+    auto who = resolve_user();
+    set_rlimits();
+    if (plan_.order.stdio != stdio_mode::tty)
+      connect_stdio(who);
+    drop_privileges(who);
+    change_directory();
+    prepare_environment(who);
+    execute();
+  }
+
+private:
+  [[noreturn]] void fail(spawn_step step, std::string_view subject) {
+    child_note note{child_note::kind::failed, step, errno, {}};
+    subject = subject.substr(0, sizeof(note.subject) - 1);
+    std::copy(subject.begin(), subject.end(), note.subject);
+    (void)::send(parent_, &note, sizeof(note), MSG_NOSIGNAL);
+    ::_exit(127);
+  }
+
+  void join_cgroups() {
+    for (auto& file : plan_.join) {
+      if (::write(file.get(), "0", 1) != 1)
+        fail(spawn_step::join_cgroup, {});
+      file.reset();
+    }
+  }
+
+  static void reset_signals() {
+    for (auto signo = 1; signo < NSIG; ++signo)
+      std::signal(signo, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  // The container may have replaced anything under /dev: take only a real
+  // ptmx of a devpts, reached without a symlink.
+  void open_terminal() {
+    auto master = unique_fd::adopt(
+        ::open("/dev/pts/ptmx",
+               O_RDWR | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+    struct statfs fs {};
+    if (!master || ::fstatfs(master.get(), &fs) != 0)
+      fail(spawn_step::terminal, "/dev/pts/ptmx");
+    if (fs.f_type != DEVPTS_SUPER_MAGIC) {
+      errno = ENODEV;
+      fail(spawn_step::terminal, "/dev/pts/ptmx");
+    }
+    auto unlock = 0;
+    if (::ioctl(master.get(), TIOCSPTLCK, &unlock) != 0)
+      fail(spawn_step::terminal, "TIOCSPTLCK");
+    winsize size{plan_.order.rows, plan_.order.cols, 0, 0};
+    (void)::ioctl(master.get(), TIOCSWINSZ, &size);
+    slave_ = unique_fd::adopt(
+        ::ioctl(master.get(), TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!slave_)
+      fail(spawn_step::terminal, "TIOCGPTPEER");
+    hand_over(master.get());
+    if (::ioctl(slave_.get(), TIOCSCTTY, 0) != 0)
+      fail(spawn_step::terminal, "TIOCSCTTY");
+    for (auto fd = 0; fd < 3; ++fd)
+      if (::dup2(slave_.get(), fd) < 0)
+        fail(spawn_step::stdio, {});
+  }
+
+  void hand_over(int master) {
+    child_note note{child_note::kind::terminal, spawn_step::terminal, 0, {}};
+    iovec part{&note, sizeof(note)};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr msg{};
+    msg.msg_iov = &part;
+    msg.msg_iovlen = 1;
+    msg.msg_control = control.data();
+    msg.msg_controllen = control.size();
+    auto* c = CMSG_FIRSTHDR(&msg);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(c), &master, sizeof(int));
+    if (::sendmsg(parent_, &msg, MSG_NOSIGNAL) < 0)
+      fail(spawn_step::terminal, "hand over the master");
+  }
+
+  identity resolve_user() {
+    identity who;
+    std::string_view text = plan_.order.user;
+    auto colon = text.find(':');
+    auto user = text.substr(0, colon);
+    auto group = colon == std::string_view::npos ? std::string_view{}
+                                                 : text.substr(colon + 1);
+    std::string name;
+    auto known = find_user(user.empty() ? "0" : user, who, name);
+    if (!known && !parse_number(user, who.uid)) {
+      errno = ENOENT;
+      fail(spawn_step::resolve_user, user);
+    }
+    if (!group.empty() && !find_group(group, who.gid)) {
+      errno = ENOENT;
+      fail(spawn_step::resolve_user, group);
+    }
+    if (!name.empty())
+      add_member_groups(name, who);
+    for (const auto& extra : plan_.order.groups) {
+      gid_t gid = 0;
+      if (!find_group(extra, gid)) {
+        errno = ENOENT;
+        fail(spawn_step::resolve_user, extra);
+      }
+      who.groups.push_back(gid);
+    }
+    return who;
+  }
+
+  static bool find_user(std::string_view wanted, identity& who,
+                        std::string& name) {
+    table passwd{"/etc/passwd"};
+    std::vector<std::string_view> row;
+    std::uint32_t number = 0;
+    auto by_number = parse_number(wanted, number);
+    while (passwd.next(row)) {
+      std::uint32_t uid = 0;
+      std::uint32_t gid = 0;
+      if (row.size() < 6 || !parse_number(row[2], uid)
+          || !parse_number(row[3], gid))
+        continue;
+      if (row[0] != wanted && !(by_number && uid == number))
+        continue;
+      who.uid = uid;
+      who.gid = gid;
+      name = row[0];
+      if (!row[5].empty())
+        who.home = row[5];
+      return true;
+    }
+    return false;
+  }
+
+  static bool find_group(std::string_view wanted, gid_t& gid) {
+    std::uint32_t number = 0;
+    if (parse_number(wanted, number)) {
+      gid = number;
+      return true;
+    }
+    table group{"/etc/group"};
+    std::vector<std::string_view> row;
+    while (group.next(row))
+      if (row.size() >= 3 && row[0] == wanted && parse_number(row[2], gid))
+        return true;
+    return false;
+  }
+
+  static void add_member_groups(std::string_view name, identity& who) {
+    table group{"/etc/group"};
+    std::vector<std::string_view> row;
+    while (group.next(row)) {
+      std::uint32_t gid = 0;
+      if (row.size() < 4 || !parse_number(row[2], gid))
+        continue;
+      auto members = row[3];
+      while (!members.empty()) {
+        auto comma = members.find(',');
+        if (members.substr(0, comma) == name)
+          who.groups.push_back(gid);
+        if (comma == std::string_view::npos)
+          break;
+        members.remove_prefix(comma + 1);
+      }
+    }
+  }
+
+  void set_rlimits() {
+    for (const auto& entry : plan_.order.rlimits) {
+      rlimit limit{entry.soft, entry.hard};
+      if (::prlimit(0, static_cast<__rlimit_resource>(entry.resource), &limit,
+                    nullptr)
+          != 0)
+        fail(spawn_step::set_rlimit, "resource "
+                                         + std::to_string(entry.resource)
+                                         + " to " + std::to_string(entry.soft)
+                                         + ":" + std::to_string(entry.hard));
+    }
+  }
+
+  // Pipes belong to whoever made them: without the chown a program of another
+  // user could not re-open /dev/stdout.
+  void connect_stdio(const identity& who) {
+    unique_fd null;
+    unique_fd* ends[] = {&plan_.stdin_end, &plan_.stdout_end,
+                         &plan_.stderr_end};
+    for (auto fd = 0; fd < 3; ++fd) {
+      auto from = ends[fd]->get();
+      if (from < 0) {
+        if (!null)
+          null = unique_fd::adopt(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        if (!null)
+          fail(spawn_step::stdio, "/dev/null");
+        from = null.get();
+      } else if (plan_.order.stdio == stdio_mode::pipes
+                 && ::fchown(from, who.uid, who.gid) != 0) {
+        fail(spawn_step::stdio, "chown");
+      }
+      if (::dup2(from, fd) < 0)
+        fail(spawn_step::stdio, {});
+    }
+  }
+
+  void drop_privileges(const identity& who) {
+    if (plan_.order.umask != kernel::holder::no_umask)
+      ::umask(plan_.order.umask);
+    else
+      ::umask(022);
+    if (slave_ && ::fchown(slave_.get(), who.uid, static_cast<gid_t>(-1)) != 0)
+      fail(spawn_step::terminal, "chown");
+    slave_.reset();
+    drop_bounding_set();
+    if (::setgroups(who.groups.size(), who.groups.data()) != 0)
+      fail(spawn_step::set_groups, {});
+    if (plan_.order.no_new_privs
+        && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+      fail(spawn_step::set_seccomp, "no_new_privs");
+    install_guard(); // before the ids: without no_new_privs it needs rights
+    if (::setresgid(who.gid, who.gid, who.gid) != 0)
+      fail(spawn_step::set_user, std::to_string(who.gid));
+    if (::setresuid(who.uid, who.uid, who.uid) != 0)
+      fail(spawn_step::set_user, std::to_string(who.uid));
+    set_capabilities(who.uid == 0 ? plan_.order.capabilities : 0);
+  }
+
+  void drop_bounding_set() {
+    for (auto cap = 0; cap < 64; ++cap) {
+      if ((plan_.order.capabilities >> cap & 1U) != 0)
+        continue;
+      auto held = ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+      if (held < 0)
+        break; // past this kernel's last capability
+      if (held == 1 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+        fail(spawn_step::set_capabilities, "bounding set");
+    }
+  }
+
+  void set_capabilities(std::uint64_t wanted) {
+    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, 2> data{};
+    if (::syscall(SYS_capget, &head, data.data()) != 0)
+      fail(spawn_step::set_capabilities, "capget");
+    for (std::size_t half = 0; half < 2; ++half) {
+      auto bits = static_cast<std::uint32_t>(wanted >> (32 * half));
+      data[half].permitted &= bits;
+      data[half].effective = data[half].permitted;
+      data[half].inheritable = 0;
+    }
+    if (::syscall(SYS_capset, &head, data.data()) != 0)
+      fail(spawn_step::set_capabilities, "capset");
+  }
+
+  // The container's filter, inherited from PID 1, lets clone3 pass because
+  // PID 1 needs it; here it becomes ENOSYS, and libc falls back to clone,
+  // whose flags the filter can see.
+  void install_guard() {
+    if (plan_.clone3_guard.empty())
+      return;
+    sock_fprog program{};
+    program.len = static_cast<unsigned short>(plan_.clone3_guard.size()
+                                              / sizeof(sock_filter));
+    program.filter = reinterpret_cast<sock_filter*>(plan_.clone3_guard.data());
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+      fail(spawn_step::set_seccomp, "clone3 guard");
+  }
+
+  // As the user, so that a directory he may not enter is refused. getcwd
+  // proves that the place is inside the container's root.
+  void change_directory() {
+    const auto& cwd =
+        plan_.order.cwd.empty() ? std::string{"/"} : plan_.order.cwd;
+    if (::chdir(cwd.c_str()) != 0)
+      fail(spawn_step::change_directory, cwd);
+    std::array<char, 4096> seen{};
+    if (::syscall(SYS_getcwd, seen.data(), seen.size()) < 0 || seen[0] != '/') {
+      errno = ENOENT;
+      fail(spawn_step::change_directory, cwd);
+    }
+  }
+
+  void prepare_environment(const identity& who) {
+    auto has = [this](std::string_view key) {
+      return std::any_of(plan_.order.env.begin(), plan_.order.env.end(),
+                         [key](const std::string& item) {
+                           return item.size() > key.size()
+                                  && item.starts_with(key)
+                                  && item[key.size()] == '=';
+                         });
+    };
+    auto& env = plan_.order.env;
+    if (!has("PATH"))
+      env.push_back(std::string{"PATH="} + default_path);
+    if (!has("HOME"))
+      env.push_back("HOME=" + who.home);
+    if (plan_.order.stdio == stdio_mode::tty && !has("TERM"))
+      env.emplace_back("TERM=xterm");
+  }
+
+  static std::vector<char*> pointers(std::vector<std::string>& list) {
+    std::vector<char*> out;
+    out.reserve(list.size() + 1);
+    for (auto& item : list)
+      out.push_back(item.data());
+    out.push_back(nullptr);
+    return out;
+  }
+
+  [[noreturn]] void execute() {
+    // Belt and braces: all of PID 1's descriptors are close-on-exec already.
+    ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+    auto argv = pointers(plan_.order.argv);
+    auto envp = pointers(plan_.order.env);
+    const auto& name = plan_.order.argv.front();
+    if (name.find('/') != std::string::npos) {
+      ::execve(name.c_str(), argv.data(), envp.data());
+      fail(spawn_step::execute, name);
+    }
+    search_path(name, argv, envp);
+  }
+
+  // As execvp(3), but with the container's PATH and no fall-back to a shell:
+  // a file that exists but cannot run wins over one that is missing.
+  [[noreturn]] void search_path(const std::string& name,
+                                std::vector<char*>& argv,
+                                std::vector<char*>& envp) {
+    std::string_view path;
+    for (const auto& item : plan_.order.env)
+      if (item.starts_with("PATH="))
+        path = std::string_view{item}.substr(5);
+    auto worst = ENOENT;
+    while (!path.empty()) {
+      auto colon = path.find(':');
+      auto dir = std::string{path.substr(0, colon)};
+      auto candidate = (dir.empty() ? "." : dir) + "/" + name;
+      ::execve(candidate.c_str(), argv.data(), envp.data());
+      if (errno != ENOENT && errno != ENOTDIR)
+        worst = errno;
+      if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+        break;
+      if (colon == std::string_view::npos)
+        break;
+      path.remove_prefix(colon + 1);
+    }
+    errno = worst;
+    fail(spawn_step::execute, name);
+  }
+
+  child_plan& plan_;
+  int parent_;
+  unique_fd slave_;
+};
+
+} // namespace
+
+void become_program(child_plan& plan, int parent) {
+  child{plan, parent}.run();
+}
+
+} // namespace reeve::holder

@@ -1,0 +1,276 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "holder/zygote.hpp"
+
+#include "holder/layout.hpp"
+#include "holder/newborn.hpp"
+#include "holder/pid_one.hpp"
+#include "kernel-iface/packet.hpp"
+#include "kernel-iface/zygote_protocol.hpp"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+namespace reeve::holder {
+
+namespace {
+
+using namespace kernel::zygote;
+using kernel::packet;
+using kernel::unique_fd;
+
+// A wait for a newborn's word ends here; the daemon's own deadline is longer.
+constexpr int birth_timeout_ms = 10'000;
+
+struct failure {
+  int code = 0;
+  std::string step;
+};
+
+/// The zygote proper: one order, one answer.
+class zygote {
+public:
+  explicit zygote(int socket) : socket_(socket) {}
+
+  int run() {
+    if (auto err = settle(); err.code != 0) {
+      answer_failure(0, err);
+      return 1;
+    }
+    for (;;) {
+      pollfd wait{socket_, POLLIN, 0};
+      if (::poll(&wait, 1, -1) < 0 && errno != EINTR)
+        return 1;
+      packet in;
+      auto got = kernel::receive_packet(socket_, in);
+      if (!got) {
+        answer_failure(0, {got.error().code, got.error().operation});
+        continue;
+      }
+      if (*got == kernel::reception::closed)
+        return 0;
+      if (*got == kernel::reception::packet)
+        serve(in);
+    }
+  }
+
+private:
+  // A mount namespace with nothing in it but the directories holders need:
+  // cloning it costs tens of microseconds, whatever the host has mounted.
+  failure settle() {
+    ::setsid();
+    ::prctl(PR_SET_NAME, "reeve-zygote");
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    std::signal(SIGCHLD, SIG_IGN); // holders are watched by pidfd, not reaped
+    proc_ = unique_fd::adopt(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    own_pid_ns_ =
+        unique_fd::adopt(::open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC));
+    if (!proc_ || !own_pid_ns_)
+      return {errno, "open /proc"};
+    if (::unshare(CLONE_NEWNS) != 0
+        || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0)
+      return {errno, "make a mount namespace"};
+    auto fs = unique_fd::adopt(::fsopen("tmpfs", FSOPEN_CLOEXEC));
+    if (!fs || ::fsconfig(fs.get(), FSCONFIG_SET_STRING, "mode", "0755", 0) != 0
+        || ::fsconfig(fs.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+      return {errno, "make a tmpfs"};
+    auto root = unique_fd::adopt(
+        ::fsmount(fs.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID));
+    if (!root
+        || ::move_mount(root.get(), "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH)
+               != 0
+        || ::fchdir(root.get()) != 0)
+      return {errno, "attach the tmpfs"};
+    for (const auto* name :
+         {layout::proc, layout::socket_directory, layout::stage})
+      if (::mkdirat(root.get(), name + 1, 0755) != 0)
+        return {errno, "make a directory"};
+    if (::syscall(SYS_pivot_root, ".", ".") != 0
+        || ::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0)
+      return {errno, "leave the host's file systems"};
+    return {};
+  }
+
+  void answer_failure(std::uint64_t id, const failure& err) {
+    auto body = kernel::wire::encode(start_failed_report{err.code, err.step});
+    (void)kernel::send_packet(
+        socket_, static_cast<std::uint16_t>(message::start_failed), id, body);
+  }
+
+  void serve(packet& in) {
+    birth from;
+    unique_fd cgroup;
+    if (in.type != static_cast<std::uint16_t>(message::start_holder)
+        || !unpack(in, from, cgroup)) {
+      answer_failure(in.id, {EPROTO, "read the start order"});
+      return;
+    }
+    auto pid = -1;
+    unique_fd pidfd;
+    if (auto err = start(from, cgroup.get(), pid, pidfd); err.code != 0) {
+      answer_failure(in.id, err);
+      return;
+    }
+    auto fd = pidfd.get();
+    auto sent = kernel::send_packet(
+        socket_, static_cast<std::uint16_t>(message::holder_started), in.id,
+        kernel::wire::encode(holder_started_report{pid}), {&fd, 1});
+    if (!sent) // nobody would ever know of this holder
+      ::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0);
+  }
+
+  static bool unpack(packet& in, birth& from, unique_fd& cgroup) {
+    auto& order = from.order;
+    if (!kernel::wire::decode(in.body, order) || order.modes.size() != ns_kinds)
+      return false;
+    auto joined = 0U;
+    for (auto mode : order.modes) {
+      if (mode > ns_mode::joined)
+        return false;
+      joined += mode == ns_mode::joined ? 1U : 0U;
+    }
+    auto expected = 1U + order.join_count + order.home_count
+                    + (order.has_cgroup_dir ? 1U : 0U) + joined;
+    if (in.fds.size() != expected)
+      return false;
+    auto next = in.fds.begin();
+    auto take = [&next](std::vector<unique_fd>& into, std::size_t count) {
+      for (std::size_t i = 0; i < count; ++i)
+        into.push_back(std::move(*next++));
+    };
+    from.control = std::move(*next++);
+    take(from.join, order.join_count);
+    take(from.home, order.home_count);
+    if (order.has_cgroup_dir)
+      cgroup = std::move(*next++);
+    take(from.joined, joined);
+    return true;
+  }
+
+  failure start(birth& from, int cgroup, int& pid, unique_fd& pidfd) {
+    std::array<int, 2> pair{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data())
+        != 0)
+      return {errno, "socketpair"};
+    auto ours = unique_fd::adopt(pair[0]);
+    auto theirs = unique_fd::adopt(pair[1]);
+    auto pid_mode = from.order.modes[static_cast<std::size_t>(ns_kind::pid)];
+    if (pid_mode == ns_mode::joined
+        && ::setns(from.joined.front().get(), CLONE_NEWPID) != 0)
+      return {errno, "join the pid namespace"};
+    auto raw_pidfd = -1;
+    clone_args args{};
+    args.flags = CLONE_NEWNS | CLONE_PIDFD;
+    if (pid_mode == ns_mode::fresh)
+      args.flags |= CLONE_NEWPID;
+    args.pidfd = reinterpret_cast<std::uintptr_t>(&raw_pidfd);
+    args.exit_signal = SIGCHLD;
+    if (cgroup >= 0) {
+      args.flags |= CLONE_INTO_CGROUP;
+      args.cgroup = static_cast<std::uint64_t>(cgroup);
+    }
+    auto child = ::syscall(SYS_clone3, &args, sizeof(args));
+    auto clone_errno = errno;
+    if (child == 0) {
+      ours.reset();
+      ::close(socket_);
+      proc_.reset();
+      own_pid_ns_.reset();
+      std::signal(SIGCHLD, SIG_DFL);
+      ::setsid();
+      ::prctl(PR_SET_NAME, "reeve-holder");
+      auto control = std::move(from.control);
+      auto has_pid_ns = pid_mode == ns_mode::fresh;
+      auto listener = come_to_life(from, theirs.get());
+      theirs.reset();
+      from = {};
+      run_pid_one({std::move(control), std::move(listener), has_pid_ns});
+    }
+    if (pid_mode == ns_mode::joined
+        && ::setns(own_pid_ns_.get(), CLONE_NEWPID) != 0)
+      ::_exit(1); // never clone the next holder into a stranger's namespace
+    if (child < 0)
+      return {clone_errno, "clone a holder"};
+    pid = static_cast<int>(child);
+    pidfd = unique_fd::adopt(raw_pidfd);
+    theirs.reset();
+    auto err = midwife(from, ours.get(), pid);
+    if (err.code != 0)
+      ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+    return err;
+  }
+
+  // Until the newborn says that it is ready, or how it failed.
+  failure midwife(const birth& from, int channel, int pid) {
+    for (;;) {
+      pollfd wait{channel, POLLIN, 0};
+      auto ready = ::poll(&wait, 1, birth_timeout_ms);
+      if (ready < 0 && errno == EINTR)
+        continue;
+      if (ready == 0)
+        return {ETIMEDOUT, "wait for the holder's set-up"};
+      birth_note note{};
+      if (::recv(channel, &note, sizeof(note), 0) != sizeof(note))
+        return {ECHILD, "the holder died during its set-up"};
+      switch (note.what) {
+      case birth_note::kind::ready:
+        return {};
+      case birth_note::kind::map_me: {
+        if (auto err = write_maps(from, pid); err.code != 0)
+          return err;
+        birth_note answer{birth_note::kind::mapped, 0, {}};
+        (void)::send(channel, &answer, sizeof(answer), MSG_NOSIGNAL);
+        break;
+      }
+      case birth_note::kind::failed:
+      case birth_note::kind::mapped:
+        note.step[sizeof(note.step) - 1] = '\0';
+        return {note.code != 0 ? note.code : EPROTO, note.step};
+      }
+    }
+  }
+
+  // The newborn waits for us, so its pid cannot have been reused.
+  failure write_maps(const birth& from, int pid) {
+    std::array<char, 64> line{};
+    auto size = std::snprintf(line.data(), line.size(), "0 %u %u\n",
+                              from.order.id_base, from.order.id_count);
+    for (const auto* file : {"uid_map", "gid_map"}) {
+      auto path = std::to_string(pid) + "/" + file;
+      auto fd = unique_fd::adopt(
+          ::openat(proc_.get(), path.c_str(), O_WRONLY | O_CLOEXEC));
+      if (!fd
+          || ::write(fd.get(), line.data(), static_cast<std::size_t>(size))
+                 != size)
+        return {errno, std::string{"write "} + file};
+    }
+    return {};
+  }
+
+  int socket_;
+  unique_fd proc_;
+  unique_fd own_pid_ns_;
+};
+
+} // namespace
+
+int run_zygote(int socket) {
+  return zygote{socket}.run();
+}
+
+} // namespace reeve::holder

@@ -1,0 +1,67 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/result.hpp"
+#include "kernel-iface/unique_fd.hpp"
+#include "kernel-iface/wire.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// One datagram between the daemon and a helper process: a fixed-size header,
+/// a body in the encoding of wire.hpp and up to `max_packet_fds` descriptors,
+/// sent with one sendmsg(2) over a unix SOCK_SEQPACKET socket (SCM_RIGHTS,
+/// unix(7)). The kernel keeps the boundaries, so a peer can send nonsense but
+/// never get the two sides out of step.
+namespace reeve::kernel {
+
+inline constexpr std::uint32_t packet_magic = 0x52454556; // "REEV"
+inline constexpr std::uint16_t packet_version = 1;
+inline constexpr std::size_t max_packet_body = 384 * 1024;
+inline constexpr std::size_t max_packet_fds = 32;
+
+struct packet {
+  std::uint16_t type = 0;
+  /// Chosen by the one who asks; the answer carries the same.
+  std::uint64_t id = 0;
+  std::string body;
+  std::vector<unique_fd> fds;
+};
+
+template <class Message>
+[[nodiscard]] packet make_packet(std::uint64_t id, const Message& message) {
+  return {
+      static_cast<std::uint16_t>(Message::type), id, wire::encode(message), {}};
+}
+
+/// What a receive attempt found.
+enum class reception : std::uint8_t {
+  packet, ///< one packet was filled in
+  empty,  ///< nothing there now
+  closed, ///< the peer has closed its end
+};
+
+/// Sends without blocking; `borrowed` descriptors stay the caller's. EAGAIN
+/// when the peer's buffer is full, EPIPE when it has gone; never SIGPIPE.
+[[nodiscard]] result<void> send_packet(int socket, std::uint16_t type,
+                                       std::uint64_t id, std::string_view body,
+                                       std::span<const int> borrowed = {});
+
+/// Receives without blocking. A packet with a wrong magic, version, length or
+/// descriptor count is EPROTO and has been consumed; its descriptors are
+/// closed. Received descriptors are close-on-exec.
+[[nodiscard]] result<reception> receive_packet(int socket, packet& into);
+
+/// A connected pair of close-on-exec, non-blocking SOCK_SEQPACKET sockets with
+/// buffers large enough for one packet of the maximum size.
+[[nodiscard]] result<std::pair<unique_fd, unique_fd>> make_packet_sockets();
+
+/// Raises a socket's send buffer to hold a packet of the maximum size.
+void grow_packet_buffer(int socket) noexcept;
+
+} // namespace reeve::kernel
