@@ -8,6 +8,7 @@
 
 #include "holder/broker.hpp"
 #include "holder/zygote.hpp"
+#include "kernel-iface/packet.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -41,6 +42,16 @@ bool drop_inheritance(int keep) {
          && ::fcntl(keep, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+// The daemon must be able to kill a helper that hangs.
+bool introduce(int socket) {
+  auto self = reeve::kernel::unique_fd::adopt(
+      static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+  auto raw = self.get();
+  return raw >= 0
+         && reeve::kernel::send_packet(socket, reeve::kernel::helper_hello_type,
+                                       0, {}, {&raw, 1});
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -68,5 +79,7 @@ int main(int argc, char** argv) {
   if (!drop_inheritance(fd))
     return 1;
   ::setsid();
+  if (!introduce(fd))
+    return 1;
   return zygote ? reeve::holder::run_zygote(fd) : reeve::holder::run_broker(fd);
 }

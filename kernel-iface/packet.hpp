@@ -25,6 +25,9 @@ inline constexpr std::uint16_t packet_version = 1;
 inline constexpr std::size_t max_packet_body = 384 * 1024;
 inline constexpr std::size_t max_packet_fds = 32;
 
+/// First packet of every helper process; carries its pidfd.
+inline constexpr std::uint16_t helper_hello_type = 255;
+
 struct packet {
   std::uint16_t type = 0;
   /// Chosen by the one who asks; the answer carries the same.

@@ -1,0 +1,357 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/helper_client.hpp"
+
+#include "actors/error.hpp"
+#include "actors/packet_channel.hpp"
+#include "kernel-iface/broker_protocol.hpp"
+#include "kernel-iface/packet.hpp"
+#include "kernel-iface/zygote_protocol.hpp"
+
+#include <caf/after.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+namespace reeve::actors {
+
+namespace {
+
+struct helper_answer {
+  std::uint64_t generation = 0;
+  std::shared_ptr<kernel::packet> in;
+};
+
+struct helper_lost {
+  std::uint64_t generation = 0;
+  kernel::sys_error reason;
+};
+
+struct helper_deadline {
+  std::uint64_t id = 0;
+};
+
+shared_fd share(kernel::unique_fd fd) {
+  return std::make_shared<kernel::unique_fd>(std::move(fd));
+}
+
+} // namespace
+
+} // namespace reeve::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_lost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_deadline)
+
+namespace reeve::actors {
+
+namespace {
+
+using internal_zygote = zygote_actor::extend<caf::reacts_to<helper_answer>,
+                                             caf::reacts_to<helper_lost>,
+                                             caf::reacts_to<helper_deadline>>;
+
+using internal_broker =
+    mount_broker_actor::extend<caf::reacts_to<helper_answer>,
+                               caf::reacts_to<helper_lost>,
+                               caf::reacts_to<helper_deadline>>;
+
+/// What both have in common: one process, requests under way, replacement.
+template <class Handle>
+class helper_state {
+public:
+  static constexpr const char* name = "helper";
+
+  using self_pointer = typename Handle::pointer;
+  using on_answer = std::function<void(kernel::packet&)>;
+  using on_failure = std::function<void(caf::error)>;
+
+  void init(self_pointer self, poller& watch, helper_options how,
+            kernel::helper_role role) {
+    self_ = self;
+    poller_ = &watch;
+    how_ = std::move(how);
+    role_ = role;
+  }
+
+  template <class Order>
+  void ask(const Order& order, std::span<const int> fds, on_answer answered,
+           on_failure failed) {
+    if (auto ok = ensure_process(); !ok)
+      return failed(make_error(ok.error()));
+    auto id = ++last_id_;
+    if (auto sent = channel_->send(id, order, fds); !sent) {
+      lose(sent.error());
+      return failed(make_error(sent.error()));
+    }
+    pending_.emplace(id, request{std::move(answered), std::move(failed)});
+    self_->delayed_send(self_, how_.deadline, helper_deadline{id});
+  }
+
+  void on(const helper_answer& event) {
+    if (event.generation != generation_)
+      return;
+    auto found = pending_.find(event.in->id);
+    if (found == pending_.end())
+      return; // its deadline has passed
+    auto done = std::move(found->second.answered);
+    pending_.erase(found);
+    done(*event.in);
+  }
+
+  void on(const helper_lost& event) {
+    if (event.generation == generation_)
+      lose(event.reason);
+  }
+
+  // A helper that hangs (in a file system, say) cannot be asked to stop.
+  void on(const helper_deadline& event) {
+    if (pending_.count(event.id) != 0)
+      lose({ETIMEDOUT,
+            "wait for a helper process",
+            {},
+            "it was killed and will be replaced"});
+  }
+
+private:
+  struct request {
+    on_answer answered;
+    on_failure failed;
+  };
+
+  kernel::result<void> ensure_process() {
+    if (channel_)
+      return {};
+    auto process = kernel::start_helper(how_.program, role_);
+    if (!process)
+      return tl::make_unexpected(std::move(process.error()));
+    ++generation_;
+    pidfd_ = std::move(process->pidfd);
+    channel_ = packet_channel::make(*poller_, std::move(process->socket));
+    auto me = caf::actor_cast<Handle>(self_);
+    packet_channel::events events;
+    events.on_packet = [me, n = generation_](kernel::packet&& in) {
+      caf::anon_send(me, helper_answer{n, std::make_shared<kernel::packet>(
+                                              std::move(in))});
+    };
+    events.on_closed = [me, n = generation_](kernel::sys_error err) {
+      caf::anon_send(me, helper_lost{n, std::move(err)});
+    };
+    return channel_->start(std::move(events));
+  }
+
+  void lose(kernel::sys_error why) {
+    if (pidfd_)
+      ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    pidfd_.reset();
+    if (channel_)
+      channel_->close();
+    channel_.reset();
+    ++generation_;
+    auto failed = std::exchange(pending_, {});
+    for (auto& [id, waiting] : failed)
+      waiting.failed(make_error(why));
+  }
+
+  self_pointer self_ = nullptr;
+  poller* poller_ = nullptr;
+  helper_options how_;
+  kernel::helper_role role_ = kernel::helper_role::zygote;
+  kernel::unique_fd pidfd_;
+  std::shared_ptr<packet_channel> channel_;
+  std::uint64_t generation_ = 0;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, request> pending_;
+};
+
+// -- zygote -------------------------------------------------------------------
+
+using zygote_state = helper_state<internal_zygote>;
+using zygote_pointer = internal_zygote::stateful_pointer<zygote_state>;
+
+struct order_descriptors {
+  std::vector<kernel::unique_fd> owned;
+  std::vector<int> raw;
+
+  void add(kernel::unique_fd fd) {
+    raw.push_back(fd.get());
+    owned.push_back(std::move(fd));
+  }
+
+  void add(std::vector<kernel::unique_fd> fds) {
+    for (auto& fd : fds)
+      add(std::move(fd));
+  }
+};
+
+// In the order that zygote_protocol.hpp lays down.
+kernel::result<order_descriptors>
+collect(const start_holder& msg, kernel::unique_fd control,
+        kernel::zygote::start_holder_order& order) {
+  order_descriptors out;
+  out.add(std::move(control));
+  auto join = msg.cgroup->join_fds();
+  if (!join)
+    return tl::make_unexpected(std::move(join.error()));
+  order.join_count = static_cast<std::uint8_t>(join->size());
+  out.add(std::move(*join));
+  auto home = msg.cgroup->holder_home_fds();
+  if (!home)
+    return tl::make_unexpected(std::move(home.error()));
+  order.home_count = static_cast<std::uint8_t>(home->size());
+  out.add(std::move(*home));
+  auto born = msg.cgroup->holder_clone_fd();
+  if (!born)
+    return tl::make_unexpected(std::move(born.error()));
+  order.has_cgroup_dir = static_cast<bool>(*born);
+  if (*born)
+    out.add(std::move(*born));
+  for (const auto& fd : msg.joined)
+    out.raw.push_back(fd->get());
+  return out;
+}
+
+caf::result<holder_started> start(zygote_pointer self,
+                                  const start_holder& msg) {
+  auto pair = kernel::make_packet_sockets();
+  if (!pair)
+    return make_error(pair.error());
+  kernel::zygote::start_holder_order order;
+  order.modes.assign(msg.modes.begin(), msg.modes.end());
+  order.id_base = msg.id_base;
+  order.id_count = msg.id_count;
+  auto fds = collect(msg, std::move(pair->second), order);
+  if (!fds)
+    return make_error(fds.error());
+  auto promise = self->make_response_promise<holder_started>();
+  auto control = share(std::move(pair->first));
+  self->state.ask(
+      order, fds->raw,
+      [promise, control](kernel::packet& in) mutable {
+        using namespace kernel::zygote;
+        holder_started_report report;
+        start_failed_report failure;
+        if (in.type == static_cast<std::uint16_t>(message::holder_started)
+            && kernel::wire::decode(in.body, report) && in.fds.size() == 1)
+          promise.deliver(holder_started{
+              report.pid, share(std::move(in.fds.front())), control});
+        else if (kernel::wire::decode(in.body, failure))
+          promise.deliver(make_error(kernel::sys_error{
+              failure.code, "start a container's PID 1", failure.step, {}}));
+        else
+          promise.deliver(make_error(errc::internal, "unknown zygote answer"));
+      },
+      [promise](caf::error err) mutable { promise.deliver(std::move(err)); });
+  return promise;
+}
+
+internal_zygote::behavior_type
+zygote_behavior(zygote_pointer self, poller* watch, const helper_options& how) {
+  self->state.init(self, *watch, how, kernel::helper_role::zygote);
+  return {
+      [=](const start_holder& msg) { return start(self, msg); },
+      [=](const helper_answer& event) { self->state.on(event); },
+      [=](const helper_lost& event) { self->state.on(event); },
+      [=](const helper_deadline& event) { self->state.on(event); },
+  };
+}
+
+// -- mount broker -------------------------------------------------------------
+
+using broker_state = helper_state<internal_broker>;
+using broker_pointer = internal_broker::stateful_pointer<broker_state>;
+
+caf::error broker_failure(const kernel::packet& in) {
+  kernel::broker::failed_report failure;
+  if (!kernel::wire::decode(in.body, failure))
+    return make_error(errc::internal, "unknown mount broker answer");
+  return make_error(kernel::sys_error{failure.code, failure.operation,
+                                      failure.subject, failure.hint});
+}
+
+caf::result<root_prepared> prepare(broker_pointer self,
+                                   const prepare_root& msg) {
+  auto promise = self->make_response_promise<root_prepared>();
+  auto fd = msg.pidfd->get();
+  self->state.ask(
+      kernel::broker::prepare_order{msg.options}, {&fd, 1},
+      [promise](kernel::packet& in) mutable {
+        using namespace kernel::broker;
+        prepared_report report;
+        if (in.type == static_cast<std::uint16_t>(message::prepared)
+            && kernel::wire::decode(in.body, report))
+          promise.deliver(root_prepared{std::move(report.warnings)});
+        else
+          promise.deliver(broker_failure(in));
+      },
+      [promise](caf::error err) mutable { promise.deliver(std::move(err)); });
+  return promise;
+}
+
+caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
+  kernel::broker::attach_order order;
+  order.pid = msg.pid;
+  order.has_user_namespace = msg.has_user_namespace;
+  order.layers = msg.root.overlay.layers;
+  order.upper_parent = msg.root.overlay.upper_parent;
+  order.first_id = msg.root.overlay.first_id;
+  order.writes = msg.root.overlay.writes;
+  order.access = msg.root.access;
+  for (const auto& bind : msg.root.binds)
+    order.binds.push_back({bind.source, bind.target, bind.access});
+  auto promise = self->make_response_promise<root_attached>();
+  auto fd = msg.pidfd->get();
+  self->state.ask(
+      order, {&fd, 1},
+      [promise](kernel::packet& in) mutable {
+        using kernel::broker::message;
+        if (in.type == static_cast<std::uint16_t>(message::attached)
+            && in.fds.size() == 1)
+          promise.deliver(root_attached{share(std::move(in.fds.front()))});
+        else
+          promise.deliver(broker_failure(in));
+      },
+      [promise](caf::error err) mutable { promise.deliver(std::move(err)); });
+  return promise;
+}
+
+internal_broker::behavior_type
+broker_behavior(broker_pointer self, poller* watch, const helper_options& how) {
+  self->state.init(self, *watch, how, kernel::helper_role::broker);
+  return {
+      [=](const prepare_root& msg) { return prepare(self, msg); },
+      [=](const attach_root& msg) { return attach(self, msg); },
+      [=](const helper_answer& event) { self->state.on(event); },
+      [=](const helper_lost& event) { self->state.on(event); },
+      [=](const helper_deadline& event) { self->state.on(event); },
+  };
+}
+
+} // namespace
+
+zygote_actor spawn_zygote(caf::actor_system& sys, poller& watch,
+                          helper_options how) {
+  return caf::actor_cast<zygote_actor>(
+      sys.spawn<caf::hidden>(zygote_behavior, &watch, std::move(how)));
+}
+
+mount_broker_actor spawn_mount_broker(caf::actor_system& sys, poller& watch,
+                                      helper_options how) {
+  return caf::actor_cast<mount_broker_actor>(
+      sys.spawn<caf::hidden>(broker_behavior, &watch, std::move(how)));
+}
+
+} // namespace reeve::actors

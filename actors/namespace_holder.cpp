@@ -1,0 +1,444 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/namespace_holder.hpp"
+
+#include "actors/error.hpp"
+
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <utility>
+
+namespace reeve::actors {
+
+namespace {
+
+using namespace kernel::holder;
+
+struct holder_packet {
+  std::shared_ptr<kernel::packet> in;
+};
+
+struct holder_lost {
+  kernel::sys_error reason;
+};
+
+struct order_deadline {
+  std::uint64_t id = 0;
+};
+
+} // namespace
+
+} // namespace reeve::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_packet)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_lost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::order_deadline)
+
+namespace reeve::actors {
+
+namespace {
+
+using internal_actor =
+    namespace_holder_actor::extend<caf::reacts_to<holder_packet>,
+                                   caf::reacts_to<holder_lost>,
+                                   caf::reacts_to<order_deadline>>;
+
+// Gives the descriptors of a report their names. False if the report lies
+// about how many there are.
+bool take_descriptors(kernel::packet& in, std::uint8_t carries,
+                      process_spawned& into) {
+  auto next = in.fds.begin();
+  auto take = [&](std::uint8_t bit, shared_fd& slot) {
+    if ((carries & bit) == 0)
+      return true;
+    if (next == in.fds.end())
+      return false;
+    slot = std::make_shared<kernel::unique_fd>(std::move(*next++));
+    return true;
+  };
+  return take(carries_pidfd, into.pidfd) && take(carries_stdin, into.stdin_end)
+         && take(carries_stdout, into.stdout_end)
+         && take(carries_stderr, into.stderr_end)
+         && take(carries_master, into.master) && next == in.fds.end();
+}
+
+class holder_state {
+public:
+  static constexpr const char* name = "namespace_holder";
+
+  using self_pointer = internal_actor::pointer;
+
+  void init(self_pointer self, poller& watch, holder_options how,
+            holder_listener to) {
+    self_ = self;
+    cgroup_ = std::move(how.cgroup);
+    deadline_ = how.deadline;
+    listener_ = std::move(to);
+    kernel::grow_packet_buffer(how.control->get());
+    channel_ = packet_channel::make(watch, std::move(*how.control));
+    auto me = caf::actor_cast<internal_actor>(self);
+    packet_channel::events events;
+    events.on_packet = [me](kernel::packet&& in) {
+      caf::anon_send(
+          me, holder_packet{std::make_shared<kernel::packet>(std::move(in))});
+    };
+    events.on_closed = [me](kernel::sys_error err) {
+      caf::anon_send(me, holder_lost{std::move(err)});
+    };
+    if (auto ok = channel_->start(std::move(events)); !ok)
+      lose(ok.error());
+  }
+
+  // -- requests ---------------------------------------------------------------
+
+  caf::result<holder_inventory> inventory() {
+    if (lost_)
+      return make_error(*lost_);
+    auto promise = self_->make_response_promise<holder_inventory>();
+    inventory_waiters_.push_back(promise);
+    if (greeted_)
+      answer_inventory();
+    else
+      arm(0);
+    return promise;
+  }
+
+  caf::result<holder_configured> configure(const configure_holder& msg) {
+    auto promise = self_->make_response_promise<holder_configured>();
+    order(msg.order, {}, [promise](caf::expected<kernel::packet*> in) mutable {
+      deliver(promise, in, message::configured, holder_configured{});
+    });
+    return promise;
+  }
+
+  caf::result<process_spawned> spawn(const spawn_process& msg) {
+    auto promise = self_->make_response_promise<process_spawned>();
+    spawn_order out = msg.order;
+    std::vector<kernel::unique_fd> owned;
+    std::vector<int> fds;
+    if (auto err = add_cgroups(out, owned, fds)) {
+      promise.deliver(make_error(*err));
+      return promise;
+    }
+    for (const auto& fd : msg.passed)
+      fds.push_back(fd->get());
+    auto process = out.process;
+    auto id = order(
+        out, fds,
+        [this, promise, process](caf::expected<kernel::packet*> in) mutable {
+          spawns_.erase(process);
+          // Only what is no start at all comes here by id.
+          if (!in)
+            promise.deliver(std::move(in.error()));
+          else
+            promise.deliver(refusal(**in));
+        });
+    if (id != 0)
+      spawns_.emplace(process, pending_spawn{id, promise});
+    return promise;
+  }
+
+  template <class Order>
+  caf::result<holder_done> simple(const Order& out) {
+    auto promise = self_->make_response_promise<holder_done>();
+    order(out, {}, [promise](caf::expected<kernel::packet*> in) mutable {
+      deliver(promise, in, message::done, holder_done{});
+    });
+    return promise;
+  }
+
+  void acknowledge(const acknowledge_end& msg) {
+    (void)channel_->send(0, acknowledge_order{msg.process});
+  }
+
+  void quit() {
+    (void)channel_->send(0, quit_order{});
+  }
+
+  // -- events -----------------------------------------------------------------
+
+  void on(holder_packet& event) {
+    auto& in = *event.in;
+    switch (static_cast<message>(in.type)) {
+    case message::hello:
+      return on_hello(in);
+    case message::process_state:
+      return on_process_state(in);
+    case message::hello_done:
+      greeted_ = true;
+      return answer_inventory();
+    case message::spawned:
+      return on_spawned(in);
+    case message::spawn_failed:
+      return on_spawn_failed(in);
+    case message::exited:
+      return on_exited(in);
+    case message::configured:
+    case message::refused:
+    case message::done:
+      return on_answer(in);
+    case message::configure:
+    case message::spawn:
+    case message::signal:
+    case message::resize:
+    case message::release:
+    case message::acknowledge:
+    case message::quit:
+      break;
+    }
+    broken("sent an unknown report");
+  }
+
+  void on(const holder_lost& event) {
+    lose(event.reason);
+  }
+
+  void on(const order_deadline& event) {
+    if (event.id == 0 && !greeted_) {
+      for (auto& waiting : std::exchange(inventory_waiters_, {}))
+        waiting.deliver(make_error(errc::timed_out,
+                                   "the container's PID 1 does not greet"));
+      return;
+    }
+    fail(event.id,
+         make_error(errc::timed_out, "the container's PID 1 did not answer"));
+  }
+
+private:
+  using on_done = std::function<void(caf::expected<kernel::packet*>)>;
+
+  struct pending_spawn {
+    std::uint64_t id = 0;
+    caf::typed_response_promise<process_spawned> promise;
+  };
+
+  static caf::error refusal(const kernel::packet& in) {
+    refused_report report;
+    if (!kernel::wire::decode(in.body, report))
+      return make_error(errc::internal, "unknown answer of PID 1");
+    auto code =
+        report.code == ESRCH ? errc::not_found : errc::refused_by_kernel;
+    return make_error(code, to_string(kernel::sys_error{
+                                report.code, report.operation, {}, {}}));
+  }
+
+  template <class T>
+  static void deliver(caf::typed_response_promise<T>& promise,
+                      caf::expected<kernel::packet*>& in, message expected,
+                      T value) {
+    if (!in)
+      promise.deliver(std::move(in.error()));
+    else if ((*in)->type != static_cast<std::uint16_t>(expected))
+      promise.deliver(refusal(**in));
+    else
+      promise.deliver(std::move(value));
+  }
+
+  template <class Order>
+  std::uint64_t order(const Order& what, std::span<const int> fds,
+                      on_done done) {
+    if (lost_) {
+      done(make_error(*lost_));
+      return 0;
+    }
+    auto id = ++last_id_;
+    if (auto sent = channel_->send(id, what, fds); !sent) {
+      done(make_error(sent.error()));
+      return 0;
+    }
+    pending_.emplace(id, std::move(done));
+    arm(id);
+    return id;
+  }
+
+  void arm(std::uint64_t id) {
+    self_->delayed_send(self_, deadline_, order_deadline{id});
+  }
+
+  std::optional<kernel::sys_error>
+  add_cgroups(spawn_order& out, std::vector<kernel::unique_fd>& owned,
+              std::vector<int>& fds) {
+    if (!cgroup_)
+      return std::nullopt;
+    auto join = cgroup_->join_fds();
+    if (!join)
+      return std::move(join.error());
+    out.join_count = static_cast<std::uint8_t>(join->size());
+    for (auto& fd : *join) {
+      fds.push_back(fd.get());
+      owned.push_back(std::move(fd));
+    }
+    // Hybrid: children inherit the holder's group of the cgroup2 tree.
+    if (cgroup_->mode() != kernel::cgroup_mode::v2)
+      return std::nullopt;
+    auto dir = cgroup_->run_clone_fd();
+    if (!dir)
+      return std::move(dir.error());
+    out.has_cgroup_dir = true;
+    fds.push_back(dir->get());
+    owned.push_back(std::move(*dir));
+    return std::nullopt;
+  }
+
+  void on_hello(const kernel::packet& in) {
+    hello_report report;
+    if (greeted_ || !kernel::wire::decode(in.body, report))
+      return broken("sent a bad greeting");
+    inventory_.configured = report.configured;
+  }
+
+  void on_process_state(kernel::packet& in) {
+    known_process known;
+    if (!kernel::wire::decode(in.body, known.state)
+        || !take_descriptors(in, known.state.carries, known.handles))
+      return broken("described a process badly");
+    known.handles.process = known.state.process;
+    known.handles.ns_pid = known.state.ns_pid;
+    if (!greeted_) {
+      inventory_.processes.push_back(std::move(known));
+      return;
+    }
+    // The answer to a spawn order that was repeated.
+    finish_spawn(known.state.process, std::move(known.handles));
+    if (known.state.ended)
+      listener_.on_ended(known.state.process, known.state.end);
+  }
+
+  void answer_inventory() {
+    for (auto& waiting : std::exchange(inventory_waiters_, {}))
+      waiting.deliver(inventory_);
+    inventory_.processes.clear(); // descriptors belong to the processes now
+  }
+
+  void on_spawned(kernel::packet& in) {
+    spawned_report report;
+    process_spawned out;
+    if (!kernel::wire::decode(in.body, report)
+        || !take_descriptors(in, report.carries, out))
+      return broken("reported a start badly");
+    out.process = report.process;
+    out.ns_pid = report.ns_pid;
+    finish_spawn(report.process, std::move(out));
+  }
+
+  void on_spawn_failed(const kernel::packet& in) {
+    spawn_failed_report report;
+    if (!kernel::wire::decode(in.body, report))
+      return broken("reported a failed start badly");
+    process_spawned out;
+    out.process = report.process;
+    out.error = report.code != 0 ? report.code : EPROTO;
+    out.failed_step = report.step;
+    out.failed_subject = std::move(report.subject);
+    finish_spawn(report.process, std::move(out));
+  }
+
+  void finish_spawn(std::uint64_t process, process_spawned out) {
+    auto found = spawns_.find(process);
+    if (found == spawns_.end())
+      return; // its deadline has passed; `container` asks again
+    pending_.erase(found->second.id);
+    auto promise = std::move(found->second.promise);
+    spawns_.erase(found);
+    promise.deliver(std::move(out));
+  }
+
+  void on_exited(const kernel::packet& in) {
+    exited_report report;
+    if (!kernel::wire::decode(in.body, report))
+      return broken("reported an end badly");
+    listener_.on_ended(report.process, report.end);
+  }
+
+  void on_answer(kernel::packet& in) {
+    auto found = pending_.find(in.id);
+    if (found == pending_.end())
+      return;
+    auto done = std::move(found->second);
+    pending_.erase(found);
+    done(&in);
+  }
+
+  void fail(std::uint64_t id, caf::error err) {
+    auto found = pending_.find(id);
+    if (found == pending_.end())
+      return;
+    auto done = std::move(found->second);
+    pending_.erase(found);
+    done(std::move(err));
+  }
+
+  void broken(const char* what) {
+    lose({EPROTO,
+          "talk to the container's PID 1",
+          {},
+          std::string{"it "} + what});
+  }
+
+  void lose(kernel::sys_error why) {
+    if (lost_)
+      return;
+    lost_ = std::move(why);
+    channel_->close();
+    for (auto& [id, done] : std::exchange(pending_, {}))
+      done(make_error(errc::gone, "the container's PID 1 has gone"));
+    spawns_.clear();
+    for (auto& waiting : std::exchange(inventory_waiters_, {}))
+      waiting.deliver(make_error(*lost_));
+    listener_.on_lost(to_string(*lost_));
+  }
+
+  self_pointer self_ = nullptr;
+  std::shared_ptr<const kernel::container_cgroup> cgroup_;
+  std::chrono::milliseconds deadline_{0};
+  holder_listener listener_;
+  std::shared_ptr<packet_channel> channel_;
+  std::optional<kernel::sys_error> lost_;
+  bool greeted_ = false;
+  holder_inventory inventory_;
+  std::vector<caf::typed_response_promise<holder_inventory>> inventory_waiters_;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, on_done> pending_;
+  std::map<std::uint64_t, pending_spawn> spawns_;
+};
+
+internal_actor::behavior_type
+behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
+         const holder_options& how, const holder_listener& to) {
+  self->state.init(self, *watch, how, to);
+  return {
+      [=](get_inventory) { return self->state.inventory(); },
+      [=](const configure_holder& msg) { return self->state.configure(msg); },
+      [=](const spawn_process& msg) { return self->state.spawn(msg); },
+      [=](const signal_holder_process& msg) {
+        return self->state.simple(msg.order);
+      },
+      [=](const resize_holder_terminal& msg) {
+        return self->state.simple(msg.order);
+      },
+      [=](const release_streams& msg) { return self->state.simple(msg.order); },
+      [=](const acknowledge_end& msg) { self->state.acknowledge(msg); },
+      [=](quit_holder) { self->state.quit(); },
+      [=](holder_packet& event) { self->state.on(event); },
+      [=](const holder_lost& event) { self->state.on(event); },
+      [=](const order_deadline& event) { self->state.on(event); },
+  };
+}
+
+} // namespace
+
+namespace_holder_actor spawn_namespace_holder(caf::actor_system& sys,
+                                              poller& watch, holder_options how,
+                                              holder_listener to) {
+  return caf::actor_cast<namespace_holder_actor>(
+      sys.spawn(behavior, &watch, std::move(how), std::move(to)));
+}
+
+} // namespace reeve::actors

@@ -1,0 +1,136 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/packet_channel.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace reeve::actors {
+
+using kernel::packet;
+using kernel::unique_fd;
+
+std::shared_ptr<packet_channel> packet_channel::make(poller& watch,
+                                                     unique_fd socket) {
+  return std::shared_ptr<packet_channel>(
+      new packet_channel(watch, std::move(socket)));
+}
+
+packet_channel::packet_channel(poller& watch, unique_fd socket)
+    : poller_(watch),
+      socket_(std::move(socket)) {}
+
+packet_channel::~packet_channel() {
+  close();
+}
+
+kernel::result<void> packet_channel::start(events to) {
+  events_ = std::move(to);
+  std::lock_guard guard{mutex_};
+  auto token = poller_.watch(socket_.get(), EPOLLIN,
+                             [weak = weak_from_this()](std::uint32_t ready) {
+                               if (auto self = weak.lock())
+                                 self->on_ready(ready);
+                             });
+  if (!token)
+    return tl::make_unexpected(std::move(token.error()));
+  token_ = *token;
+  return {};
+}
+
+void packet_channel::close() {
+  std::lock_guard guard{mutex_};
+  if (!socket_)
+    return;
+  if (token_ != 0)
+    poller_.unwatch(token_, socket_.get());
+  socket_.reset();
+  waiting_.clear();
+}
+
+kernel::result<void> packet_channel::send_raw(std::uint16_t type,
+                                              std::uint64_t id,
+                                              std::string body,
+                                              std::span<const int> borrowed) {
+  std::lock_guard guard{mutex_};
+  if (!socket_)
+    return kernel::make_error(EPIPE, "send to a helper process", {},
+                              "it has gone");
+  if (waiting_.empty()) {
+    auto sent = kernel::send_packet(socket_.get(), type, id, body, borrowed);
+    if (sent || sent.error().code != EAGAIN)
+      return sent;
+  }
+  if (waiting_.size() >= max_waiting)
+    return kernel::make_error(ENOBUFS, "send to a helper process", {},
+                              "it does not read its orders");
+  packet later{type, id, std::move(body), {}};
+  for (auto fd : borrowed)
+    later.fds.push_back(unique_fd::adopt(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+  waiting_.push_back(std::move(later));
+  poller_.rearm(token_, socket_.get(), EPOLLIN | EPOLLOUT);
+  return {};
+}
+
+// Under the lock: true if all was sent.
+bool packet_channel::flush() {
+  while (!waiting_.empty()) {
+    auto& next = waiting_.front();
+    std::vector<int> fds;
+    for (const auto& fd : next.fds)
+      fds.push_back(fd.get());
+    auto sent =
+        kernel::send_packet(socket_.get(), next.type, next.id, next.body, fds);
+    if (!sent)
+      return sent.error().code != EAGAIN; // a dead peer shows on reading
+    waiting_.pop_front();
+  }
+  return true;
+}
+
+void packet_channel::on_ready(std::uint32_t ready) {
+  if ((ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
+    read_all();
+  std::lock_guard guard{mutex_};
+  if (!socket_)
+    return;
+  auto events = flush() ? EPOLLIN : EPOLLIN | EPOLLOUT;
+  poller_.rearm(token_, socket_.get(), events);
+}
+
+void packet_channel::read_all() {
+  for (;;) {
+    packet in;
+    kernel::result<kernel::reception> got;
+    {
+      // The lock keeps the descriptor open during the call only: a callback
+      // may close the channel.
+      std::lock_guard guard{mutex_};
+      if (!socket_)
+        return;
+      got = kernel::receive_packet(socket_.get(), in);
+    }
+    if (!got)
+      return fail(std::move(got.error()));
+    switch (*got) {
+    case kernel::reception::packet:
+      events_.on_packet(std::move(in));
+      break;
+    case kernel::reception::empty:
+      return;
+    case kernel::reception::closed:
+      return fail({EPIPE, "talk to a helper process", {}, "it has gone"});
+    }
+  }
+}
+
+void packet_channel::fail(kernel::sys_error err) {
+  close();
+  events_.on_closed(std::move(err));
+}
+
+} // namespace reeve::actors

@@ -1,0 +1,75 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/poller.hpp"
+#include "kernel-iface/packet.hpp"
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+
+namespace reeve::actors {
+
+/// Our end of a packet socket to a helper process. Sends from any thread
+/// without blocking (what the socket does not take waits here, bounded); what
+/// arrives is passed to `on_packet` on the poller's thread, in order; the end
+/// of the peer, or its breaking of the protocol, comes once as `on_closed`.
+///
+/// Owned by one actor through a shared pointer. `close` stops all calls but
+/// one that is under way.
+class packet_channel : public std::enable_shared_from_this<packet_channel> {
+public:
+  struct events {
+    std::function<void(kernel::packet&&)> on_packet;
+    std::function<void(kernel::sys_error)> on_closed;
+  };
+
+  /// `watch` must outlive the channel.
+  [[nodiscard]] static std::shared_ptr<packet_channel>
+  make(poller& watch, kernel::unique_fd socket);
+
+  packet_channel(const packet_channel&) = delete;
+  packet_channel& operator=(const packet_channel&) = delete;
+  ~packet_channel();
+
+  /// Starts to deliver. Called once.
+  [[nodiscard]] kernel::result<void> start(events to);
+
+  /// EPIPE once the channel is closed; ENOBUFS if the peer does not read.
+  template <class Message>
+  [[nodiscard]] kernel::result<void> send(std::uint64_t id,
+                                          const Message& message,
+                                          std::span<const int> borrowed = {}) {
+    return send_raw(static_cast<std::uint16_t>(Message::type), id,
+                    kernel::wire::encode(message), borrowed);
+  }
+
+  void close();
+
+private:
+  static constexpr std::size_t max_waiting = 4096;
+
+  packet_channel(poller& watch, kernel::unique_fd socket);
+
+  [[nodiscard]] kernel::result<void> send_raw(std::uint16_t type,
+                                              std::uint64_t id,
+                                              std::string body,
+                                              std::span<const int> borrowed);
+  void on_ready(std::uint32_t ready);
+  void read_all();
+  [[nodiscard]] bool flush();
+  void fail(kernel::sys_error err);
+
+  poller& poller_;
+  std::mutex mutex_;
+  kernel::unique_fd socket_;
+  poller::token token_ = 0;
+  events events_;
+  std::deque<kernel::packet> waiting_;
+};
+
+} // namespace reeve::actors

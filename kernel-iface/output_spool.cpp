@@ -1,0 +1,195 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/output_spool.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+namespace reeve::kernel {
+
+namespace fs = std::filesystem;
+
+output_spool::output_spool(options how) : options_(std::move(how)) {}
+
+result<output_spool> output_spool::open(options how) {
+  output_spool out{std::move(how)};
+  std::error_code err;
+  fs::directory_iterator dir{out.options_.directory, err};
+  if (err) {
+    if (err == std::errc::no_such_file_or_directory)
+      return out;
+    return make_error(err.value(), "open output directory",
+                      out.options_.directory);
+  }
+  auto stem = out.options_.prefix + ".";
+  for (const auto& item : dir) {
+    auto name = item.path().filename().string();
+    if (!name.starts_with(stem))
+      continue;
+    segment found;
+    auto* first = name.data() + stem.size();
+    auto* last = name.data() + name.size();
+    if (std::from_chars(first, last, found.first).ptr != last)
+      continue;
+    found.size = item.file_size(err);
+    if (!err)
+      out.segments_.push_back(found);
+  }
+  std::sort(out.segments_.begin(), out.segments_.end(),
+            [](auto& a, auto& b) { return a.first < b.first; });
+  if (!out.segments_.empty()) {
+    const auto& last = out.segments_.back();
+    out.end_ = last.first + last.size;
+    out.current_ = unique_fd::adopt(
+        ::open(out.path_of(last).c_str(), O_WRONLY | O_CLOEXEC));
+    if (!out.current_
+        || ::lseek(out.current_.get(), static_cast<off_t>(last.size), SEEK_SET)
+               < 0)
+      return last_error("open", out.path_of(last));
+  }
+  return out;
+}
+
+std::string output_spool::path_of(const segment& which) const {
+  return options_.directory + "/" + options_.prefix + "."
+         + std::to_string(which.first);
+}
+
+result<void> output_spool::start_segment() {
+  segment next{end_, 0};
+  auto path = path_of(next);
+  auto open_it = [&path] {
+    return unique_fd::adopt(
+        ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  };
+  auto file = open_it();
+  if (!file && errno == ENOENT) {
+    if (::mkdir(options_.directory.c_str(), 0700) != 0 && errno != EEXIST)
+      return last_error("make directory", options_.directory);
+    file = open_it();
+  }
+  if (!file)
+    return last_error("create", path);
+  std::string oldest;
+  {
+    std::lock_guard guard{*mutex_};
+    segments_.push_back(next);
+    if (segments_.size() > std::max(2U, options_.segments)) {
+      oldest = path_of(segments_.front());
+      segments_.pop_front();
+    }
+  }
+  current_ = std::move(file);
+  if (!oldest.empty())
+    (void)::unlink(oldest.c_str()); // at worst it is removed with the log
+  return {};
+}
+
+result<output_spool::progress> output_spool::append_from(int source,
+                                                         std::size_t max) {
+  if (!current_ || segments_.back().size >= options_.segment_size) {
+    // A stream that ends without a byte makes no file.
+    pollfd wait{source, POLLIN, 0};
+    if (::poll(&wait, 1, 0) == 1 && (wait.revents & POLLIN) == 0
+        && (wait.revents & POLLHUP) != 0)
+      return progress::ended;
+    if (wait.revents == 0)
+      return progress::empty;
+    if (auto ok = start_segment(); !ok)
+      return tl::make_unexpected(std::move(ok.error()));
+  }
+  max = std::min<std::uint64_t>(max,
+                                options_.segment_size - segments_.back().size);
+  ssize_t moved = -1;
+  if (splice_works_) {
+    moved = ::splice(source, nullptr, current_.get(), nullptr, max,
+                     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
+    if (moved < 0 && errno == EINVAL)
+      splice_works_ = false; // a terminal's master on older kernels
+  }
+  if (!splice_works_) {
+    std::array<char, 16384> buffer{};
+    moved = ::read(source, buffer.data(), std::min(max, buffer.size()));
+    for (ssize_t done = 0; moved > 0 && done < moved;) {
+      auto n = ::write(current_.get(), buffer.data() + done,
+                       static_cast<std::size_t>(moved - done));
+      if (n < 0 && errno != EINTR)
+        return last_error("write", path_of(segments_.back()));
+      done += std::max<ssize_t>(n, 0);
+    }
+  }
+  if (moved > 0) {
+    std::lock_guard guard{*mutex_};
+    segments_.back().size += static_cast<std::uint64_t>(moved);
+    end_ += static_cast<std::uint64_t>(moved);
+    return progress::moved;
+  }
+  if (moved == 0)
+    return progress::ended;
+  if (errno == EAGAIN || errno == EINTR)
+    return progress::empty;
+  if (errno == EIO)
+    return progress::ended; // a master whose last slave was closed
+  return last_error("move output to", path_of(segments_.back()));
+}
+
+result<output_spool::chunk> output_spool::read(std::uint64_t offset,
+                                               std::size_t max) const {
+  segment from;
+  std::string path;
+  chunk out;
+  {
+    std::lock_guard guard{*mutex_};
+    out.offset = offset;
+    if (offset >= end_ || segments_.empty())
+      return out;
+    offset = std::max(offset, segments_.front().first);
+    for (const auto& item : segments_)
+      if (offset >= item.first && offset < item.first + item.size)
+        from = item;
+    path = path_of(from);
+  }
+  out.offset = offset;
+  auto file = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file)
+    return last_error("open", path);
+  out.bytes.resize(
+      std::min<std::uint64_t>(max, from.first + from.size - offset));
+  auto n = ::pread(file.get(), out.bytes.data(), out.bytes.size(),
+                   static_cast<off_t>(offset - from.first));
+  if (n < 0)
+    return last_error("read", path);
+  out.bytes.resize(static_cast<std::size_t>(n));
+  return out;
+}
+
+std::uint64_t output_spool::begin() const {
+  std::lock_guard guard{*mutex_};
+  return segments_.empty() ? end_ : segments_.front().first;
+}
+
+std::uint64_t output_spool::end() const {
+  std::lock_guard guard{*mutex_};
+  return end_;
+}
+
+void output_spool::remove() noexcept {
+  std::lock_guard guard{*mutex_};
+  for (const auto& item : segments_)
+    (void)::unlink(path_of(item).c_str());
+  segments_.clear();
+  current_.reset();
+}
+
+} // namespace reeve::kernel

@@ -1,0 +1,82 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/result.hpp"
+#include "kernel-iface/unique_fd.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace reeve::kernel {
+
+/// The output of one stream of one process: bytes numbered from 0, of which
+/// the newest are kept on disk in segment files `<prefix>.<first offset>`. The
+/// numbering survives a restart of the daemon, because it is in the names.
+///
+/// Bytes move from the pipe to the file inside the kernel (splice(2)): killed
+/// at any instant, the daemon loses none, where read and write would lose what
+/// was read. Nothing is created before the first byte.
+///
+/// One thread appends, any thread reads.
+class output_spool {
+public:
+  struct options {
+    std::string directory; ///< made with the first byte
+    std::string prefix;
+    std::uint64_t segment_size = 1024 * 1024;
+    unsigned segments = 2; ///< at least 2: the newest may be empty
+  };
+
+  /// Opens what an earlier daemon left, or an empty spool.
+  [[nodiscard]] static result<output_spool> open(options how);
+
+  enum class progress : std::uint8_t {
+    moved, ///< some bytes; there may be more
+    empty, ///< nothing to read now
+    ended, ///< the last writer has closed
+  };
+
+  /// Moves at most `max` bytes from a pipe or a terminal's master.
+  [[nodiscard]] result<progress> append_from(int source, std::size_t max);
+
+  struct chunk {
+    std::uint64_t offset = 0; ///< later than asked for if older ones are gone
+    std::string bytes;
+  };
+
+  /// Reads without waiting; empty at the end.
+  [[nodiscard]] result<chunk> read(std::uint64_t offset, std::size_t max) const;
+
+  /// Offset of the oldest byte kept, and of the next one to come.
+  [[nodiscard]] std::uint64_t begin() const;
+  [[nodiscard]] std::uint64_t end() const;
+
+  /// Removes the segment files.
+  void remove() noexcept;
+
+private:
+  struct segment {
+    std::uint64_t first = 0;
+    std::uint64_t size = 0;
+  };
+
+  explicit output_spool(options how);
+
+  [[nodiscard]] std::string path_of(const segment& which) const;
+  [[nodiscard]] result<void> start_segment();
+
+  options options_;
+  // By pointer, so that the spool can move.
+  std::unique_ptr<std::mutex> mutex_ = std::make_unique<std::mutex>();
+  std::deque<segment> segments_;
+  std::uint64_t end_ = 0;
+  unique_fd current_;
+  bool splice_works_ = true;
+};
+
+} // namespace reeve::kernel
