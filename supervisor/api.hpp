@@ -1,0 +1,420 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/spec_inspect.hpp"
+#include "actors/type_ids.hpp"
+#include "supervisor/container_lifecycle.hpp"
+#include "supervisor/exit_reason.hpp"
+#include "supervisor/process_lifecycle.hpp"
+
+#include <caf/meta/type_name.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The messages that Reeve understands: from an embedding service, from the
+/// console, from any gateway. Commands are imperative, queries start with
+/// `get_` or `read_`, replies state the fact. All are plain data.
+///
+/// `command` is chosen by the client, 0 for none: a command that is repeated
+/// with the same number gets the first answer again, so that a client may retry
+/// after a lost connection. Times are milliseconds since the epoch, durations
+/// milliseconds; names say so.
+namespace reeve::supervisor {
+
+// -- containers ---------------------------------------------------------------
+
+/// Makes a container and starts the processes of its spec.
+struct create_container {
+  std::uint64_t command = 0;
+  config::container_spec spec;
+  bool durable = false; ///< answer only when the record is on the disk
+};
+
+struct container_created {
+  std::string container;
+  std::string id;
+};
+
+/// Without `force` only a container in which nothing runs.
+struct destroy_container {
+  std::string container;
+  bool force = false;
+  std::int64_t grace_ms = -1; ///< with `force`; -1: each process's own
+};
+
+/// Brings a stopped container up again, with its declared processes.
+struct start_container {
+  std::string container;
+};
+
+/// Ends all processes and PID 1; keeps the files and the spec.
+struct stop_container {
+  std::string container;
+  std::int64_t grace_ms = -1; ///< -1: each process's own
+};
+
+struct pause_container {
+  std::string container;
+};
+
+struct resume_container {
+  std::string container;
+};
+
+/// The answer to each of the five above.
+struct container_is {
+  std::string container;
+  container_phase phase = container_phase::creating;
+  /// What went wrong on the way without stopping it.
+  std::vector<std::string> problems;
+};
+
+// -- processes ----------------------------------------------------------------
+
+/// Adds a process to a running container and starts it. Answers when its
+/// program runs; a start that fails is an error and leaves no process.
+struct run_process {
+  std::uint64_t command = 0;
+  std::string container;
+  config::process_spec spec;
+  /// Holds the output back until the caller reads it with `follow`.
+  bool attached = false;
+};
+
+struct process_started {
+  std::string container;
+  std::string process;
+  std::int32_t pid = 0;    ///< as the daemon's pid namespace sees it
+  std::int32_t ns_pid = 0; ///< in the container
+};
+
+/// Starts a process that has ended, or cuts a back-off short.
+struct start_process {
+  std::string container;
+  std::string process;
+};
+
+/// Stop signal, grace, SIGKILL to its process group. It is not restarted.
+struct stop_process {
+  std::string container;
+  std::string process;
+  std::int64_t grace_ms = -1; ///< -1: the process's own
+};
+
+/// Drops a process that has ended, and its log.
+struct remove_process {
+  std::string container;
+  std::string process;
+};
+
+struct signal_process {
+  std::string container;
+  std::string process;
+  std::int32_t signo = 0;
+  bool whole_group = false;
+};
+
+struct resize_terminal {
+  std::string container;
+  std::string process;
+  std::uint16_t rows = 0;
+  std::uint16_t columns = 0;
+};
+
+/// Answered when the process's pipe or terminal has taken all bytes: that is
+/// the back-pressure.
+struct write_input {
+  std::string container;
+  std::string process;
+  std::string bytes;
+  bool end = false; ///< end of file after these
+};
+
+enum class output_stream_id : std::uint8_t { out = 1, err = 2 };
+
+/// Reads the kept output from `offset`. With `wait_ms` the answer waits for
+/// news, at most so long (and never more than a minute); it may be empty.
+/// With `follow` the process's output is held back for this reader: a stream
+/// is never more than a quarter of a megabyte ahead of it, until it has not
+/// asked for 30 seconds.
+struct read_output {
+  std::string container;
+  std::string process;
+  output_stream_id stream = output_stream_id::out;
+  std::uint64_t offset = 0;
+  std::uint32_t max = 256 * 1024;
+  std::int64_t wait_ms = 0;
+  bool follow = false;
+};
+
+struct output_chunk {
+  /// Of the first byte: larger than asked for if the oldest are gone.
+  std::uint64_t offset = 0;
+  std::string bytes;
+  bool at_end = false;   ///< nothing more will come from this run
+  std::uint64_t end = 0; ///< offset of the next byte to come
+};
+
+/// Answers when the process has ended for good, or after `wait_ms`.
+struct wait_process {
+  std::string container;
+  std::string process;
+  std::int64_t wait_ms = 60'000;
+};
+
+struct process_info {
+  std::string container;
+  std::string process;
+  process_phase phase = process_phase::created;
+  std::int32_t pid = 0;
+  std::int32_t ns_pid = 0;
+  config::restart_type restart = config::restart_type::temporary;
+  std::uint32_t restarts = 0;           ///< since it was added
+  std::uint32_t restarts_in_window = 0; ///< counted by the intensity
+  std::int64_t since_ms = 0;            ///< of the phase
+  std::int64_t next_restart_ms = 0;     ///< while backing off
+  bool has_ended = false;               ///< `last` is meaningful
+  exit_reason last;
+  std::vector<std::string> argv;
+  bool has_tty = false;
+  std::uint64_t output_dropped = 0; ///< bytes that no disk had room for
+};
+
+/// The answer to commands on a process that have no other.
+struct process_is {
+  process_info info;
+};
+
+// -- limits -------------------------------------------------------------------
+
+/// Keys as in `reeve set`. All or none: the first refusal rolls back.
+struct set_limits {
+  std::string container;
+  std::vector<std::pair<std::string, std::string>> values;
+};
+
+/// No keys: all.
+struct get_limits {
+  std::string container;
+  std::vector<std::string> keys;
+};
+
+struct limit_in_force {
+  std::string key;
+  std::string value;  ///< as `set_limits` reads it; "max" for none
+  std::string source; ///< the cgroup that sets it
+};
+
+struct limits_in_force {
+  std::vector<limit_in_force> limits;
+};
+
+// -- the collection -----------------------------------------------------------
+
+/// `pattern` is a glob over names (`*` also matches `/`); every property given
+/// must be equal.
+struct list_containers {
+  std::string pattern;
+  std::map<std::string, std::string> properties;
+};
+
+struct container_info {
+  std::string container;
+  std::string id;
+  container_phase phase = container_phase::creating;
+  std::string image; ///< or the root file system's path
+  std::int64_t created_ms = 0;
+  std::int32_t pid = 0;       ///< of PID 1 as the host sees it; 0: none
+  std::uint32_t uid_base = 0; ///< host uid of its root
+  std::uint32_t live_processes = 0;
+  std::map<std::string, std::string> properties;
+  std::vector<std::string> problems;
+};
+
+struct container_list {
+  std::vector<container_info> containers;
+};
+
+/// One container with its processes and limits.
+struct get_container {
+  std::string container;
+};
+
+struct container_details {
+  container_info info;
+  config::container_spec spec;
+  std::vector<process_info> processes;
+  std::vector<limit_in_force> limits;
+  std::string cgroup;
+};
+
+// -- events -------------------------------------------------------------------
+
+enum class event_kind : std::uint8_t {
+  container_created,
+  container_started,
+  container_stopped,
+  container_paused,
+  container_resumed,
+  container_failed,
+  container_held,
+  container_destroyed,
+  container_adopted,
+  process_started,
+  process_exited,
+  process_restarting,
+  process_gave_up,
+  process_removed,
+  limits_changed,
+  daemon_started,
+};
+
+[[nodiscard]] std::string_view name_of(event_kind kind);
+
+struct event {
+  std::uint64_t seq = 0;
+  std::int64_t time_ms = 0;
+  event_kind kind = event_kind::daemon_started;
+  std::string container;
+  std::string process;
+  std::string text; ///< for people
+};
+
+/// Events with a number above `after`. Empty after `wait_ms`. A subscriber that
+/// was too slow sees `gap`: that many events are gone.
+struct get_events {
+  std::uint64_t after = 0;
+  std::uint32_t max = 1000;
+  std::int64_t wait_ms = 0;
+};
+
+struct event_batch {
+  std::vector<event> events;
+  std::uint64_t gap = 0;
+  std::uint64_t last = 0; ///< number of the newest event there is
+};
+
+// -- images and the daemon ----------------------------------------------------
+
+struct list_images {};
+
+struct image_info {
+  std::string image;
+  std::string path;
+};
+
+struct image_list {
+  std::vector<image_info> images;
+};
+
+struct get_daemon {};
+
+struct daemon_info {
+  std::string version;
+  std::int32_t pid = 0;
+  std::string state_dir;
+  std::string run_dir;
+  std::string cgroup_mode;
+  std::string cgroup;
+  std::uint32_t pool_ready = 0;
+  std::uint32_t pool_size = 0;
+  std::uint64_t pool_hits = 0;
+  std::uint64_t pool_misses = 0;
+  std::uint32_t containers = 0;
+};
+
+/// The whole of it. `warden` implements it; nothing else can be reached
+/// through the daemon's socket.
+using api_actor =
+    caf::typed_actor<caf::replies_to<create_container>::with<container_created>,
+                     caf::replies_to<destroy_container>::with<container_is>,
+                     caf::replies_to<start_container>::with<container_is>,
+                     caf::replies_to<stop_container>::with<container_is>,
+                     caf::replies_to<pause_container>::with<container_is>,
+                     caf::replies_to<resume_container>::with<container_is>,
+                     caf::replies_to<run_process>::with<process_started>,
+                     caf::replies_to<start_process>::with<process_started>,
+                     caf::replies_to<stop_process>::with<process_is>,
+                     caf::replies_to<remove_process>::with<process_is>,
+                     caf::replies_to<signal_process>::with<process_is>,
+                     caf::replies_to<resize_terminal>::with<process_is>,
+                     caf::replies_to<write_input>::with<process_is>,
+                     caf::replies_to<read_output>::with<output_chunk>,
+                     caf::replies_to<wait_process>::with<process_is>,
+                     caf::replies_to<set_limits>::with<limits_in_force>,
+                     caf::replies_to<get_limits>::with<limits_in_force>,
+                     caf::replies_to<list_containers>::with<container_list>,
+                     caf::replies_to<get_container>::with<container_details>,
+                     caf::replies_to<get_events>::with<event_batch>,
+                     caf::replies_to<list_images>::with<image_list>,
+                     caf::replies_to<get_daemon>::with<daemon_info>>;
+
+// -- inspection (differs between CAF 0.17 and 1.x)
+// ------------------------------
+
+#define REEVE_INSPECT(type, ...)                                               \
+  template <class Inspector>                                                   \
+  typename Inspector::result_type inspect(Inspector& f, type& x) {             \
+    return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
+  }
+
+REEVE_INSPECT(exit_reason, x.kind, x.code, x.signal, x.core_dumped, x.limit,
+              x.step, x.error)
+REEVE_INSPECT(create_container, x.command, x.spec, x.durable)
+REEVE_INSPECT(container_created, x.container, x.id)
+REEVE_INSPECT(destroy_container, x.container, x.force, x.grace_ms)
+REEVE_INSPECT(start_container, x.container)
+REEVE_INSPECT(stop_container, x.container, x.grace_ms)
+REEVE_INSPECT(pause_container, x.container)
+REEVE_INSPECT(resume_container, x.container)
+REEVE_INSPECT(container_is, x.container, x.phase, x.problems)
+REEVE_INSPECT(run_process, x.command, x.container, x.spec, x.attached)
+REEVE_INSPECT(process_started, x.container, x.process, x.pid, x.ns_pid)
+REEVE_INSPECT(start_process, x.container, x.process)
+REEVE_INSPECT(stop_process, x.container, x.process, x.grace_ms)
+REEVE_INSPECT(remove_process, x.container, x.process)
+REEVE_INSPECT(signal_process, x.container, x.process, x.signo, x.whole_group)
+REEVE_INSPECT(resize_terminal, x.container, x.process, x.rows, x.columns)
+REEVE_INSPECT(write_input, x.container, x.process, x.bytes, x.end)
+REEVE_INSPECT(read_output, x.container, x.process, x.stream, x.offset, x.max,
+              x.wait_ms, x.follow)
+REEVE_INSPECT(output_chunk, x.offset, x.bytes, x.at_end, x.end)
+REEVE_INSPECT(wait_process, x.container, x.process, x.wait_ms)
+REEVE_INSPECT(process_info, x.container, x.process, x.phase, x.pid, x.ns_pid,
+              x.restart, x.restarts, x.restarts_in_window, x.since_ms,
+              x.next_restart_ms, x.has_ended, x.last, x.argv, x.has_tty,
+              x.output_dropped)
+REEVE_INSPECT(process_is, x.info)
+REEVE_INSPECT(set_limits, x.container, x.values)
+REEVE_INSPECT(get_limits, x.container, x.keys)
+REEVE_INSPECT(limit_in_force, x.key, x.value, x.source)
+REEVE_INSPECT(limits_in_force, x.limits)
+REEVE_INSPECT(list_containers, x.pattern, x.properties)
+REEVE_INSPECT(container_info, x.container, x.id, x.phase, x.image, x.created_ms,
+              x.pid, x.uid_base, x.live_processes, x.properties, x.problems)
+REEVE_INSPECT(container_list, x.containers)
+REEVE_INSPECT(get_container, x.container)
+REEVE_INSPECT(container_details, x.info, x.spec, x.processes, x.limits,
+              x.cgroup)
+REEVE_INSPECT(event, x.seq, x.time_ms, x.kind, x.container, x.process, x.text)
+REEVE_INSPECT(get_events, x.after, x.max, x.wait_ms)
+REEVE_INSPECT(event_batch, x.events, x.gap, x.last)
+REEVE_INSPECT(list_images)
+REEVE_INSPECT(image_info, x.image, x.path)
+REEVE_INSPECT(image_list, x.images)
+REEVE_INSPECT(get_daemon)
+REEVE_INSPECT(daemon_info, x.version, x.pid, x.state_dir, x.run_dir,
+              x.cgroup_mode, x.cgroup, x.pool_ready, x.pool_size, x.pool_hits,
+              x.pool_misses, x.containers)
+
+#undef REEVE_INSPECT
+
+} // namespace reeve::supervisor
