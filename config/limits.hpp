@@ -1,0 +1,101 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "config/error.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace reeve::config {
+
+/// One limit as asked for, which is one of three things: absent leaves what
+/// is in force, a value sets it, unlimited takes the limit away.
+template <class T>
+class limit_value {
+public:
+  constexpr limit_value() = default;
+
+  /// Implicit, so that `limits{.pids = 100}` reads as it should.
+  constexpr limit_value(T value) : kind_{kind::value}, value_{value} {}
+
+  [[nodiscard]] static constexpr limit_value unlimited() {
+    auto max = limit_value{};
+    max.kind_ = kind::unlimited;
+    return max;
+  }
+
+  [[nodiscard]] constexpr bool is_absent() const {
+    return kind_ == kind::absent;
+  }
+
+  [[nodiscard]] constexpr bool is_unlimited() const {
+    return kind_ == kind::unlimited;
+  }
+
+  /// The number to set; empty when absent or unlimited.
+  [[nodiscard]] constexpr std::optional<T> value() const {
+    return kind_ == kind::value ? std::optional{value_} : std::nullopt;
+  }
+
+  bool operator==(const limit_value&) const = default;
+
+private:
+  enum class kind : std::uint8_t { absent, value, unlimited };
+
+  kind kind_ = kind::absent;
+  T value_{};
+};
+
+/// Limits of one container. All absent means "change nothing", which is what
+/// an update starts from; see `container_limits` for a new container's.
+struct limits {
+  /// Bytes of memory, page cache included.
+  limit_value<std::uint64_t> memory_bytes;
+  /// Processors' worth of time: 0.5 is half of one processor.
+  limit_value<double> cpus;
+  /// Share under contention, 1..10000 as cgroup v2 counts; the kernel's own
+  /// default is 100. It has no "unlimited".
+  limit_value<std::uint64_t> cpu_weight;
+  /// Processes and threads.
+  limit_value<std::uint64_t> pids;
+
+  bool operator==(const limits&) const = default;
+};
+
+/// What a container gets that asks for nothing: 2048 pids against fork bombs.
+/// The rest stays absent, since a new cgroup starts without limits.
+inline constexpr auto container_limits = limits{{}, {}, {}, 2048};
+
+/// Names of one limit: `key` for `reeve set` and `reeve get`, `field` in the
+/// `limits` table of a spec.
+struct limit_name {
+  std::string_view key;
+  std::string_view field;
+};
+
+/// `memory.limit`, `cpu.limit`, `cpu.weight`, `pids.limit`.
+[[nodiscard]] std::span<const limit_name> limit_names();
+
+/// Sets one limit from text such as "64M", "0.5" or "max". Range and form are
+/// checked; on an error `out` is unchanged. An unknown key's error lists the
+/// known ones and the nearest.
+[[nodiscard]] result<void> set_key(limits& out, std::string_view key,
+                                   std::string_view text);
+
+/// Makes one limit absent again. Unknown keys are an error as in `set_key`.
+[[nodiscard]] result<void> clear_key(limits& out, std::string_view key);
+
+/// The limit as `set_key` reads it; empty text when absent.
+[[nodiscard]] result<std::string> to_text(const limits& in,
+                                          std::string_view key);
+
+/// Checks the ranges that `set_key` checks, for limits built in code. The key
+/// of an error is the name of the field.
+[[nodiscard]] result<void> check_ranges(const limits& in);
+
+} // namespace reeve::config

@@ -1,0 +1,93 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "config/restart_policy.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reeve::config {
+
+/// A soft and a hard resource limit, in the unit of `setrlimit(2)`.
+struct rlimit_pair {
+  static constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
+
+  std::uint64_t soft = unlimited;
+  std::uint64_t hard = unlimited;
+
+  bool operator==(const rlimit_pair&) const = default;
+};
+
+enum class stdio_mode : std::uint8_t { null, pipe, tty };
+
+struct terminal_size {
+  std::uint16_t rows = 24;
+  std::uint16_t columns = 80;
+
+  bool operator==(const terminal_size&) const = default;
+};
+
+enum class log_mode : std::uint8_t { file, none };
+
+/// Where the output of a process is kept, and how much of it.
+struct log_spec {
+  log_mode mode = log_mode::file;
+  /// Bytes of one file, after which it is rotated.
+  std::uint64_t max_size = 10U << 20U;
+  /// Files kept, the current one included.
+  unsigned max_files = 3;
+
+  bool operator==(const log_spec&) const = default;
+};
+
+/// One process to run in a container. Everything but `id` and `argv` has a
+/// default that suits a service.
+struct process_spec {
+  /// Name in the container, unique among its processes.
+  std::string id;
+  /// Program and arguments; a program without '/' is looked up in PATH inside.
+  std::vector<std::string> argv;
+  /// `NAME=value` entries; their order is kept.
+  std::vector<std::string> env;
+  std::string cwd = "/";
+
+  /// "root", "1000", "1000:1000" or "name:group", looked up in the container.
+  std::string user = "root";
+  /// Supplementary groups, by name or number.
+  std::vector<std::string> groups;
+  /// By the names of prlimit(1): nofile, nproc, core, ...
+  std::map<std::string, rlimit_pair> rlimits;
+  /// Absent: the container's. Names with or without "CAP_".
+  std::optional<std::vector<std::string>> capabilities;
+  bool no_new_privs = true;
+  /// -1000..1000, see proc_pid_oom_score_adj(5); absent: inherited.
+  std::optional<int> oom_score_adj;
+  /// File mode bits taken away, at most 0777; absent: 022.
+  std::optional<unsigned> umask;
+
+  stdio_mode stdio = stdio_mode::pipe;
+  /// Initial size; only with `stdio_mode::tty`.
+  terminal_size tty;
+  /// Keeps standard input open while no client is attached.
+  bool stdin_open = false;
+  log_spec log;
+
+  restart_policy restart;
+  /// Counts for the container's `auto_stop`.
+  bool significant = false;
+  /// Name or number, see `signal_number`.
+  std::string stop_signal = "SIGTERM";
+  /// Time between `stop_signal` and SIGKILL.
+  std::chrono::milliseconds stop_grace{10'000};
+
+  bool operator==(const process_spec&) const = default;
+};
+
+} // namespace reeve::config

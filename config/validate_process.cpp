@@ -1,0 +1,134 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "config/checks.hpp"
+#include "config/names.hpp"
+#include "config/text.hpp"
+#include "config/units.hpp"
+#include "config/validate.hpp"
+
+namespace reeve::config {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// The kernel's MAX_ARG_STRLEN (32 pages, the final NUL included) bounds one
+// string. The bound on all of them is ours: the kernel's depends on the stack
+// limit, and a holder takes a command in one message.
+constexpr auto most_argument_bytes = std::size_t{128} << 10U;
+
+void check_arguments(findings& out, const key_path& at,
+                     const process_spec& spec) {
+  auto total = std::size_t{0};
+  auto check_list = [&](const key_path& list_at,
+                        const std::vector<std::string>& list) {
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      check_text(out, list_at[i], list[i]);
+      if (list[i].size() >= most_argument_bytes)
+        out.refuse(list_at[i],
+                   "found " + std::to_string(list[i].size()) + " bytes",
+                   "at most " + std::to_string(most_argument_bytes - 1));
+      total += list[i].size() + 1;
+    }
+  };
+  if (spec.argv.empty() || spec.argv[0].empty())
+    out.refuse(at / "argv", "found no program", "a program and its arguments");
+  check_list(at / "argv", spec.argv);
+  check_list(at / "env", spec.env);
+  if (total > most_argument_bytes)
+    out.refuse(at / "argv",
+               "argv and env take " + std::to_string(total)
+                   + " bytes, a NUL after each string included",
+               "at most " + std::to_string(most_argument_bytes));
+  for (std::size_t i = 0; i < spec.env.size(); ++i) {
+    auto separator = spec.env[i].find('=');
+    out.expect(separator != std::string::npos && separator != 0,
+               (at / "env")[i], spec.env[i], "NAME=value");
+  }
+}
+
+void check_user(findings& out, const key_path& at, std::string_view user) {
+  auto separator = user.find(':');
+  check_account(out, at, user.substr(0, separator));
+  if (separator != user.npos)
+    check_account(out, at, user.substr(separator + 1));
+}
+
+void check_rlimits(findings& out, const key_path& at,
+                   const std::map<std::string, rlimit_pair>& rlimits) {
+  for (const auto& [name, limit] : rlimits) {
+    out.expect(rlimit_number(name).has_value(), at, name,
+               "one of " + joined(rlimit_names()));
+    out.expect(limit.soft <= limit.hard, at / name, limit.soft,
+               "a soft limit of at most the hard one, which is "
+                   + std::to_string(limit.hard));
+  }
+}
+
+void check_stdio(findings& out, const key_path& at, const process_spec& spec) {
+  if (spec.stdio == stdio_mode::tty) {
+    out.expect(spec.tty.rows > 0, at / "tty" / "rows", spec.tty.rows,
+               "1 to 65535");
+    out.expect(spec.tty.columns > 0, at / "tty" / "columns", spec.tty.columns,
+               "1 to 65535");
+  } else if (spec.tty != terminal_size{}) {
+    out.refuse(at / "tty", "found a terminal size without a terminal",
+               "stdio = \"tty\" beside it");
+  }
+  if (spec.stdin_open && spec.stdio == stdio_mode::null)
+    out.refuse(at / "stdin_open", "found true beside stdio = \"null\"",
+               "stdio = \"pipe\" or \"tty\"");
+}
+
+void check_restart(findings& out, const key_path& at,
+                   const restart_policy& policy) {
+  check_duration(out, at / "window", policy.window, 1ms);
+  check_duration(out, at / "backoff_min", policy.backoff_min, 0ms);
+  check_duration(out, at / "backoff_max", policy.backoff_max, 0ms);
+  if (policy.backoff_min > policy.backoff_max)
+    out.refuse(
+        at / "backoff_min", "found " + format_duration(policy.backoff_min),
+        "at most backoff_max, which is " + format_duration(policy.backoff_max));
+  check_number(out, at / "backoff_factor", policy.backoff_factor, 1, 1000);
+  check_number(out, at / "jitter", policy.jitter, 0, 1);
+  check_duration(out, at / "reset_after", policy.reset_after, 0ms);
+}
+
+} // namespace
+
+void check_process(findings& out, const key_path& at,
+                   const process_spec& spec) {
+  check_name_part(out, at / "id", spec.id);
+  check_arguments(out, at, spec);
+  check_path(out, at / "cwd", spec.cwd);
+  check_user(out, at / "user", spec.user);
+  for (std::size_t i = 0; i < spec.groups.size(); ++i)
+    check_account(out, (at / "groups")[i], spec.groups[i]);
+  check_rlimits(out, at / "rlimits", spec.rlimits);
+  if (spec.capabilities)
+    check_capabilities(out, at / "capabilities", *spec.capabilities,
+                       all_keyword::refused);
+  if (auto adj = spec.oom_score_adj)
+    out.expect(*adj >= -1000 && *adj <= 1000, at / "oom_score_adj", *adj,
+               "-1000 to 1000");
+  if (auto mask = spec.umask; mask && *mask > 0777)
+    out.refuse(at / "umask", "found bits beyond 0777", "at most \"777\"");
+  check_stdio(out, at, spec);
+  out.expect(spec.log.max_size >= 4096, at / "log" / "max_size",
+             spec.log.max_size, "at least 4K");
+  out.expect(spec.log.max_files >= 1 && spec.log.max_files <= 1000,
+             at / "log" / "max_files", spec.log.max_files, "1 to 1000");
+  check_restart(out, at / "restart", spec.restart);
+  out.expect(signal_number(spec.stop_signal).has_value(), at / "stop_signal",
+             spec.stop_signal, "a signal such as SIGTERM, or 1 to 64");
+  check_duration(out, at / "stop_grace", spec.stop_grace, 0ms);
+}
+
+result<void> validate(const process_spec& spec) {
+  auto out = findings{};
+  check_process(out, key_path{"process"}, spec);
+  return std::move(out).verdict();
+}
+
+} // namespace reeve::config
