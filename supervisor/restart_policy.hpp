@@ -60,7 +60,8 @@ struct restart_snapshot {
 /// - **A start by hand** resets both: call `reset`.
 class restart_tracker {
 public:
-  explicit restart_tracker(config::restart_policy policy = {},
+  restart_tracker() = default;
+  explicit restart_tracker(config::restart_policy policy,
                            restart_snapshot from = {});
 
   /// The process runs; its health counts from `since`.
