@@ -1,0 +1,205 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "supervisor/process_lifecycle.hpp"
+
+#include <bitset>
+#include <cstddef>
+
+/// The life of one container.
+///
+/// A container is a stack of layers. Going up makes them in order, going down
+/// undoes them in reverse and goes on after a failure; the errors are kept.
+/// One piece of work is under way at a time. A change of plan (a stop while
+/// creating, the death of the holder while pausing) waits for its answer or
+/// its deadline and then turns round; so every phase but the resting ones is
+/// just a direction, and teardown is the same from everywhere.
+///
+///     creating ─up─▶ running ◀─▶ pausing ─▶ paused
+///        ▲              │ holder died
+///      start        rebuilding: down, back-off, up
+///        │
+///     stopped | failed ◀─down─ stopping        destroying ─down─▶ destroyed
+///
+/// What the kernel does not let go of within its deadline makes the container
+/// `held`: its name is free, its remains wait for the kernel's answer.
+namespace reeve::supervisor {
+
+enum class container_phase : std::uint8_t {
+  creating,
+  running, ///< it exists; it may have no process
+  pausing,
+  paused,
+  stopping,
+  stopped,
+  rebuilding,
+  failed, ///< could not be made, or torn down without an error left
+  held,
+  destroying,
+  destroyed, ///< terminal
+};
+
+[[nodiscard]] std::string_view name_of(container_phase phase);
+
+/// From the bottom up. The freezer is the topmost one: being undone first, it
+/// lets processes hear their stop signal.
+enum class layer : std::uint8_t {
+  cgroup,
+  holder,
+  file_system,
+  configure,
+  processes,
+  freezer,
+};
+inline constexpr std::size_t layer_count = 6;
+
+[[nodiscard]] std::string_view name_of(layer of);
+
+/// Undoing a layer that is not there, or only half, must succeed: it is also
+/// asked of one whose making failed or was not answered.
+struct work {
+  enum class direction : std::uint8_t { make, undo };
+  direction way = direction::make;
+  layer what = layer::cgroup;
+
+  bool operator==(const work&) const = default;
+};
+
+/// How long the work may take; undoing `processes` gets the grace on top.
+[[nodiscard]] std::chrono::milliseconds deadline_of(const work& doing);
+
+struct work_error {
+  work doing;
+  std::string text;
+  bool operator==(const work_error&) const = default;
+};
+
+struct container_state {
+  container_phase phase = container_phase::creating;
+  /// The resting phase that the work under way leads to.
+  container_phase goal = container_phase::running;
+  std::optional<work> doing;
+  /// Numbers the work and the back-off timer: answers to others are stale.
+  std::uint64_t serial = 0;
+  work::direction heading = work::direction::make;
+  std::bitset<layer_count> standing; ///< made, perhaps in part, not undone
+  std::bitset<layer_count> tried;    ///< undone or failed to, this time down
+  bool timed_out = false; ///< an undoing was not answered, this time down
+  bool name_free = false; ///< was held once; nothing but `destroyed` is ahead
+  /// Of the latest way up or down; empty once it runs.
+  std::vector<work_error> errors;
+  std::chrono::milliseconds grace{10000};
+  /// Limits how often the death of the holder leads to a rebuild. A policy of
+  /// type `temporary` stops the container instead.
+  restart_tracker rebuilds;
+  std::chrono::milliseconds rebuild_delay{0};
+
+  bool operator==(const container_state&) const = default;
+};
+
+enum class container_command : std::uint8_t {
+  run_process,
+  set_limit,
+  pause,
+  resume,
+  start,
+  stop,           ///< legal in every phase, repeatable
+  destroy,        ///< only when nothing runs
+  destroy_forced, ///< legal in every phase, repeatable
+};
+
+namespace container_event {
+/// Of a new state only.
+struct create_requested {};
+struct command_given {
+  container_command command;
+  std::chrono::milliseconds grace{10000}; ///< of `stop` and `destroy_forced`
+};
+struct work_finished {
+  std::uint64_t serial;
+};
+struct work_failed {
+  std::uint64_t serial;
+  std::string text;
+};
+struct deadline_passed {
+  std::uint64_t serial;
+};
+/// The undoing that was given up for held succeeded after all.
+struct let_go {
+  layer what;
+};
+struct timer_fired {
+  std::uint64_t serial;
+};
+struct holder_died {};
+/// A new actor, in a new state, found this much standing in the kernel. What is
+/// whole runs (thawed: the freezer's lease ended with the old actor), what is
+/// not there is stopped, and what is half there has lost its holder.
+struct found {
+  std::bitset<layer_count> standing;
+};
+
+using any =
+    std::variant<create_requested, command_given, work_finished, work_failed,
+                 deadline_passed, let_go, timer_fired, holder_died, found>;
+} // namespace container_event
+
+namespace container_effect {
+struct begin {
+  std::uint64_t serial;
+  work what;
+  std::chrono::milliseconds deadline;
+  bool operator==(const begin&) const = default;
+};
+struct arm_timer {
+  std::uint64_t serial;
+  std::chrono::milliseconds delay;
+  bool operator==(const arm_timer&) const = default;
+};
+/// The phase changed; the errors so far are in the state.
+struct report_phase {
+  container_phase phase;
+  bool operator==(const report_phase&) const = default;
+};
+/// Held: the name may be used by another container.
+struct free_name {
+  bool operator==(const free_name&) const = default;
+};
+/// Destroyed: drop what is stored about it.
+struct forget {
+  bool operator==(const forget&) const = default;
+};
+
+using any = std::variant<begin, arm_timer, report_phase, free_name, forget>;
+} // namespace container_effect
+
+/// A command that does not fit the phase. The state is unchanged.
+struct container_refusal {
+  container_command command = container_command::start;
+  container_phase phase = container_phase::creating;
+
+  bool operator==(const container_refusal&) const = default;
+};
+
+/// "container 'a' is paused: resume it first".
+[[nodiscard]] std::string explain(const container_refusal& refusal,
+                                  std::string_view container);
+
+/// Whether the phase allows the command. A repeat of what is already so, or
+/// under way, is allowed.
+[[nodiscard]] bool allows(container_phase phase, container_command command);
+
+struct container_transition {
+  container_state next;
+  std::vector<container_effect::any> effects;
+  std::optional<container_refusal> refused;
+};
+
+/// Defined for every phase and event.
+[[nodiscard]] container_transition
+step(container_state state, const container_event::any& event, moment at);
+
+} // namespace reeve::supervisor

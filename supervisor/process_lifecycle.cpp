@@ -1,0 +1,373 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/process_lifecycle.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace {
+
+using namespace process_event;
+using namespace process_effect;
+using phase = process_phase;
+using std::chrono::milliseconds;
+
+/// One step under way: one overload per event, one case per phase.
+class stepper {
+public:
+  stepper(process_state state, moment at) : at_{at} {
+    out_.next = std::move(state);
+  }
+
+  void on(const start_requested& event) {
+    switch (s().phase) {
+    case phase::created:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::backing_off:
+      if (event.cause == start_cause::by_hand)
+        s().restarts.reset();
+      return spawn_next();
+    case phase::starting:
+    case phase::running:
+      return; // what was asked for is so
+    case phase::stopping:
+    case phase::held:
+    case phase::removed:
+      return refuse(process_refusal::request::start);
+    }
+  }
+
+  void on(const started& event) {
+    if (event.run != s().run)
+      return kill_stray(event.run);
+    switch (s().phase) {
+    case phase::starting:
+      s().restarts.on_started(at_.now);
+      s().phase = phase::running;
+      return;
+    case phase::stopping:
+      // The stop came while the spawn was on its way: first rung now.
+      return signal_current_rung();
+    case phase::running:
+      return;
+    case phase::created:
+    case phase::backing_off:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::held:
+    case phase::removed:
+      // Its start was given up for late. Nobody would ever stop it.
+      return kill_stray(event.run);
+    }
+  }
+
+  void on(const ended& event) {
+    if (event.run == s().run)
+      end(event.reason);
+  }
+
+  void on(const stop_requested& event) {
+    switch (s().phase) {
+    case phase::starting:
+    case phase::running:
+      return begin_stop(event);
+    case phase::stopping:
+      if (!s().kill_sent && at_.now + event.grace < s().stop_deadline)
+        arm_grace(event.grace);
+      return;
+    case phase::backing_off:
+      return settle(exit_reason::stopped(s().last));
+    case phase::exited:
+      // A rebuild of the container must not start it again.
+      if (wants_restart(s().restarts.policy().type, s().last))
+        s().last = exit_reason::stopped(s().last);
+      return;
+    case phase::created:
+    case phase::gave_up:
+    case phase::held:
+    case phase::removed:
+      return;
+    }
+  }
+
+  void on(const timer_fired& event) {
+    if (event.timer != s().timer)
+      return;
+    switch (s().phase) {
+    case phase::backing_off:
+      return spawn_next();
+    case phase::stopping:
+      if (!s().kill_sent)
+        return send_kill();
+      s().phase = phase::held;
+      return emit(report_held{});
+    case phase::created:
+    case phase::starting:
+    case phase::running:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::held:
+    case phase::removed:
+      return;
+    }
+  }
+
+  void on(const holder_lost&) {
+    switch (s().phase) {
+    case phase::starting:
+    case phase::running:
+      // Whether it comes back is for the container to say, after its rebuild.
+      return settle(exit_reason::lost());
+    case phase::stopping:
+    case phase::held:
+      return settle(exit_reason::stopped(exit_reason::lost()));
+    case phase::backing_off:
+      s().phase = phase::exited;
+      return;
+    case phase::created:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::removed:
+      return;
+    }
+  }
+
+  void on(const found_running& event) {
+    switch (s().phase) {
+    case phase::created:
+    case phase::starting:
+    case phase::running:
+    case phase::backing_off:
+    case phase::exited:
+    case phase::gave_up:
+      s().phase = phase::running;
+      s().run = std::max(s().run, event.run);
+      return s().restarts.on_started(event.since);
+    case phase::stopping:
+      return signal_current_rung();
+    case phase::held:
+      return;
+    case phase::removed:
+      return kill_stray(event.run);
+    }
+  }
+
+  void on(const found_ended& event) {
+    if (event.run < s().run)
+      return;
+    s().run = event.run;
+    if (s().phase == phase::created)
+      s().phase = phase::running; // it was, before this actor
+    end(event.reason);
+  }
+
+  void on(const remove_requested&) {
+    switch (s().phase) {
+    case phase::created:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::held:
+      s().phase = phase::removed;
+      return emit(forget{});
+    case phase::starting:
+    case phase::running:
+    case phase::stopping:
+    case phase::backing_off:
+      return refuse(process_refusal::request::remove);
+    case phase::removed:
+      return;
+    }
+  }
+
+  process_transition take() {
+    return std::move(out_);
+  }
+
+private:
+  process_state& s() {
+    return out_.next;
+  }
+
+  void emit(process_effect::any effect) {
+    out_.effects.push_back(effect);
+  }
+
+  void refuse(process_refusal::request asked) {
+    out_.refused = {asked, s().phase};
+  }
+
+  void arm(timer_use use, milliseconds delay) {
+    emit(arm_timer{++s().timer, use, delay});
+  }
+
+  void spawn_next() {
+    s().phase = phase::starting;
+    emit(spawn{++s().run});
+  }
+
+  void kill_stray(std::uint64_t run) {
+    emit(send_signal{run, SIGKILL, target::group});
+  }
+
+  /// Ended for good with this reason.
+  void settle(const exit_reason& reason) {
+    s().phase =
+        reason.kind == exit_kind::gave_up ? phase::gave_up : phase::exited;
+    s().last = reason;
+    emit(report_exit{reason});
+  }
+
+  void end(const exit_reason& reason) {
+    switch (s().phase) {
+    case phase::starting:
+    case phase::running:
+      return end_unasked(reason);
+    case phase::stopping:
+    case phase::held:
+      return settle(exit_reason::stopped(reason));
+    case phase::created:
+    case phase::backing_off:
+    case phase::exited:
+    case phase::gave_up:
+    case phase::removed:
+      return; // a repeated report
+    }
+  }
+
+  void end_unasked(const exit_reason& reason) {
+    auto decision = s().restarts.on_exit(reason, at_);
+    switch (decision.action) {
+    case restart_action::do_not_restart:
+      return settle(reason);
+    case restart_action::give_up:
+      return settle(exit_reason::gave_up(reason));
+    case restart_action::restart:
+      s().last = reason;
+      emit(report_exit{reason});
+      if (decision.delay == milliseconds::zero())
+        return spawn_next();
+      s().phase = phase::backing_off;
+      return arm(timer_use::backoff, decision.delay);
+    }
+  }
+
+  void begin_stop(const stop_requested& event) {
+    auto spawned = s().phase == phase::running;
+    s().phase = phase::stopping;
+    s().kill_sent = false;
+    s().stop_signal = event.signal;
+    if (event.grace <= milliseconds::zero())
+      return send_kill();
+    if (spawned)
+      signal_current_rung();
+    arm_grace(event.grace);
+  }
+
+  void arm_grace(milliseconds grace) {
+    if (grace <= milliseconds::zero())
+      return send_kill();
+    s().stop_deadline = at_.now + grace;
+    arm(timer_use::grace, grace);
+  }
+
+  void send_kill() {
+    s().kill_sent = true;
+    signal_current_rung();
+    arm(timer_use::kill, kill_deadline);
+  }
+
+  void signal_current_rung() {
+    if (s().kill_sent)
+      emit(send_signal{s().run, SIGKILL, target::group});
+    else
+      emit(send_signal{s().run, s().stop_signal, target::process});
+  }
+
+  moment at_;
+  process_transition out_;
+};
+
+std::string_view way_out(process_phase of) {
+  switch (of) {
+  case phase::starting:
+  case phase::running:
+  case phase::backing_off:
+    return "stop it first";
+  case phase::stopping:
+    return "wait until it has stopped";
+  case phase::held:
+    return "the kernel does not let go of it; remove it and use another name";
+  case phase::removed:
+    return "create it again";
+  case phase::created:
+  case phase::exited:
+  case phase::gave_up:
+    return "start it first";
+  }
+  return "";
+}
+
+} // namespace
+
+std::string_view name_of(process_phase of) {
+  switch (of) {
+  case phase::created:
+    return "created";
+  case phase::starting:
+    return "starting";
+  case phase::running:
+    return "running";
+  case phase::stopping:
+    return "stopping";
+  case phase::backing_off:
+    return "backing_off";
+  case phase::exited:
+    return "exited";
+  case phase::gave_up:
+    return "gave_up";
+  case phase::held:
+    return "held";
+  case phase::removed:
+    return "removed";
+  }
+  return "unknown";
+}
+
+bool is_live(process_phase of) {
+  switch (of) {
+  case phase::starting:
+  case phase::running:
+  case phase::stopping:
+  case phase::backing_off:
+    return true;
+  case phase::created:
+  case phase::exited:
+  case phase::gave_up:
+  case phase::held:
+  case phase::removed:
+    return false;
+  }
+  return false;
+}
+
+std::string explain(const process_refusal& refusal, std::string_view process) {
+  auto text = "process '" + std::string{process} + "' is ";
+  text += name_of(refusal.phase);
+  text += ": ";
+  text += way_out(refusal.phase);
+  return text;
+}
+
+process_transition step(process_state state, const process_event::any& event,
+                        moment at) {
+  auto next = stepper{std::move(state), at};
+  std::visit([&](const auto& e) { next.on(e); }, event);
+  return next.take();
+}
+
+} // namespace reeve::supervisor

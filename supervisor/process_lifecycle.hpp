@@ -1,0 +1,167 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "supervisor/restart_policy.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+/// The life of one user process, from its definition to its removal:
+///
+///     created ──start──▶ starting ──started──▶ running ──stop──▶ stopping
+///        exited ──start──▶  ▲                     │                 │
+///       gave_up ──start──▶  │                   ended             ended
+///                           │                     ▼                 ▼
+///                      backing_off ◀── restart ── ? ── no more ──▶ exited
+///                                                 └─ too often ──▶ gave_up
+///
+/// `stopping` climbs a ladder: stop signal, grace, SIGKILL to the process
+/// group, `kill_deadline`, then `held`: the kernel does not let go of it.
+/// `step` is pure; the caller carries the effects out in their order.
+namespace reeve::supervisor {
+
+/// How long a SIGKILL may take before the process counts as held.
+inline constexpr std::chrono::milliseconds kill_deadline{5000};
+
+enum class process_phase : std::uint8_t {
+  created,
+  starting,
+  running,
+  stopping,
+  backing_off,
+  exited,
+  gave_up,
+  held,
+  removed, ///< terminal
+};
+
+[[nodiscard]] std::string_view name_of(process_phase phase);
+
+/// Something of it may exist in the kernel, or soon will again.
+[[nodiscard]] bool is_live(process_phase phase);
+
+struct process_state {
+  process_phase phase = process_phase::created;
+  exit_reason last; ///< of the latest end; meaningful from the first one on
+  /// Counts the spawns. The holder repeats its reports until they are
+  /// acknowledged, so one may arrive when its process has a successor.
+  std::uint64_t run = 0;
+  /// At most one timer is live: the last one armed. There is no cancelling; a
+  /// timer that fires late has an old number and does nothing.
+  std::uint64_t timer = 0;
+  bool kill_sent = false;   ///< top rung of `stopping`
+  int stop_signal = 0;      ///< while `stopping`
+  time_point stop_deadline; ///< end of the grace, while `stopping`
+  restart_tracker restarts;
+
+  bool operator==(const process_state&) const = default;
+};
+
+/// What may happen to a process.
+namespace process_event {
+/// A start by hand forgets earlier failures. A rebuild of the container does
+/// not: its own tracker limits it.
+enum class start_cause : std::uint8_t { by_hand, rebuild };
+struct start_requested {
+  start_cause cause = start_cause::by_hand;
+};
+struct started {
+  std::uint64_t run;
+};
+/// Also for a start that failed (reason `start_failed`).
+struct ended {
+  std::uint64_t run;
+  exit_reason reason;
+};
+/// Legal in every phase. A repeat may shorten the grace, never extend it.
+struct stop_requested {
+  int signal;
+  std::chrono::milliseconds grace;
+};
+struct timer_fired {
+  std::uint64_t timer;
+};
+/// The kernel has killed every process of the pid namespace with it.
+struct holder_lost {};
+/// What a new actor found in the kernel. The kernel is right.
+struct found_running {
+  std::uint64_t run;
+  time_point since;
+};
+struct found_ended {
+  std::uint64_t run;
+  exit_reason reason;
+};
+struct remove_requested {};
+
+using any =
+    std::variant<start_requested, started, ended, stop_requested, timer_fired,
+                 holder_lost, found_running, found_ended, remove_requested>;
+} // namespace process_event
+
+/// What the caller is to do about it.
+namespace process_effect {
+struct spawn {
+  std::uint64_t run;
+  bool operator==(const spawn&) const = default;
+};
+enum class target : std::uint8_t { process, group };
+struct send_signal {
+  std::uint64_t run;
+  int signal;
+  target to;
+  bool operator==(const send_signal&) const = default;
+};
+enum class timer_use : std::uint8_t { grace, kill, backoff };
+struct arm_timer {
+  std::uint64_t timer;
+  timer_use use;
+  std::chrono::milliseconds delay;
+  bool operator==(const arm_timer&) const = default;
+};
+/// One end, once. The phase after the step says whether it was the last.
+struct report_exit {
+  exit_reason reason;
+  bool operator==(const report_exit&) const = default;
+};
+struct report_held {
+  bool operator==(const report_held&) const = default;
+};
+struct forget {
+  bool operator==(const forget&) const = default;
+};
+
+using any = std::variant<spawn, send_signal, arm_timer, report_exit,
+                         report_held, forget>;
+} // namespace process_effect
+
+/// A request that does not fit the phase. The state is unchanged.
+struct process_refusal {
+  enum class request : std::uint8_t { start, remove };
+  request asked = request::start;
+  process_phase phase = process_phase::created;
+
+  bool operator==(const process_refusal&) const = default;
+};
+
+/// "process 'web' is running: stop it first".
+[[nodiscard]] std::string explain(const process_refusal& refusal,
+                                  std::string_view process);
+
+struct process_transition {
+  process_state next;
+  std::vector<process_effect::any> effects;
+  std::optional<process_refusal> refused;
+};
+
+/// Defined for every phase and event; what cannot matter any more changes
+/// nothing.
+[[nodiscard]] process_transition
+step(process_state state, const process_event::any& event, moment at);
+
+} // namespace reeve::supervisor

@@ -1,0 +1,89 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/restart_policy.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using std::chrono::milliseconds;
+
+bool wants_restart(config::restart_type type, const exit_reason& reason) {
+  if (reason.kind == exit_kind::stopped || reason.kind == exit_kind::gave_up)
+    return false;
+  switch (type) {
+  case config::restart_type::permanent:
+    return true;
+  case config::restart_type::transient:
+    return !is_normal(reason);
+  case config::restart_type::temporary:
+    return false;
+  }
+  return false;
+}
+
+restart_tracker::restart_tracker(config::restart_policy policy,
+                                 restart_snapshot from)
+    : policy_{policy},
+      state_{std::move(from)} {}
+
+void restart_tracker::on_started(time_point since) {
+  state_.started = since;
+  state_.running = true;
+}
+
+verdict restart_tracker::on_exit(const exit_reason& reason, moment at) {
+  auto was_running = std::exchange(state_.running, false);
+  if (!wants_restart(policy_.type, reason))
+    return {restart_action::do_not_restart};
+  // Only a run that began can have been healthy: a start that fails slowly
+  // must not reset the back-off.
+  if (was_running && at.now - state_.started >= policy_.reset_after)
+    state_.failures = 0;
+
+  auto delay = backoff(at.random);
+  auto when = at.now + delay;
+  auto& restarts = state_.restarts;
+  std::erase_if(restarts,
+                [&](time_point t) { return t < when - policy_.window; });
+  if (restarts.size() >= policy_.max_restarts)
+    return {restart_action::give_up};
+  restarts.push_back(when);
+  ++state_.failures;
+  return {restart_action::restart, delay};
+}
+
+void restart_tracker::reset() {
+  state_ = {};
+}
+
+std::size_t restart_tracker::restarts_in_window(time_point now) const {
+  auto counts = [&](time_point t) { return t >= now - policy_.window; };
+  return static_cast<std::size_t>(
+      std::count_if(state_.restarts.begin(), state_.restarts.end(), counts));
+}
+
+milliseconds restart_tracker::backoff(double random) const {
+  auto low = static_cast<double>(policy_.backoff_min.count());
+  auto high = std::max(low, static_cast<double>(policy_.backoff_max.count()));
+  if (state_.failures == 0 || high <= 0)
+    return milliseconds{0};
+  // The power may be infinite; min() then gives the upper bound. A `low` of 0
+  // must not meet it (0 * inf is not a number).
+  auto base =
+      low <= 0 ? 0.0
+               : std::clamp(
+                   low * std::pow(policy_.backoff_factor, state_.failures - 1),
+                   low, high);
+  // Clamping a jittered value would pile up half of all delays on the bounds,
+  // just where many processes wait together; so the range is clamped instead.
+  auto from = std::max(low, base * (1 - policy_.jitter));
+  auto to = std::min(high, base * (1 + policy_.jitter));
+  auto share = std::clamp(random, 0.0, 1.0);
+  return milliseconds{std::llround(from + (to - from) * share)};
+}
+
+} // namespace reeve::supervisor
