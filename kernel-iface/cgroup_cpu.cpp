@@ -1,0 +1,183 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/cgroup_resources.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+namespace reeve::kernel {
+
+namespace {
+
+constexpr std::uint64_t period_us = 100'000;
+constexpr std::uint64_t us_per_milli_cpu = period_us / 1000;
+constexpr std::uint64_t least_milli_cpus = 10; // the kernel's least quota: 1 ms
+constexpr std::uint64_t most_weight = 10'000;
+
+std::string spell_value(std::uint64_t value) {
+  return value == no_limit ? "max" : std::to_string(value);
+}
+
+/// Quota in microseconds per period.
+result<std::uint64_t> to_quota(const cgroup_dir& dir, std::uint64_t value) {
+  if (value < least_milli_cpus || value > no_limit / us_per_milli_cpu)
+    return make_error(EINVAL, "limit to " + spell_value(value) + " milli-CPUs",
+                      dir.path(), "the least is 0.01 CPU");
+  return value * us_per_milli_cpu;
+}
+
+result<void> explain_quota(result<void> done) {
+  if (!done && done.error().code == EINVAL)
+    done.error().hint = "more than the group above allows, or out of range";
+  return done;
+}
+
+/// The period is the kernel's default and ours alone to change, so a change
+/// of the limit is one write.
+result<void> set_max_v1(const cgroup_dir& dir, std::uint64_t value) {
+  constexpr auto* file = "cpu.cfs_quota_us";
+  if (value == no_limit)
+    return write_text(dir, file, "-1");
+  return to_quota(dir, value).and_then([&dir](std::uint64_t quota) {
+    return explain_quota(write_text(dir, file, std::to_string(quota)));
+  });
+}
+
+result<std::uint64_t> to_milli_cpus(const cgroup_dir& dir, std::uint64_t quota,
+                                    std::uint64_t period) {
+  if (period == 0)
+    return make_error(EBADMSG, "read a CPU period other than 0 from",
+                      dir.path());
+  return quota * 1000 / period;
+}
+
+result<std::uint64_t> get_max_v1(const cgroup_dir& dir) {
+  auto quota = read_text(dir, "cpu.cfs_quota_us");
+  if (!quota)
+    return tl::make_unexpected(std::move(quota.error()));
+  if (quota->starts_with("-"))
+    return no_limit;
+  auto value = parse_number(*quota);
+  if (!value)
+    return make_error(EBADMSG, "read a number from",
+                      dir.path("cpu.cfs_quota_us"));
+  return read_number(dir, "cpu.cfs_period_us")
+      .and_then([&](std::uint64_t period) {
+        return to_milli_cpus(dir, *value, period);
+      });
+}
+
+result<void> set_max_v2(const cgroup_dir& dir, std::uint64_t value) {
+  const auto tail = " " + std::to_string(period_us);
+  if (value == no_limit)
+    return write_text(dir, "cpu.max", "max" + tail);
+  return to_quota(dir, value).and_then([&](std::uint64_t quota) {
+    return explain_quota(
+        write_text(dir, "cpu.max", std::to_string(quota) + tail));
+  });
+}
+
+result<std::uint64_t> get_max_v2(const cgroup_dir& dir) {
+  auto text = read_text(dir, "cpu.max");
+  if (!text)
+    return tl::make_unexpected(std::move(text.error()));
+  auto words = split_words(*text);
+  if (words.size() == 2)
+    if (auto period = parse_number(words[1]))
+      if (auto quota = parse_number(words[0]))
+        return *quota == no_limit ? no_limit
+                                  : to_milli_cpus(dir, *quota, *period);
+  return make_error(EBADMSG, "read quota and period from", dir.path("cpu.max"));
+}
+
+result<void> check_weight(const cgroup_dir& dir, std::uint64_t value) {
+  if (value >= 1 && value <= most_weight)
+    return {};
+  return make_error(ERANGE, "set CPU weight " + spell_value(value) + " of",
+                    dir.path(), "a weight is from 1 to 10000");
+}
+
+/// Rounded both ways; shares are the finer scale, so weight, shares, weight
+/// gives the same weight again, and 1..10000 stays within 2..262144.
+result<void> set_weight_v1(const cgroup_dir& dir, std::uint64_t value) {
+  return check_weight(dir, value).and_then([&] {
+    return write_text(dir, "cpu.shares",
+                      std::to_string((value * 1024 + 50) / 100));
+  });
+}
+
+result<std::uint64_t> get_weight_v1(const cgroup_dir& dir) {
+  return read_number(dir, "cpu.shares").map([](std::uint64_t shares) {
+    shares = std::min<std::uint64_t>(shares, 262'144);
+    return std::clamp<std::uint64_t>((shares * 100 + 512) / 1024, 1,
+                                     most_weight);
+  });
+}
+
+result<void> set_weight_v2(const cgroup_dir& dir, std::uint64_t value) {
+  return check_weight(dir, value).and_then([&] {
+    return write_text(dir, "cpu.weight", std::to_string(value));
+  });
+}
+
+result<std::uint64_t> get_weight_v2(const cgroup_dir& dir) {
+  return read_number(dir, "cpu.weight");
+}
+
+std::chrono::nanoseconds from_us(std::optional<std::uint64_t> value) {
+  return std::chrono::microseconds{value.value_or(0)};
+}
+
+std::chrono::nanoseconds from_ns(std::uint64_t value) {
+  return std::chrono::nanoseconds{value};
+}
+
+result<cpu_stats> read_v2(const cgroup_dir& dir) {
+  return read_text(dir, "cpu.stat").map([](const std::string& text) {
+    return cpu_stats{from_us(find_field(text, "usage_usec")),
+                     from_us(find_field(text, "user_usec")),
+                     from_us(find_field(text, "system_usec")),
+                     find_field(text, "nr_throttled").value_or(0),
+                     from_us(find_field(text, "throttled_usec"))};
+  });
+}
+
+result<cpu_stats> read_v1(const cgroup_dir& acct, const cgroup_dir& cpu) {
+  auto usage = read_number(acct, "cpuacct.usage");
+  if (!usage)
+    return tl::make_unexpected(std::move(usage.error()));
+  auto user = read_number(acct, "cpuacct.usage_user");
+  if (!user)
+    return tl::make_unexpected(std::move(user.error()));
+  auto system = read_number(acct, "cpuacct.usage_sys");
+  if (!system)
+    return tl::make_unexpected(std::move(system.error()));
+  return read_text(cpu, "cpu.stat").map([&](const std::string& text) {
+    return cpu_stats{from_ns(*usage), from_ns(*user), from_ns(*system),
+                     find_field(text, "nr_throttled").value_or(0),
+                     from_ns(find_field(text, "throttled_time").value_or(0))};
+  });
+}
+
+} // namespace
+
+const limit_ops cpu_max_v1{controller::cpu, set_max_v1, get_max_v1};
+const limit_ops cpu_max_v2{controller::cpu, set_max_v2, get_max_v2};
+const limit_ops cpu_weight_v1{controller::cpu, set_weight_v1, get_weight_v1};
+const limit_ops cpu_weight_v2{controller::cpu, set_weight_v2, get_weight_v2};
+
+result<cpu_stats> read_cpu_stats(const container_cgroup& group) {
+  auto cpu = group.limits_dir(controller::cpu);
+  if (!cpu)
+    return tl::make_unexpected(std::move(cpu.error()));
+  if (group.mode() == cgroup_mode::v2)
+    return read_v2(*cpu);
+  auto acct = group.limits_dir(controller::cpuacct);
+  if (!acct)
+    return tl::make_unexpected(std::move(acct.error()));
+  return read_v1(*acct, *cpu);
+}
+
+} // namespace reeve::kernel

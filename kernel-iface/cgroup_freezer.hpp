@@ -1,0 +1,24 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/container_cgroup.hpp"
+#include "kernel-iface/result.hpp"
+
+namespace reeve::kernel {
+
+enum class freeze_state { thawed, freezing, frozen };
+
+/// Freezing takes time and may never end (a task stuck in the kernel): request
+/// it, then poll `get_freeze_state` with a deadline. On v1 repeat the request
+/// while it says `freezing`, since tasks that fork meanwhile can keep it there.
+/// The holder is not frozen.
+[[nodiscard]] result<void> request_freeze(const container_cgroup& group);
+
+[[nodiscard]] result<void> request_thaw(const container_cgroup& group);
+
+[[nodiscard]] result<freeze_state>
+get_freeze_state(const container_cgroup& group);
+
+} // namespace reeve::kernel

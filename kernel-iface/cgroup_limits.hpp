@@ -1,0 +1,52 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/container_cgroup.hpp"
+#include "kernel-iface/result.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace reeve::kernel {
+
+enum class limit_key : std::uint8_t {
+  /// Bytes, or no_limit. On v1 memory and swap together (memory.memsw); a
+  /// limit below what is in use is refused there with EBUSY, after the kernel
+  /// has tried to reclaim, while v2 accepts it and kills.
+  memory_max,
+  /// Thousandths of a CPU, at least 10, or no_limit. The period is 100 ms.
+  cpu_max,
+  /// Share under contention from 1 to 10000, default 100, as v2 counts. On v1
+  /// in proportion, 100 being the 1024 of cpu.shares.
+  cpu_weight,
+  /// Number of tasks, or no_limit. Below what exists: no new ones.
+  pids_max,
+};
+
+/// The name that users know, such as "memory.limit".
+[[nodiscard]] std::string_view to_string(limit_key key) noexcept;
+
+/// One open, write and close (v1 memory: a few). The value is in force when
+/// the call returns. A refusal names file, value and, where the kernel is
+/// vague, the reason.
+[[nodiscard]] result<void> set_limit(const container_cgroup& group,
+                                     limit_key key, std::uint64_t value);
+
+/// What is in force, as the kernel has it: memory is rounded down to pages.
+[[nodiscard]] result<std::uint64_t> get_limit(const container_cgroup& group,
+                                              limit_key key);
+
+/// What v1 does with a container that is out of memory.
+enum class oom_policy : std::uint8_t { kill, pause };
+
+/// v1 only: `pause` stops each task that needs memory until some is freed or
+/// the limit is raised. ENOTSUP on v2, where the kernel always kills.
+[[nodiscard]] result<void> set_oom_policy(const container_cgroup& group,
+                                          oom_policy policy);
+
+/// v1: tasks are paused, or are just being killed. False on v2.
+[[nodiscard]] result<bool> is_out_of_memory(const container_cgroup& group);
+
+} // namespace reeve::kernel

@@ -1,0 +1,137 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/cgroup_resources.hpp"
+
+#include <cerrno>
+#include <string>
+
+namespace reeve::kernel {
+
+namespace {
+
+/// v1 spells "no limit" as the largest number of whole pages; nothing near it
+/// can be meant as a limit.
+constexpr auto v1_unlimited = std::uint64_t{1} << 62;
+
+std::string spell_v1(std::uint64_t value) {
+  return value == no_limit ? "-1" : std::to_string(value);
+}
+
+std::string spell_v2(std::uint64_t value) {
+  return value == no_limit ? "max" : std::to_string(value);
+}
+
+/// v1 refuses a limit below what is in use and does not say what that is.
+result<void> write_v1(const cgroup_dir& dir, const std::string& stem,
+                      std::uint64_t value) {
+  auto done = write_text(dir, stem + ".limit_in_bytes", spell_v1(value));
+  if (!done && done.error().code == EBUSY)
+    if (auto usage = read_number(dir, stem + ".usage_in_bytes"))
+      done.error().hint = "in use: " + std::to_string(*usage) + " bytes";
+  return done;
+}
+
+result<std::uint64_t> get_v1(const cgroup_dir& dir) {
+  return read_number(dir, "memory.limit_in_bytes").map([](std::uint64_t value) {
+    return value >= v1_unlimited ? no_limit : value;
+  });
+}
+
+/// memory <= memory+swap holds at any moment: raise the sum first, lower it
+/// last. If the second write is refused the first is taken back.
+result<void> set_v1(const cgroup_dir& dir, std::uint64_t value) {
+  auto sum = read_number(dir, "memory.memsw.limit_in_bytes");
+  if (!sum && sum.error().code == ENOENT)
+    return write_v1(dir, "memory", value); // no swap accounting
+  if (!sum)
+    return tl::make_unexpected(std::move(sum.error()));
+  auto own = get_v1(dir);
+  if (!own)
+    return tl::make_unexpected(std::move(own.error()));
+  auto raises = value > *sum;
+  const auto* first = raises ? "memory.memsw" : "memory";
+  const auto* second = raises ? "memory" : "memory.memsw";
+  if (auto done = write_v1(dir, first, value); !done)
+    return done;
+  auto done = write_v1(dir, second, value);
+  if (done)
+    return done;
+  if (auto undone = write_v1(dir, first, raises ? *sum : *own); !undone)
+    return tl::make_unexpected(also(std::move(done.error()), undone.error()));
+  return done;
+}
+
+result<void> set_v2(const cgroup_dir& dir, std::uint64_t value) {
+  return write_text(dir, "memory.max", spell_v2(value));
+}
+
+result<std::uint64_t> get_v2(const cgroup_dir& dir) {
+  return read_number(dir, "memory.max");
+}
+
+} // namespace
+
+const limit_ops memory_max_v1{controller::memory, set_v1, get_v1};
+const limit_ops memory_max_v2{controller::memory, set_v2, get_v2};
+
+result<memory_stats> read_memory_stats(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  auto is_v2 = group.mode() == cgroup_mode::v2;
+  auto current =
+      read_number(*dir, is_v2 ? "memory.current" : "memory.usage_in_bytes");
+  if (!current)
+    return tl::make_unexpected(std::move(current.error()));
+  auto peak =
+      read_number(*dir, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes");
+  if (!peak)
+    return tl::make_unexpected(std::move(peak.error()));
+  auto limit = is_v2 ? get_v2(*dir) : get_v1(*dir);
+  if (!limit)
+    return tl::make_unexpected(std::move(limit.error()));
+  auto kills = oom_kill_count(group);
+  if (!kills)
+    return tl::make_unexpected(std::move(kills.error()));
+  return memory_stats{*current, *peak, *limit, *kills};
+}
+
+result<std::uint64_t> oom_kill_count(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  const auto* file =
+      group.mode() == cgroup_mode::v2 ? "memory.events" : "memory.oom_control";
+  auto text = read_text(*dir, file);
+  if (!text)
+    return tl::make_unexpected(std::move(text.error()));
+  if (auto count = find_field(*text, "oom_kill"))
+    return *count;
+  return make_error(EBADMSG, "find oom_kill in", dir->path(file));
+}
+
+result<void> set_oom_policy(const container_cgroup& group, oom_policy policy) {
+  if (group.mode() == cgroup_mode::v2)
+    return make_error(ENOTSUP, "set the out-of-memory policy of",
+                      "'" + group.id() + "'", "cgroup2 always kills");
+  return group.limits_dir(controller::memory)
+      .and_then([policy](const cgroup_dir& dir) {
+        return write_text(dir, "memory.oom_control",
+                          policy == oom_policy::pause ? "1" : "0");
+      });
+}
+
+result<bool> is_out_of_memory(const container_cgroup& group) {
+  if (group.mode() == cgroup_mode::v2)
+    return false;
+  return group.limits_dir(controller::memory)
+      .and_then([](const cgroup_dir& dir) {
+        return read_text(dir, "memory.oom_control");
+      })
+      .map([](const std::string& text) {
+        return find_field(text, "under_oom") == 1;
+      });
+}
+
+} // namespace reeve::kernel

@@ -1,0 +1,39 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/cgroup_limits.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+
+#include <cstdint>
+
+/// One resource, one source file; this is what they offer to cgroup_limits.cpp
+/// and cgroup_stats.cpp. A new limit is a key, a pair of functions for each
+/// version in its resource's file, and a line in the table.
+namespace reeve::kernel {
+
+struct limit_ops {
+  controller which;
+  result<void> (*set)(const cgroup_dir& dir, std::uint64_t value);
+  result<std::uint64_t> (*get)(const cgroup_dir& dir);
+};
+
+// cgroup_memory.cpp
+extern const limit_ops memory_max_v1;
+extern const limit_ops memory_max_v2;
+[[nodiscard]] result<memory_stats>
+read_memory_stats(const container_cgroup& group);
+
+// cgroup_cpu.cpp
+extern const limit_ops cpu_max_v1;
+extern const limit_ops cpu_max_v2;
+extern const limit_ops cpu_weight_v1;
+extern const limit_ops cpu_weight_v2;
+[[nodiscard]] result<cpu_stats> read_cpu_stats(const container_cgroup& group);
+
+// cgroup_pids.cpp
+extern const limit_ops pids_max;
+[[nodiscard]] result<pids_stats> read_pids_stats(const container_cgroup& group);
+
+} // namespace reeve::kernel

@@ -1,0 +1,322 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/container_cgroup.hpp"
+
+#include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_tree.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <optional>
+#include <span>
+
+namespace reeve::kernel {
+
+namespace {
+
+/// A fork bomb must not cost the daemon a descriptor for each of its members.
+constexpr std::size_t kill_batch = 128;
+
+/// Adds the pids of a group and of all groups below. A group that vanishes
+/// under our eyes has no members.
+result<void> collect_pids(const cgroup_dir& dir, std::vector<pid_t>& pids) {
+  auto text = read_text(dir, "cgroup.procs");
+  // v1 answers ENODEV if the group is removed between open and read.
+  if (!text && (text.error().code == ENOENT || text.error().code == ENODEV))
+    return {};
+  if (!text)
+    return tl::make_unexpected(std::move(text.error()));
+  for (auto word : split_words(*text))
+    if (auto pid = parse_number(word); pid && *pid != 0)
+      pids.push_back(static_cast<pid_t>(*pid)); // 0: outside our pid namespace
+  auto below = subgroups(dir);
+  if (!below && below.error().code == ENOENT)
+    return {};
+  if (!below)
+    return tl::make_unexpected(std::move(below.error()));
+  for (const auto& name : *below)
+    if (auto done = collect_pids(dir.child(name), pids); !done)
+      return done;
+  return {};
+}
+
+struct victim {
+  pid_t pid;
+  unique_fd pidfd;
+};
+
+/// Already gone is an answer: those are left out.
+result<std::vector<victim>> open_victims(std::span<const pid_t> pids) {
+  std::vector<victim> victims;
+  for (auto pid : pids) {
+    auto fd =
+        unique_fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+    if (fd)
+      victims.push_back({pid, std::move(fd)});
+    else if (errno != ESRCH)
+      return last_error("open a pidfd of process", std::to_string(pid));
+  }
+  return victims;
+}
+
+} // namespace
+
+container_cgroup::container_cgroup(std::shared_ptr<const cgroup_tree> tree,
+                                   std::string id)
+    : tree_(std::move(tree)),
+      id_(std::move(id)) {}
+
+cgroup_mode container_cgroup::mode() const noexcept {
+  return tree_->mode;
+}
+
+/// All groups of the container in the order in which they are made. Those in
+/// which the holder lives as long as the container come first, so that an
+/// early attempt at removal stops before it takes anything away.
+std::vector<cgroup_dir> container_cgroup::groups() const {
+  std::vector<cgroup_dir> all;
+  if (tree_->unified)
+    all.push_back(tree_->unified->group(id_));
+  if (tree_->mode == cgroup_mode::v2) {
+    auto top = all.front();
+    all.push_back(top.child("hold"));
+    all.push_back(top.child("box"));
+    all.push_back(top.child("box/run"));
+    return all;
+  }
+  for (const auto& h : tree_->v1)
+    if (!is_holder_home(h))
+      all.push_back(h.group(id_));
+  for (const auto& h : tree_->v1)
+    if (is_holder_home(h))
+      all.push_back(h.group(id_));
+  return all;
+}
+
+result<void> container_cgroup::make_groups() const {
+  auto all = groups();
+  for (auto at = all.begin(); at != all.end(); ++at) {
+    auto made = make_dir(*at);
+    if (made && *made == creation::made)
+      continue;
+    auto error = made ? sys_error{EEXIST, "make cgroup", at->path(),
+                                  "adopt the container, or remove its leftover"}
+                      : std::move(made.error());
+    while (at != all.begin())
+      if (auto undone = remove_tree(*--at); !undone)
+        error = also(std::move(error), undone.error());
+    return tl::make_unexpected(std::move(error));
+  }
+  return {};
+}
+
+result<void> container_cgroup::check_groups() const {
+  for (const auto& dir : groups())
+    if (auto fd = open_dir(dir); !fd)
+      return tl::make_unexpected(
+          std::move(fd.error()).with_context("adopting cgroup '" + id_ + "'"));
+  return {};
+}
+
+result<cgroup_dir> container_cgroup::limits_dir(controller which) const {
+  if (tree_->mode == cgroup_mode::v2)
+    return tree_->unified->group(id_).child("box");
+  if (const auto* h = tree_->find(which))
+    return h->group(id_);
+  return make_error(ENODEV,
+                    "use the cgroup controller " + std::string{to_string(which)}
+                        + " for",
+                    "'" + id_ + "'", "the machine does not mount it");
+}
+
+result<cgroup_dir> container_cgroup::bpf_dir() const {
+  if (!tree_->unified)
+    return make_error(ENODEV, "use cgroup BPF for", "'" + id_ + "'",
+                      "mount a cgroup2, e.g. on /sys/fs/cgroup/unified");
+  auto top = tree_->unified->group(id_);
+  return tree_->mode == cgroup_mode::v2 ? top.child("box") : top;
+}
+
+result<std::vector<unique_fd>> container_cgroup::join_fds() const {
+  std::vector<unique_fd> fds;
+  for (const auto& h : tree_->v1) {
+    auto fd = open_file(h.group(id_), "tasks", O_WRONLY);
+    if (!fd)
+      return tl::make_unexpected(std::move(fd.error()));
+    fds.push_back(std::move(*fd));
+  }
+  return fds;
+}
+
+result<std::vector<unique_fd>> container_cgroup::holder_home_fds() const {
+  std::vector<unique_fd> fds;
+  auto add = [&fds](result<unique_fd> fd) -> result<void> {
+    if (!fd)
+      return tl::make_unexpected(std::move(fd.error()));
+    fds.push_back(std::move(*fd));
+    return {};
+  };
+  if (tree_->mode == cgroup_mode::v2) {
+    auto home = tree_->unified->group(id_).child("hold");
+    if (auto done = add(open_file(home, "cgroup.procs", O_WRONLY)); !done)
+      return tl::make_unexpected(std::move(done.error()));
+    return fds;
+  }
+  for (const auto& h : tree_->v1)
+    if (is_holder_home(h))
+      if (auto done = add(open_file(h.group(holders_group), "tasks", O_WRONLY));
+          !done)
+        return tl::make_unexpected(std::move(done.error()));
+  return fds;
+}
+
+result<unique_fd> container_cgroup::holder_clone_fd() const {
+  if (!tree_->unified)
+    return unique_fd{};
+  return open_dir(tree_->unified->group(id_));
+}
+
+result<unique_fd> container_cgroup::run_clone_fd() const {
+  if (tree_->mode != cgroup_mode::v2)
+    return holder_clone_fd();
+  return open_dir(tree_->unified->group(id_).child("box/run"));
+}
+
+result<void> container_cgroup::finish_placement() const {
+  if (tree_->mode != cgroup_mode::v2)
+    return {};
+  auto top = tree_->unified->group(id_);
+  return enable_controllers(top).and_then(
+      [&top] { return enable_controllers(top.child("box")); });
+}
+
+result<void> container_cgroup::delegate_to(uid_t uid, gid_t gid) const {
+  if (tree_->mode != cgroup_mode::v2)
+    return {};
+  auto top = tree_->unified->group(id_);
+  for (const auto& dir : {top, top.child("box"), top.child("box/run")}) {
+    auto fd = open_file(dir, "cgroup.procs", O_RDONLY);
+    if (!fd)
+      return tl::make_unexpected(std::move(fd.error()));
+    if (::fchown(fd->get(), uid, gid) != 0)
+      return last_error("delegate", dir.path("cgroup.procs"));
+  }
+  return {};
+}
+
+/// The group whose members, with those below it, are the ones meant.
+result<cgroup_dir> container_cgroup::members_dir(members which) const {
+  auto user = which == members::user_processes;
+  if (tree_->mode == cgroup_mode::v2) {
+    auto top = tree_->unified->group(id_);
+    return user ? top.child("box") : top;
+  }
+  if (!user && tree_->unified)
+    return tree_->unified->group(id_);
+  for (const auto& h : tree_->v1)
+    if (is_holder_home(h) == user)
+      return h.group(id_);
+  return make_error(ENODEV, "find the processes of", "'" + id_ + "'",
+                    user ? "mount one of the controllers pids, freezer, memory"
+                         : "mount one of the controllers cpu, devices, blkio");
+}
+
+result<std::vector<pid_t>> container_cgroup::pids(members which) const {
+  auto dir = members_dir(which);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  std::vector<pid_t> found;
+  if (auto done = collect_pids(*dir, found); !done)
+    return tl::make_unexpected(std::move(done.error()));
+  return found;
+}
+
+result<void> container_cgroup::kill_all(members which, pid_t spare) const {
+  // On v2 `box` never holds the holder, so there is nobody to spare.
+  if (tree_->mode == cgroup_mode::v2
+      && (spare == 0 || which == members::user_processes)) {
+    auto dir = members_dir(which);
+    if (!dir)
+      return tl::make_unexpected(std::move(dir.error()));
+    auto done = write_text(*dir, "cgroup.kill", "1");
+    if (!done && done.error().code == ENOENT && !open_dir(*dir))
+      return {}; // no group, nobody to kill
+    return done;
+  }
+  if (tree_->mode == cgroup_mode::v2 || !tree_->find(controller::freezer))
+    return kill_each(which, spare);
+  // A frozen v1 task dies when it thaws, not before.
+  auto frozen = request_freeze(*this);
+  auto killed = kill_each(which, spare);
+  auto thawed = request_thaw(*this);
+  for (auto* step : {&frozen, &killed, &thawed})
+    if (!*step && step->error().code != ENOENT)
+      return std::move(*step);
+  return {};
+}
+
+/// A pid that is read from cgroup.procs may belong to a stranger when it is
+/// used. So: list, open a pidfd of each, list again; who is in both lists is a
+/// member, or its pidfd is one of a member that has died since.
+result<void> container_cgroup::kill_each(members which, pid_t spare) const {
+  auto listed = pids(which);
+  if (!listed)
+    return tl::make_unexpected(std::move(listed.error()));
+  std::erase(*listed, spare);
+  std::erase(*listed, ::getpid()); // never ourselves, whatever was configured
+  for (auto rest = std::span<const pid_t>{*listed}; !rest.empty();) {
+    auto batch = rest.first(std::min(rest.size(), kill_batch));
+    rest = rest.subspan(batch.size());
+    auto victims = open_victims(batch);
+    if (!victims)
+      return tl::make_unexpected(std::move(victims.error()));
+    auto still = pids(which);
+    if (!still)
+      return tl::make_unexpected(std::move(still.error()));
+    std::sort(still->begin(), still->end());
+    for (const auto& v : *victims)
+      if (std::binary_search(still->begin(), still->end(), v.pid)
+          && ::syscall(SYS_pidfd_send_signal, v.pidfd.get(), SIGKILL, nullptr,
+                       0U)
+                 != 0
+          && errno != ESRCH)
+        return last_error("kill process", std::to_string(v.pid));
+  }
+  return {};
+}
+
+result<removal> container_cgroup::try_remove() const {
+  if (tree_->unified) {
+    auto top = tree_->unified->group(id_);
+    auto events = read_text(top, "cgroup.events");
+    if (events && find_field(*events, "populated") == 1)
+      return removal::busy;
+    if (!events && events.error().code != ENOENT
+        && events.error().code != ENODEV)
+      return tl::make_unexpected(std::move(events.error()));
+  }
+  std::optional<sys_error> failure;
+  auto busy = false;
+  for (const auto& dir : groups()) {
+    auto done = remove_tree(dir);
+    if (!done)
+      failure = failure ? also(std::move(*failure), done.error())
+                        : std::move(done.error());
+    else if (*done == removal::busy)
+      busy = true;
+    if (busy)
+      break; // see groups(): the holder may be alive
+  }
+  if (failure)
+    return tl::make_unexpected(std::move(*failure));
+  return busy ? removal::busy : removal::removed;
+}
+
+} // namespace reeve::kernel

@@ -1,0 +1,111 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "kernel-iface/cgroup_file.hpp"
+#include "kernel-iface/cgroup_mounts.hpp"
+#include "kernel-iface/result.hpp"
+#include "kernel-iface/unique_fd.hpp"
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace reeve::kernel {
+
+struct cgroup_tree;
+
+/// `user_processes` leaves out PID 1 of the container, the holder, once it is
+/// where it belongs; `everybody` is for the sweep after a crash.
+enum class members { user_processes, everybody };
+
+/// The groups of one container in all hierarchies: a name and a shared tree,
+/// no descriptor of its own. Dropping it leaves the groups, so that an actor
+/// may fail and the next one adopt them. No call waits; any thread.
+///
+///     v1, hybrid                          v2
+///     <id>      limits, user processes    <id>          made by us, no limits
+///     holders   holder, for memory,       <id>/hold     holder
+///               pids and freezer          <id>/box      limits
+///     <id>      twin in cgroup2 (hybrid)  <id>/box/run  user processes
+///
+/// PID 1 must answer when the container is frozen, out of memory or out of
+/// pids, so it lives outside the limits; yet it must have been in `<id>` when
+/// it unshares its cgroup namespace, which takes its root from there. v1:
+/// write "0" to each of `join_fds`, unshare, write "0" to `holder_home_fds`.
+/// v2: clone into `holder_clone_fd`, unshare, write "0" to `holder_home_fds`;
+/// then `finish_placement`, and only now do the limits exist, since a group of
+/// cgroup2 that has processes cannot have controllers below.
+///
+/// Limits, statistics, freezer and devices: set_limit, read_stats,
+/// request_freeze, set_devices in the headers of those names.
+class container_cgroup {
+public:
+  [[nodiscard]] const std::string& id() const noexcept {
+    return id_;
+  }
+
+  /// `tasks` of `<id>` in each v1 hierarchy, to which a single-threaded child
+  /// writes "0" to become a member: tens of microseconds, where a pid written
+  /// to cgroup.procs waits 10 ms for RCU. Opened here because the kernel looks
+  /// at the credentials of who opened them. Empty on v2.
+  [[nodiscard]] result<std::vector<unique_fd>> join_fds() const;
+
+  /// Where the holder writes "0" once it has its cgroup namespace: `holders`
+  /// for memory, pids and freezer on v1, cgroup.procs of `hold` on v2.
+  [[nodiscard]] result<std::vector<unique_fd>> holder_home_fds() const;
+
+  /// For CLONE_INTO_CGROUP; empty on v1. Children of the holder inherit the
+  /// twin on hybrid; on v2 each is cloned into `run_clone_fd`.
+  [[nodiscard]] result<unique_fd> holder_clone_fd() const;
+  [[nodiscard]] result<unique_fd> run_clone_fd() const;
+
+  /// v2: turns the controllers on once the holder has left `<id>`. Nothing to
+  /// do elsewhere.
+  [[nodiscard]] result<void> finish_placement() const;
+
+  /// v2: lets container root clone processes into `run`. Gives it cgroup.procs
+  /// of `<id>` (the common ancestor that the kernel asks about), `box` and
+  /// `run`, but not of `hold`: a process moved there would escape the limits.
+  [[nodiscard]] result<void> delegate_to(uid_t uid, gid_t gid) const;
+
+  /// Pids as this process sees them, nested containers included.
+  [[nodiscard]] result<std::vector<pid_t>> pids(members which) const;
+
+  /// One pass of SIGKILL over the members; repeat until `pids` is empty. On v2
+  /// the kernel misses nobody. On v1 the group is frozen meanwhile, so that a
+  /// fork bomb loses ground with each pass, and thawed in the end. `spare` is
+  /// a holder that may not have left `<id>` yet.
+  [[nodiscard]] result<void> kill_all(members which, pid_t spare = 0) const;
+
+  /// One attempt; `busy` while a process is left. A container whose holder
+  /// still lives loses nothing by the attempt.
+  [[nodiscard]] result<removal> try_remove() const;
+
+  /// Where the files of a controller are that limit the user processes.
+  [[nodiscard]] result<cgroup_dir> limits_dir(controller which) const;
+
+  /// The group for cgroup BPF: `box`, or the twin. An error on v1.
+  [[nodiscard]] result<cgroup_dir> bpf_dir() const;
+
+  [[nodiscard]] cgroup_mode mode() const noexcept;
+
+private:
+  friend class cgroup_instance;
+
+  container_cgroup(std::shared_ptr<const cgroup_tree> tree, std::string id);
+
+  [[nodiscard]] std::vector<cgroup_dir> groups() const;
+  [[nodiscard]] result<void> make_groups() const;
+  [[nodiscard]] result<void> check_groups() const;
+  [[nodiscard]] result<cgroup_dir> members_dir(members which) const;
+  [[nodiscard]] result<void> kill_each(members which, pid_t spare) const;
+
+  std::shared_ptr<const cgroup_tree> tree_;
+  std::string id_;
+};
+
+} // namespace reeve::kernel
