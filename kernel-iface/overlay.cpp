@@ -81,6 +81,11 @@ result<unique_fd> open_layer(const std::string& path, int userns) {
   auto layer = clone_mount(AT_FDCWD, path);
   if (!layer)
     return layer;
+  struct stat st = {};
+  if (::fstat(layer->get(), &st) < 0)
+    return last_error("fstat", path);
+  if (!S_ISDIR(st.st_mode))
+    return make_error(ENOTDIR, "use as an image layer", path);
   auto change =
       mount_attr{.attr_set = MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
   if (userns >= 0) {

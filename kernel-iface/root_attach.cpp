@@ -61,8 +61,8 @@ result<unique_fd> open_or_make(int root, const std::string& path,
   if (found || found.error().code != ENOENT)
     return found;
   auto slash = path.find_last_of('/');
-  auto parent = open_or_make(root, path.substr(0, slash) + "/",
-                             file_kind::directory, owner);
+  auto above = slash == 0 ? std::string{"/"} : path.substr(0, slash);
+  auto parent = open_or_make(root, above, file_kind::directory, owner);
   if (!parent)
     return parent;
   auto made =
