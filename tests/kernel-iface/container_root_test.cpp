@@ -1,0 +1,646 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/mount.hpp"
+#include "kernel-iface/root_attach.hpp"
+#include "kernel-iface/root_stage.hpp"
+#include "tests/kernel-iface/fake_container.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <mqueue.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+using namespace reeve::kernel;
+using namespace reeve::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr auto first_id = std::uint32_t{200000};
+
+stage_options stage_with(std::uint32_t id) {
+  auto stage = stage_options{};
+  stage.first_id = id;
+  return stage;
+}
+
+root_options root_of(const temp_image& image, const std::string& upper,
+                     std::uint32_t id = first_id) {
+  auto root = root_options{};
+  root.overlay.layers = {image.layer()};
+  root.overlay.upper_parent = upper;
+  root.overlay.first_id = id;
+  root.overlay.writes = durability::throw_away;
+  return root;
+}
+
+std::string set_up(const fake_holder& holder, const stage_options& stage,
+                   const root_options& root) {
+  return in_broker([&](const broker_namespace& home) -> std::string {
+    auto staged = prepare_stage(home, holder.pidfd(), stage);
+    if (!staged)
+      return to_string(staged.error());
+    for (const auto& missing : staged->missing_hierarchies)
+      return to_string(missing);
+    auto attached = attach_root(home, holder.pidfd(), holder.userns(), root);
+    return attached ? "" : to_string(attached.error());
+  });
+}
+
+long try_open(const char* path, int flags) {
+  auto fd = unique_fd::adopt(::open(path, flags | O_CLOEXEC, 0644));
+  return fd.get();
+}
+
+std::string owner_of(const char* path) {
+  struct stat st = {};
+  if (::lstat(path, &st) < 0)
+    return outcome(-1);
+  return std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid);
+}
+
+int exit_of(const char* program, std::vector<const char*> words) {
+  words.push_back(nullptr);
+  auto pid = ::fork();
+  if (pid == 0) {
+    ::execv(program, const_cast<char* const*>(words.data()));
+    ::_exit(127);
+  }
+  auto status = 0;
+  ::waitpid(pid, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/// Mount points in a mountinfo, with the options of each.
+std::map<std::string, std::string> mounts_in(const std::string& mountinfo) {
+  auto found = std::map<std::string, std::string>{};
+  auto lines = std::istringstream{mountinfo};
+  for (auto line = std::string{}; std::getline(lines, line);) {
+    auto words = std::istringstream{line};
+    auto skipped = std::string{};
+    auto place = std::string{};
+    auto options = std::string{};
+    words >> skipped >> skipped >> skipped >> skipped >> place >> options;
+    found[place] += options;
+  }
+  return found;
+}
+
+} // namespace
+
+TEST_CASE("attach_root: the container sees its own mounts and no other",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto host_mounts = read_file("/proc/self/mountinfo");
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "mounts=";
+    for (const auto& [place, options] :
+         mounts_in(read_file("/proc/self/mountinfo")))
+      out << place << ' ' << options << ';';
+    out << "\nuid_map=" << read_file("/proc/self/uid_map");
+    out << "host paths="
+        << (read_file("/proc/self/mountinfo").find("reeve-image")
+            != std::string::npos)
+        << '\n';
+    out << "net=";
+    for (const auto& link : fs::directory_iterator{"/sys/class/net"})
+      out << link.path().filename().string();
+    out << "\npid 1=" << fs::exists("/proc/1/stat") << '\n';
+    out << "pids="
+        << std::distance(fs::directory_iterator{"/sys/fs/cgroup"},
+                         fs::directory_iterator{})
+        << '\n';
+    out << "old root=" << outcome(::access("/stage", F_OK)) << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(
+      set_up(holder, stage_with(first_id), root_of(image, image.new_upper("a")))
+      == "");
+  auto found = holder.run_inside();
+  REQUIRE(found["end"] == "reached");
+
+  auto places = std::set<std::string>{};
+  auto entries = std::istringstream{found["mounts"]};
+  for (auto entry = std::string{}; std::getline(entries, entry, ';');) {
+    INFO(entry);
+    auto place = entry.substr(0, entry.find(' '));
+    places.insert(place);
+    if (place.starts_with("/sys") || place.starts_with("/proc/"))
+      CHECK(entry.find(" ro,") != std::string::npos);
+    if (place.starts_with("/sys") || place == "/proc") {
+      CHECK(entry.find("nosuid,nodev,noexec") != std::string::npos);
+    }
+  }
+  for (auto* place : {"/", "/proc", "/proc/sys", "/proc/keys", "/sys", "/dev",
+                      "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/.reeve"})
+    CHECK(places.count(place) == 1);
+  auto allowed = stage_options{};
+  for (const auto& place : places) {
+    INFO(place);
+    auto& masked = allowed.masked_paths;
+    auto& guarded = allowed.read_only_paths;
+    CHECK(
+        (place == "/" || place == "/proc" || place == "/sys"
+         || place.starts_with("/dev")
+         || std::find(masked.begin(), masked.end(), place) != masked.end()
+         || std::find(guarded.begin(), guarded.end(), place) != guarded.end()));
+  }
+  CHECK(found["uid_map"].find("200000") != std::string::npos);
+  CHECK(found["host paths"] == "0");
+  CHECK(found["net"] == "lo");
+  CHECK(found["pid 1"] == "1");
+  CHECK(found["old root"] == "ENOENT");
+  CHECK(read_file("/proc/self/mountinfo") == host_mounts);
+}
+
+TEST_CASE("prepare_stage: container root can neither lift a mask nor write "
+          "kernel settings",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    // Root owns this one by its network namespace; only the mount forbids.
+    out << "sysctl="
+        << outcome(try_open("/proc/sys/net/ipv4/ip_forward", O_WRONLY)) << '\n';
+    out << "sys=" << outcome(::mkdir("/sys/fs/x", 0755)) << '\n';
+    auto masked = std::string{};
+    for (auto* path :
+         {"/proc/keys", "/proc/timer_list", "/proc/interrupts", "/proc/kcore"})
+      masked += read_file(path);
+    out << "masked=" << masked.size() << '\n';
+    out << "firmware=" << fs::is_empty("/sys/firmware") << '\n';
+    out << "chmod mask=" << outcome(::chmod("/proc/keys", 0666)) << '\n';
+    out << "umount=" << outcome(::umount2("/proc/keys", MNT_DETACH)) << '\n';
+    out << "umount socket=" << outcome(::umount2("/dev/.reeve", MNT_DETACH))
+        << '\n';
+    out << "remount="
+        << outcome(::mount(nullptr, "/proc/sys", nullptr, MS_REMOUNT | MS_BIND,
+                           nullptr))
+        << '\n';
+    out << "mount=" << outcome(::mount("tmpfs", "/tmp", "tmpfs", 0, nullptr))
+        << '\n';
+    out << "socket=" << outcome(try_open("/dev/.reeve", O_RDONLY)) << '\n';
+    out << "socket file="
+        << outcome(try_open("/dev/.reeve/holder.sock", O_PATH)) << '\n';
+    out << "rename socket=" << outcome(::rename("/dev/.reeve", "/dev/x"))
+        << '\n';
+    // A mount namespace of its own lets root mount, but not see below.
+    out << "unshare=" << outcome(::unshare(CLONE_NEWNS)) << '\n';
+    out << "locked umount=" << outcome(::umount2("/proc/keys", MNT_DETACH))
+        << '\n';
+    out << "locked remount="
+        << outcome(::mount(nullptr, "/proc/sys", nullptr, MS_REMOUNT | MS_BIND,
+                           nullptr))
+        << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(
+      set_up(holder, stage_with(first_id), root_of(image, image.new_upper("a")))
+      == "");
+  auto found = holder.run_inside();
+  CHECK(found["sysctl"] == "EROFS");
+  CHECK(found["sys"] == "EROFS");
+  CHECK(found["masked"] == "0");
+  CHECK(found["firmware"] == "1");
+  CHECK(found["chmod mask"] == "EROFS");
+  CHECK(found["umount"] == "EPERM");
+  CHECK(found["umount socket"] == "EPERM");
+  CHECK(found["remount"] == "EPERM");
+  CHECK(found["mount"] == "EPERM");
+  CHECK(found["socket"] == "EACCES");
+  CHECK(found["socket file"] == "EACCES");
+  CHECK(found["rename socket"] == "EBUSY");
+  CHECK(found["unshare"] == "ok");
+  CHECK(found["locked umount"] == "EINVAL");
+  CHECK(found["locked remount"] == "EPERM");
+  CHECK(found["end"] == "reached");
+}
+
+TEST_CASE("prepare_stage: devices, terminals, shared memory and queues work "
+          "and are private",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    auto null = unique_fd::adopt(::open("/dev/null", O_RDWR | O_CLOEXEC));
+    out << "null=" << ::write(null.get(), "x", 1) << '\n';
+    auto random =
+        unique_fd::adopt(::open("/dev/urandom", O_RDONLY | O_CLOEXEC));
+    auto bytes = std::array<char, 8>{};
+    out << "random=" << ::read(random.get(), bytes.data(), bytes.size())
+        << '\n';
+    out << "owner=" << owner_of("/dev/null") << ' ' << owner_of("/dev/ptmx")
+        << ' ' << owner_of("/dev") << ' ' << owner_of("/dev/shm") << '\n';
+    out << "mknod="
+        << outcome(::mknod("/dev/mem", S_IFCHR | 0600, makedev(1, 1))) << '\n';
+    auto terminal =
+        unique_fd::adopt(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    ::unlockpt(terminal.get());
+    auto name = std::array<char, 64>{};
+    ::ptsname_r(terminal.get(), name.data(), name.size());
+    out << "terminal=" << name.data() << ' ' << owner_of(name.data()) << ' '
+        << outcome(try_open(name.data(), O_RDWR | O_NOCTTY)) << '\n';
+    out << "stdin=" << fs::read_symlink("/dev/stdin").string() << '\n';
+    auto shared =
+        unique_fd::adopt(::shm_open("/reeve", O_CREAT | O_RDWR, 0600));
+    out << "shm=" << outcome(shared.get()) << '\n';
+    auto queue = ::mq_open("/reeve", O_CREAT | O_RDWR, 0600, nullptr);
+    out << "queue=" << outcome(queue) << ' '
+        << outcome(::access("/dev/mqueue/reeve", F_OK)) << '\n';
+    out << "console=" << outcome(::access("/dev/console", F_OK)) << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(
+      set_up(holder, stage_with(first_id), root_of(image, image.new_upper("a")))
+      == "");
+  auto found = holder.run_inside();
+  CHECK(found["null"] == "1");
+  CHECK(found["random"] == "8");
+  CHECK(found["owner"] == "0:0 0:0 0:0 0:0");
+  CHECK(found["mknod"] == "EPERM");
+  CHECK(found["terminal"] == "/dev/pts/0 0:5 ok");
+  CHECK(found["stdin"] == "/proc/self/fd/0");
+  CHECK(found["shm"] == "ok");
+  CHECK(found["queue"] == "ok ok");
+  CHECK(found["console"] == "ENOENT");
+  CHECK(found["end"] == "reached");
+}
+
+TEST_CASE("attach_root: what the container changes stays in its upper layer",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto before = image.snapshot();
+  auto host_mounts = read_file("/proc/self/mountinfo");
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "owners=" << owner_of("/") << ' ' << owner_of("/bin/busybox") << ' '
+        << owner_of("/etc/user") << '\n';
+    out << "run=" << exit_of("/bin/busybox", {"true"}) << '\n';
+    std::ofstream{"/etc/motd", std::ios::app} << "changed\n";
+    out << "motd=" << read_file("/etc/motd").size() << '\n';
+    out << "unlink=" << outcome(::unlink("/etc/passwd")) << '\n';
+    out << "rename=" << outcome(::rename("/lib/deep", "/lib/moved")) << '\n';
+    out << "chown=" << outcome(::chown("/etc/user", 5, 6)) << ' '
+        << owner_of("/etc/user") << '\n';
+    out << "chown out=" << outcome(::chown("/etc/user", 70000, 0)) << '\n';
+    out << "create=" << outcome(try_open("/new", O_CREAT | O_WRONLY)) << ' '
+        << owner_of("/new") << '\n';
+    out << "remove="
+        << exit_of("/bin/busybox", {"rm", "-rf", "/bin/sh", "/tmp"}) << '\n';
+  };
+  auto upper = image.new_upper("a");
+  {
+    auto holder = fake_holder{spec};
+    REQUIRE(set_up(holder, stage_with(first_id), root_of(image, upper)) == "");
+    auto found = holder.run_inside();
+    CHECK(found["owners"] == "0:0 0:0 1000:1000");
+    CHECK(found["run"] == "0");
+    CHECK(found["motd"] == "17");
+    CHECK(found["unlink"] == "ok");
+    CHECK(found["rename"] == "ok");
+    CHECK(found["chown"] == "ok 5:6");
+    CHECK(found["chown out"] == "EINVAL");
+    CHECK(found["create"] == "ok 0:0");
+    CHECK(found["remove"] == "0");
+    CHECK(found["end"] == "reached");
+  }
+  CHECK(image.snapshot() == before);
+  struct stat made = {};
+  REQUIRE(::stat((upper / "u/new").c_str(), &made) == 0);
+  CHECK(made.st_uid == first_id);
+  CHECK(read_file("/proc/self/mountinfo") == host_mounts);
+}
+
+TEST_CASE("attach_root: two containers with different ranges share a layer",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto before = image.snapshot();
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "fresh=" << outcome(::access("/mine", F_OK)) << '\n';
+    out << "create=" << outcome(try_open("/mine", O_CREAT | O_WRONLY)) << '\n';
+    out << "owners=" << owner_of("/etc/passwd") << ' ' << owner_of("/mine")
+        << '\n';
+  };
+  auto one = fake_holder{spec};
+  spec.first_id = 400000;
+  auto two = fake_holder{spec};
+  REQUIRE(
+      set_up(one, stage_with(first_id), root_of(image, image.new_upper("one")))
+      == "");
+  REQUIRE(set_up(two, stage_with(400000),
+                 root_of(image, image.new_upper("two"), 400000))
+          == "");
+  for (auto* holder : {&one, &two}) {
+    auto found = holder->run_inside();
+    CHECK(found["fresh"] == "ENOENT");
+    CHECK(found["create"] == "ok");
+    CHECK(found["owners"] == "0:0 0:0");
+  }
+  CHECK(image.snapshot() == before);
+}
+
+TEST_CASE("attach_root: a durable upper layer can be mounted again",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto root = root_of(image, image.new_upper("a"));
+  root.overlay.writes = durability::durable;
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "known=" << outcome(::access("/kept", F_OK)) << '\n';
+    out << "create=" << outcome(try_open("/kept", O_CREAT | O_WRONLY)) << '\n';
+  };
+  for (auto* known : {"ENOENT", "ok"}) {
+    auto holder = fake_holder{spec};
+    REQUIRE(set_up(holder, stage_with(first_id), root) == "");
+    auto found = holder.run_inside();
+    CHECK(found["known"] == known);
+    CHECK(found["create"] == "ok");
+  }
+}
+
+TEST_CASE("attach_root: a throw-away upper layer is refused the second time, "
+          "with the reason",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto root = root_of(image, image.new_upper("a"));
+  {
+    auto holder = fake_holder{{}};
+    REQUIRE(set_up(holder, stage_with(first_id), root) == "");
+  }
+  auto holder = fake_holder{{}};
+  auto error = set_up(holder, stage_with(first_id), root);
+  CHECK_THAT(error, Catch::Contains("EINVAL")
+                        && Catch::Contains("mounted volatile before"));
+  CHECK_THAT(error, !Catch::Contains("left mounts"));
+}
+
+TEST_CASE("attach_root: a root can be read-only, with an upper layer and "
+          "without",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto before = image.snapshot();
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "create=" << outcome(try_open("/x", O_CREAT | O_WRONLY)) << '\n';
+    out << "unlink=" << outcome(::unlink("/etc/passwd")) << '\n';
+    out << "read=" << read_file("/etc/passwd");
+    out << "proc=" << fs::exists("/proc/self/status") << '\n';
+    out << "sys=" << fs::exists("/sys/class") << '\n';
+    out << "dev=" << outcome(try_open("/dev/x", O_CREAT | O_WRONLY)) << '\n';
+    out << "owner=" << owner_of("/") << '\n';
+  };
+  auto root = root_of(image, {});
+  SECTION("with") {
+    root = root_of(image, image.new_upper("a"));
+    root.access = mount_access::read_only;
+  }
+  SECTION("without") {}
+  auto holder = fake_holder{spec};
+  REQUIRE(set_up(holder, stage_with(first_id), root) == "");
+  auto found = holder.run_inside();
+  CHECK(found["create"] == "EROFS");
+  CHECK(found["unlink"] == "EROFS");
+  CHECK(found["read"] == "etc/passwd");
+  CHECK(found["proc"] == "1");
+  CHECK(found["sys"] == "1");
+  CHECK(found["dev"] == "ok");
+  CHECK(found["owner"] == "0:0");
+  CHECK(found["end"] == "reached");
+  CHECK(image.snapshot() == before);
+}
+
+TEST_CASE("attach_root: binds are idmapped, made where missing, and stay in "
+          "the root",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto volume = image.new_upper("volume");
+  std::ofstream{volume / "file"} << "data";
+  auto root = root_of(image, image.new_upper("a"));
+  root.binds = {
+      {volume, "/srv/deep/volume"},
+      {volume, "/var/tmp/linked", mount_access::read_only},
+      {volume / "file", "/etc/one"},
+  };
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "owner=" << owner_of("/srv/deep/volume/file") << ' '
+        << owner_of("/srv/deep") << '\n';
+    out << "write="
+        << outcome(try_open("/srv/deep/volume/new", O_CREAT | O_WRONLY))
+        << '\n';
+    out << "link=" << outcome(try_open("/tmp/linked/x", O_CREAT | O_WRONLY))
+        << ' ' << fs::exists("/tmp/linked/file") << '\n';
+    out << "file=" << read_file("/etc/one") << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(set_up(holder, stage_with(first_id), root) == "");
+  auto found = holder.run_inside();
+  CHECK(found["owner"] == "0:0 0:0");
+  CHECK(found["write"] == "ok");
+  CHECK(found["link"] == "EROFS 1");
+  CHECK(found["file"] == "data");
+  struct stat made = {};
+  REQUIRE(::stat((volume / "new").c_str(), &made) == 0);
+  CHECK(made.st_uid == 0);
+  CHECK_FALSE(fs::exists("/tmp/linked"));
+}
+
+TEST_CASE("attach_root: works without a user namespace",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto before = image.snapshot();
+  auto spec = holder_spec{};
+  spec.user_namespace = false;
+  spec.inside = [](std::ostream& out) {
+    out << "owner=" << owner_of("/etc/user") << '\n';
+    out << "create=" << outcome(try_open("/x", O_CREAT | O_WRONLY)) << '\n';
+    out << "mask=" << outcome(::chmod("/proc/keys", 0600)) << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(set_up(holder, stage_with(0), root_of(image, image.new_upper("a"), 0))
+          == "");
+  auto found = holder.run_inside();
+  CHECK(found["owner"] == "1000:1000");
+  CHECK(found["create"] == "ok");
+  CHECK(found["mask"] == "EROFS");
+  CHECK(image.snapshot() == before);
+}
+
+TEST_CASE("prepare_stage: the container's cgroups are shown read-only",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto stage = stage_with(first_id);
+  auto fstypes = read_file("/proc/self/mountinfo");
+  auto v1 = std::vector<std::string>{};
+  for (auto* name : {"cpu", "memory", "pids", "freezer"})
+    if (fs::exists(fs::path{"/sys/fs/cgroup"} / name))
+      v1.emplace_back(name);
+  stage.v1_hierarchies = v1;
+  stage.cgroups = v1.empty() ? cgroup_view::v2 : cgroup_view::hybrid;
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "mounts=" << read_file("/proc/self/mountinfo").find("/sys/fs/cgroup")
+        << '\n';
+    for (const auto& entry : fs::directory_iterator{"/sys/fs/cgroup"}) {
+      if (!entry.is_directory())
+        continue;
+      out << entry.path().filename().string() << '='
+          << fs::exists(entry.path() / "cgroup.procs") << ' '
+          << outcome(::mkdir((entry.path() / "x").c_str(), 0755)) << '\n';
+    }
+    out << "top=" << outcome(::mkdir("/sys/fs/cgroup/x", 0755)) << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(set_up(holder, stage, root_of(image, image.new_upper("a"))) == "");
+  auto found = holder.run_inside();
+  CHECK(found["top"] == "EROFS");
+  for (const auto& name : v1)
+    CHECK(found[name] == "1 EROFS");
+  if (!v1.empty())
+    CHECK(found["unified"] == "1 EROFS");
+  CHECK(found["end"] == "reached");
+}
+
+TEST_CASE("prepare_stage: an unknown hierarchy is left out and reported",
+          "[kernel-iface][privileged]") {
+  auto stage = stage_with(first_id);
+  stage.cgroups = cgroup_view::v1;
+  stage.v1_hierarchies = {"name=reeve-no-such"};
+  auto holder = fake_holder{{}};
+  auto answer = in_broker([&](const broker_namespace& home) -> std::string {
+    auto staged = prepare_stage(home, holder.pidfd(), stage);
+    if (!staged)
+      return "refused";
+    return std::to_string(staged->missing_hierarchies.size()) + " "
+           + to_string(staged->missing_hierarchies.at(0));
+  });
+  CHECK_THAT(answer, Catch::StartsWith("1 hierarchy name=reeve-no-such"));
+}
+
+TEST_CASE("mount errors: name the step and the path, and leave nothing behind",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto before = image.snapshot();
+  auto host_mounts = read_file("/proc/self/mountinfo");
+  auto root = root_of(image, image.new_upper("a"));
+  auto stage = stage_with(first_id);
+  auto spec = holder_spec{};
+  auto expected = std::string{};
+  auto code = std::string{"ENOENT"};
+  SECTION("a missing layer") {
+    root.overlay.layers.emplace_back("/nonexistent/layer");
+    expected = "open_tree /nonexistent/layer";
+  }
+  SECTION("a layer that is a file") {
+    root.overlay.layers = {image.layer() / "etc/motd"};
+    code = "ENOTDIR";
+    expected = "layer/etc/motd";
+  }
+  SECTION("a missing upper directory") {
+    root.overlay.upper_parent = "/nonexistent/upper";
+    expected = "open upper layer /nonexistent/upper";
+  }
+  SECTION("a missing bind source") {
+    root.binds = {{"/nonexistent/volume", "/srv"}};
+    expected = "open_tree /nonexistent/volume";
+  }
+  SECTION("a bind target that climbs") {
+    root.binds = {{"/tmp", "/srv/../../x"}};
+    code = "EINVAL";
+    expected = "bind to /srv/../../x";
+  }
+  SECTION("too many layers") {
+    root.overlay.layers.assign(120, image.layer());
+    code = "E2BIG";
+    expected = "stack 120 image layers";
+  }
+  SECTION("a socket directory that others can enter") {
+    spec.socket_directory_mode = 0755;
+    code = "EPERM";
+    expected = "socket directory /sock";
+  }
+  SECTION("a path outside of /proc and /sys") {
+    stage.masked_paths = {"/etc/passwd"};
+    code = "EINVAL";
+    expected = "restrict /etc/passwd";
+  }
+  auto holder = fake_holder{spec};
+  auto error = set_up(holder, stage, root);
+  CHECK_THAT(error, Catch::Contains(expected) && Catch::Contains(code));
+  CHECK_THAT(error, !Catch::Contains("left mounts"));
+  CHECK(image.snapshot() == before);
+  CHECK(read_file("/proc/self/mountinfo") == host_mounts);
+}
+
+TEST_CASE("attach_root: an image cannot redirect /proc by a symlink or a file",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  fs::remove(image.layer() / "proc");
+  auto code = std::string{};
+  SECTION("a symlink") {
+    fs::create_directory_symlink("/tmp", image.layer() / "proc");
+    code = "ELOOP";
+  }
+  SECTION("a file") {
+    std::ofstream{image.layer() / "proc"} << "no";
+    code = "ENOTDIR";
+  }
+  auto before = image.snapshot();
+  auto holder = fake_holder{{}};
+  auto error = set_up(holder, stage_with(first_id),
+                      root_of(image, image.new_upper("a")));
+  CHECK_THAT(error, Catch::Contains("mount point /proc")
+                        && Catch::Contains(code)
+                        && Catch::Contains("must be a directory"));
+  CHECK(image.snapshot() == before);
+}
+
+TEST_CASE("broker_namespace: a holder that has ended is an error, and the "
+          "broker goes on",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto dead = unique_fd{};
+  {
+    auto holder = fake_holder{{}};
+    dead.reset(::dup(holder.pidfd()));
+  }
+  auto holder = fake_holder{{}};
+  auto answer = in_broker([&](const broker_namespace& home) -> std::string {
+    auto refused = prepare_stage(home, dead.get(), stage_with(first_id));
+    auto staged = prepare_stage(home, holder.pidfd(), stage_with(first_id));
+    return refused ? "accepted"
+                   : to_string(refused.error()) + (staged ? " / ok" : " / no");
+  });
+  CHECK_THAT(answer, Catch::Contains("the holder has ended")
+                         && Catch::EndsWith("/ ok"));
+}
+
+TEST_CASE("fs_context: an error carries what the file system wrote to its log",
+          "[kernel-iface][privileged]") {
+  auto refused =
+      fs_context{"tmpfs"}.set("size", "plenty").set("mode", "700").mount(0);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().operation == "fsconfig size=plenty of");
+  CHECK(refused.error().subject == "tmpfs");
+  CHECK_THAT(refused.error().hint, Catch::StartsWith("the kernel says: "));
+
+  auto unknown = fs_context{"reeve-no-such-fs"}.mount(0);
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().code == ENODEV);
+}
