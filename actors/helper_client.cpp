@@ -142,15 +142,15 @@ private:
     pidfd_ = std::move(process->pidfd);
     channel_ = packet_channel::make(*poller_, std::move(process->socket));
     auto me = caf::actor_cast<Handle>(self_);
-    packet_channel::events events;
-    events.on_packet = [me, n = generation_](kernel::packet&& in) {
+    packet_channel::handlers handlers;
+    handlers.on_packet = [me, n = generation_](kernel::packet&& in) {
       caf::anon_send(me, helper_answer{n, std::make_shared<kernel::packet>(
                                               std::move(in))});
     };
-    events.on_closed = [me, n = generation_](kernel::sys_error err) {
+    handlers.on_closed = [me, n = generation_](kernel::sys_error err) {
       caf::anon_send(me, helper_lost{n, std::move(err)});
     };
-    return channel_->start(std::move(events));
+    return channel_->start(std::move(handlers));
   }
 
   void lose(kernel::sys_error why) {

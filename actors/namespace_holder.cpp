@@ -75,24 +75,22 @@ public:
 
   using self_pointer = internal_actor::pointer;
 
-  void init(self_pointer self, poller& watch, holder_options how,
-            holder_listener to) {
+  void init(self_pointer self, poller& watch, holder_options how) {
     self_ = self;
     cgroup_ = std::move(how.cgroup);
     deadline_ = how.deadline;
-    listener_ = std::move(to);
     kernel::grow_packet_buffer(how.control->get());
     channel_ = packet_channel::make(watch, std::move(*how.control));
     auto me = caf::actor_cast<internal_actor>(self);
-    packet_channel::events events;
-    events.on_packet = [me](kernel::packet&& in) {
+    packet_channel::handlers handlers;
+    handlers.on_packet = [me](kernel::packet&& in) {
       caf::anon_send(
           me, holder_packet{std::make_shared<kernel::packet>(std::move(in))});
     };
-    events.on_closed = [me](kernel::sys_error err) {
+    handlers.on_closed = [me](kernel::sys_error err) {
       caf::anon_send(me, holder_lost{std::move(err)});
     };
-    if (auto ok = channel_->start(std::move(events)); !ok)
+    if (auto ok = channel_->start(std::move(handlers)); !ok)
       lose(ok.error());
   }
 
@@ -156,6 +154,13 @@ public:
 
   void acknowledge(const acknowledge_end& msg) {
     (void)channel_->send(0, acknowledge_order{msg.process});
+  }
+
+  // Whoever comes late hears of a death, too.
+  void listen(const holder_listener& to) {
+    listener_ = to;
+    if (lost_)
+      listener_.on_lost(to_string(*lost_));
   }
 
   void quit() {
@@ -307,7 +312,7 @@ private:
     }
     // The answer to a spawn order that was repeated.
     finish_spawn(known.state.process, std::move(known.handles));
-    if (known.state.ended)
+    if (known.state.ended && listener_.on_ended)
       listener_.on_ended(known.state.process, known.state.end);
   }
 
@@ -354,7 +359,8 @@ private:
     exited_report report;
     if (!kernel::wire::decode(in.body, report))
       return broken("reported an end badly");
-    listener_.on_ended(report.process, report.end);
+    if (listener_.on_ended)
+      listener_.on_ended(report.process, report.end);
   }
 
   void on_answer(kernel::packet& in) {
@@ -392,7 +398,8 @@ private:
     spawns_.clear();
     for (auto& waiting : std::exchange(inventory_waiters_, {}))
       waiting.deliver(make_error(*lost_));
-    listener_.on_lost(to_string(*lost_));
+    if (listener_.on_lost)
+      listener_.on_lost(to_string(*lost_));
   }
 
   self_pointer self_ = nullptr;
@@ -411,10 +418,11 @@ private:
 
 internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
-         const holder_options& how, const holder_listener& to) {
-  self->state.init(self, *watch, how, to);
+         const holder_options& how) {
+  self->state.init(self, *watch, how);
   return {
       [=](get_inventory) { return self->state.inventory(); },
+      [=](const seal_holder& msg) { return self->state.simple(msg.order); },
       [=](const configure_holder& msg) { return self->state.configure(msg); },
       [=](const spawn_process& msg) { return self->state.spawn(msg); },
       [=](const signal_holder_process& msg) {
@@ -424,6 +432,7 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
         return self->state.simple(msg.order);
       },
       [=](const release_streams& msg) { return self->state.simple(msg.order); },
+      [=](const listen_to_holder& msg) { self->state.listen(msg.to); },
       [=](const acknowledge_end& msg) { self->state.acknowledge(msg); },
       [=](quit_holder) { self->state.quit(); },
       [=](holder_packet& event) { self->state.on(event); },
@@ -435,10 +444,10 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
 } // namespace
 
 namespace_holder_actor spawn_namespace_holder(caf::actor_system& sys,
-                                              poller& watch, holder_options how,
-                                              holder_listener to) {
+                                              poller& watch,
+                                              holder_options how) {
   return caf::actor_cast<namespace_holder_actor>(
-      sys.spawn(behavior, &watch, std::move(how), std::move(to)));
+      sys.spawn(behavior, &watch, std::move(how)));
 }
 
 } // namespace reeve::actors

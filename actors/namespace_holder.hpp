@@ -20,6 +20,10 @@
 
 namespace reeve::actors {
 
+struct seal_holder {
+  kernel::holder::seal_order order;
+};
+
 struct configure_holder {
   kernel::holder::configure_order order;
 };
@@ -92,6 +96,11 @@ struct holder_listener {
   std::function<void(const std::string& reason)> on_lost;
 };
 
+/// From the container that takes over a warm holder: who is told from now on.
+struct listen_to_holder {
+  holder_listener to;
+};
+
 /// Owns the control socket to one container's PID 1 and turns its protocol
 /// into messages. Everything that comes from there is checked: a holder shares
 /// its container with hostile code.
@@ -101,6 +110,7 @@ struct holder_listener {
 /// `errc::timed_out` at its deadline and with `errc::gone` when PID 1 dies.
 using namespace_holder_actor =
     caf::typed_actor<caf::replies_to<get_inventory>::with<holder_inventory>,
+                     caf::replies_to<seal_holder>::with<holder_done>,
                      caf::replies_to<configure_holder>::with<holder_configured>,
                      caf::replies_to<spawn_process>::with<process_spawned>,
                      caf::replies_to<signal_holder_process>::with<holder_done>,
@@ -117,11 +127,12 @@ struct holder_options {
 
 /// `watch` must outlive the actor system.
 namespace_holder_actor spawn_namespace_holder(caf::actor_system& sys,
-                                              poller& watch, holder_options how,
-                                              holder_listener to);
+                                              poller& watch,
+                                              holder_options how);
 
 } // namespace reeve::actors
 
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::seal_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::configure_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_configured)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::spawn_process)
@@ -131,6 +142,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::resize_holder_terminal)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::release_streams)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::acknowledge_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::quit_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::listen_to_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_done)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::get_inventory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_inventory)

@@ -28,8 +28,8 @@ packet_channel::~packet_channel() {
   close();
 }
 
-kernel::result<void> packet_channel::start(events to) {
-  events_ = std::move(to);
+kernel::result<void> packet_channel::start(handlers to) {
+  handlers_ = std::move(to);
   std::lock_guard guard{mutex_};
   auto token = poller_.watch(socket_.get(), EPOLLIN,
                              [weak = weak_from_this()](std::uint32_t ready) {
@@ -118,7 +118,7 @@ void packet_channel::read_all() {
       return fail(std::move(got.error()));
     switch (*got) {
     case kernel::reception::packet:
-      events_.on_packet(std::move(in));
+      handlers_.on_packet(std::move(in));
       break;
     case kernel::reception::empty:
       return;
@@ -130,7 +130,7 @@ void packet_channel::read_all() {
 
 void packet_channel::fail(kernel::sys_error err) {
   close();
-  events_.on_closed(std::move(err));
+  handlers_.on_closed(std::move(err));
 }
 
 } // namespace reeve::actors

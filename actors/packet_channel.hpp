@@ -23,7 +23,7 @@ namespace reeve::actors {
 /// one that is under way.
 class packet_channel : public std::enable_shared_from_this<packet_channel> {
 public:
-  struct events {
+  struct handlers {
     std::function<void(kernel::packet&&)> on_packet;
     std::function<void(kernel::sys_error)> on_closed;
   };
@@ -37,7 +37,7 @@ public:
   ~packet_channel();
 
   /// Starts to deliver. Called once.
-  [[nodiscard]] kernel::result<void> start(events to);
+  [[nodiscard]] kernel::result<void> start(handlers to);
 
   /// EPIPE once the channel is closed; ENOBUFS if the peer does not read.
   template <class Message>
@@ -68,7 +68,7 @@ private:
   std::mutex mutex_;
   kernel::unique_fd socket_;
   poller::token token_ = 0;
-  events events_;
+  handlers handlers_;
   std::deque<kernel::packet> waiting_;
 };
 

@@ -324,9 +324,23 @@ private:
     refuse(in.id, ENOSYS, "carry out an unknown order");
   }
 
-  void configure(std::uint64_t id, configure_order& order) {
+  void seal(std::uint64_t id, seal_order& order) {
+    if (sealed_)
+      return refuse(id, EALREADY, "seal");
+    if (!order.seccomp.empty() && !install_filter(order.seccomp))
+      return refuse(id, errno, "install the seccomp filter");
+    if (!keep_capabilities(order.keep_capabilities))
+      return refuse(id, errno, "drop capabilities");
+    clone3_guard_ = std::move(order.clone3_guard);
+    sealed_ = true;
+    report(id, done_report{});
+  }
+
+  void configure(std::uint64_t id, const configure_order& order) {
     if (configured_)
       return refuse(id, EALREADY, "configure");
+    if (!sealed_)
+      return refuse(id, EAGAIN, "configure before seal");
     // The broker has switched our root; nothing of the container has run yet,
     // so this is the one time a path of it is safe to walk. No descriptor of
     // the old root may stay: a checkpoint could not describe it.
@@ -341,11 +355,6 @@ private:
     if (!order.hostname.empty()
         && ::sethostname(order.hostname.data(), order.hostname.size()) != 0)
       return refuse(id, errno, "set the host name");
-    if (!order.seccomp.empty() && !install_filter(order.seccomp))
-      return refuse(id, errno, "install the seccomp filter");
-    if (!keep_capabilities(order.keep_capabilities))
-      return refuse(id, errno, "drop capabilities");
-    clone3_guard_ = std::move(order.clone3_guard);
     on_owner_loss_ = order.on_owner_loss;
     grace_ms_ = order.owner_loss_grace_ms;
     configured_ = true;
@@ -640,6 +649,7 @@ private:
   unique_fd listener_;
   unique_fd signals_;
   bool has_pid_namespace_;
+  bool sealed_ = false;
   bool configured_ = false;
   owner_loss on_owner_loss_ = owner_loss::stop;
   std::uint32_t grace_ms_ = 0;

@@ -5,16 +5,19 @@
 
 #include "actors/spec_inspect.hpp"
 #include "actors/type_ids.hpp"
+#include "kernel-iface/unique_fd.hpp"
 #include "supervisor/container_lifecycle.hpp"
 #include "supervisor/exit_reason.hpp"
 #include "supervisor/process_lifecycle.hpp"
 
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -188,6 +191,13 @@ struct process_info {
   std::uint64_t output_dropped = 0; ///< bytes that no disk had room for
 };
 
+/// In process only: three descriptors for stdin, stdout and stderr, borrowed by
+/// the new process; the spec's own stdio is not looked at.
+struct run_process_with_stdio {
+  run_process run;
+  std::vector<std::shared_ptr<kernel::unique_fd>> stdio;
+};
+
 /// The answer to commands on a process that have no other.
 struct process_is {
   process_info info;
@@ -331,7 +341,7 @@ struct daemon_info {
   std::uint32_t containers = 0;
 };
 
-/// The whole of it. `warden` implements it; nothing else can be reached
+/// What can be asked from anywhere. `warden` implements it; nothing else can be reached
 /// through the daemon's socket.
 using api_actor =
     caf::typed_actor<caf::replies_to<create_container>::with<container_created>,
@@ -356,6 +366,10 @@ using api_actor =
                      caf::replies_to<get_events>::with<event_batch>,
                      caf::replies_to<list_images>::with<image_list>,
                      caf::replies_to<get_daemon>::with<daemon_info>>;
+
+/// What can be asked within the process that hosts Reeve.
+using local_api_actor = api_actor::extend<
+  caf::replies_to<run_process_with_stdio>::with<process_started>>;
 
 // -- inspection (differs between CAF 0.17 and 1.x)
 // ------------------------------
@@ -418,3 +432,5 @@ REEVE_INSPECT(daemon_info, x.version, x.pid, x.state_dir, x.run_dir,
 #undef REEVE_INSPECT
 
 } // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::run_process_with_stdio)

@@ -1,0 +1,276 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/cgroup_controller.hpp"
+
+#include "actors/error.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <utility>
+
+namespace reeve::actors {
+
+namespace {
+
+struct look_again {
+  std::uint64_t task = 0;
+};
+
+} // namespace
+
+} // namespace reeve::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::look_again)
+
+namespace reeve::actors {
+
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+using kernel::limit_key;
+
+using internal_actor =
+    cgroup_controller_actor::extend<caf::reacts_to<look_again>>;
+
+struct wanted_limit {
+  limit_key key;
+  std::uint64_t value;
+};
+
+template <class T>
+void add(std::vector<wanted_limit>& out, limit_key key,
+         const config::limit_value<T>& limit, double scale = 1) {
+  if (limit.is_unlimited())
+    out.push_back({key, kernel::no_limit});
+  else if (auto value = limit.value())
+    out.push_back(
+        {key,
+         static_cast<std::uint64_t>(
+             scale == 1 ? static_cast<double>(*value)
+                        : std::llround(static_cast<double>(*value) * scale))});
+}
+
+std::vector<wanted_limit> in_kernel_terms(const config::limits& limits) {
+  std::vector<wanted_limit> out;
+  if (limits.memory_bytes.is_unlimited())
+    out.push_back({limit_key::memory_max, kernel::no_limit});
+  else if (auto bytes = limits.memory_bytes.value())
+    out.push_back({limit_key::memory_max, *bytes}); // no detour over double
+  add(out, limit_key::cpu_max, limits.cpus, 1000);
+  add(out, limit_key::cpu_weight, limits.cpu_weight);
+  add(out, limit_key::pids_max, limits.pids);
+  return out;
+}
+
+std::string in_user_terms(limit_key key, std::uint64_t value) {
+  if (value == kernel::no_limit)
+    return "max";
+  config::limits one;
+  switch (key) {
+  case limit_key::memory_max:
+    one.memory_bytes = value;
+    break;
+  case limit_key::cpu_max:
+    one.cpus = static_cast<double>(value) / 1000;
+    break;
+  case limit_key::cpu_weight:
+    one.cpu_weight = value;
+    break;
+  case limit_key::pids_max:
+    one.pids = value;
+    break;
+  }
+  return config::to_text(one, to_string(key)).value_or(std::to_string(value));
+}
+
+class cgroup_state {
+public:
+  static constexpr const char* name = "cgroup_controller";
+
+  using self_pointer = internal_actor::pointer;
+
+  void init(self_pointer self, cgroup_options how) {
+    self_ = self;
+    cgroup_ = std::move(how.cgroup);
+    deadline_ = how.deadline;
+  }
+
+  caf::result<limit_readings> apply(const config::limits& limits) {
+    std::vector<wanted_limit> done;
+    for (const auto& want : in_kernel_terms(limits)) {
+      auto before = kernel::get_limit(*cgroup_, want.key);
+      if (!before)
+        return undo(done, before.error());
+      if (auto set = kernel::set_limit(*cgroup_, want.key, want.value); !set)
+        return undo(done, set.error());
+      done.push_back({want.key, *before});
+    }
+    return read();
+  }
+
+  caf::result<limit_readings> read() {
+    limit_readings out;
+    out.source = cgroup_->id();
+    for (auto key : {limit_key::memory_max, limit_key::cpu_max,
+                     limit_key::cpu_weight, limit_key::pids_max}) {
+      auto value = kernel::get_limit(*cgroup_, key);
+      if (!value)
+        return make_error(value.error());
+      out.limits.push_back(
+          {std::string{to_string(key)}, in_user_terms(key, *value)});
+    }
+    return out;
+  }
+
+  caf::result<cgroup_done> freeze() {
+    if (auto ok = kernel::request_freeze(*cgroup_); !ok)
+      return make_error(ok.error());
+    return until("freeze",
+                 [this] { return reached(kernel::freeze_state::frozen); });
+  }
+
+  caf::result<cgroup_done> thaw() {
+    if (auto ok = kernel::request_thaw(*cgroup_); !ok)
+      return make_error(ok.error());
+    return until("thaw",
+                 [this] { return reached(kernel::freeze_state::thawed); });
+  }
+
+  caf::result<cgroup_done> kill(const kill_cgroup& msg) {
+    auto who = msg.everybody ? kernel::members::everybody
+                             : kernel::members::user_processes;
+    return until("kill", [this, who]() -> kernel::result<bool> {
+      auto left = cgroup_->pids(who);
+      if (!left)
+        return tl::make_unexpected(std::move(left.error()));
+      if (left->empty())
+        return true;
+      if (auto ok = cgroup_->kill_all(who); !ok)
+        return tl::make_unexpected(std::move(ok.error()));
+      return false;
+    });
+  }
+
+  caf::result<cgroup_done> remove() {
+    return until("remove", [this]() -> kernel::result<bool> {
+      auto gone = cgroup_->try_remove();
+      if (!gone)
+        return tl::make_unexpected(std::move(gone.error()));
+      return *gone == kernel::removal::removed;
+    });
+  }
+
+  caf::result<oom_kills> count_oom_kills() {
+    auto count = kernel::oom_kill_count(*cgroup_);
+    if (!count)
+      return make_error(count.error());
+    return oom_kills{*count};
+  }
+
+  void on(const look_again& event) {
+    auto found = tasks_.find(event.task);
+    if (found != tasks_.end() && attempt(found->second))
+      tasks_.erase(found);
+    else if (found != tasks_.end())
+      again(event.task, found->second);
+  }
+
+private:
+  struct task {
+    const char* verb;
+    std::function<kernel::result<bool>()> try_it;
+    caf::typed_response_promise<cgroup_done> promise;
+    clock::time_point deadline;
+    std::chrono::microseconds pause{200};
+  };
+
+  // What was set before goes back in reverse order.
+  caf::error undo(const std::vector<wanted_limit>& done,
+                  const kernel::sys_error& why) {
+    auto text = to_string(why);
+    for (auto it = done.rbegin(); it != done.rend(); ++it)
+      if (auto back = kernel::set_limit(*cgroup_, it->key, it->value); !back)
+        text += "; then, setting back: " + to_string(back.error());
+    return make_error(errc::refused_by_kernel, std::move(text));
+  }
+
+  kernel::result<bool> reached(kernel::freeze_state wanted) {
+    auto state = kernel::get_freeze_state(*cgroup_);
+    if (!state)
+      return tl::make_unexpected(std::move(state.error()));
+    return *state == wanted;
+  }
+
+  caf::result<cgroup_done> until(const char* verb,
+                                 std::function<kernel::result<bool>()> try_it) {
+    auto promise = self_->make_response_promise<cgroup_done>();
+    task doing{verb, std::move(try_it), promise, clock::now() + deadline_};
+    if (!attempt(doing)) {
+      auto id = ++last_task_;
+      again(id, tasks_.emplace(id, std::move(doing)).first->second);
+    }
+    return promise;
+  }
+
+  void again(std::uint64_t id, task& doing) {
+    self_->delayed_send(self_, doing.pause, look_again{id});
+    doing.pause = std::min<std::chrono::microseconds>(doing.pause * 2, 20ms);
+  }
+
+  // True when there is nothing left to do, well or badly.
+  bool attempt(task& doing) {
+    auto done = doing.try_it();
+    if (!done)
+      doing.promise.deliver(make_error(done.error()));
+    else if (*done)
+      doing.promise.deliver(cgroup_done{});
+    else if (clock::now() >= doing.deadline)
+      doing.promise.deliver(make_error(
+          errc::timed_out, std::string{doing.verb} + " cgroup '" + cgroup_->id()
+                               + "': the kernel still holds a process in it"));
+    else
+      return false;
+    return true;
+  }
+
+  self_pointer self_ = nullptr;
+  std::shared_ptr<const kernel::container_cgroup> cgroup_;
+  std::chrono::milliseconds deadline_{0};
+  std::uint64_t last_task_ = 0;
+  std::map<std::uint64_t, task> tasks_;
+};
+
+internal_actor::behavior_type
+behavior(internal_actor::stateful_pointer<cgroup_state> self,
+         const cgroup_options& how) {
+  self->state.init(self, how);
+  return {
+      [=](const apply_limits& msg) { return self->state.apply(msg.limits); },
+      [=](read_limits) { return self->state.read(); },
+      [=](freeze_cgroup) { return self->state.freeze(); },
+      [=](thaw_cgroup) { return self->state.thaw(); },
+      [=](const kill_cgroup& msg) { return self->state.kill(msg); },
+      [=](remove_cgroup) { return self->state.remove(); },
+      [=](read_oom_kills) { return self->state.count_oom_kills(); },
+      [=](const look_again& event) { self->state.on(event); },
+  };
+}
+
+} // namespace
+
+cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
+                                                cgroup_options how) {
+  return caf::actor_cast<cgroup_controller_actor>(
+      sys.spawn(behavior, std::move(how)));
+}
+
+} // namespace reeve::actors

@@ -1,0 +1,92 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "config/limits.hpp"
+#include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_limits.hpp"
+#include "kernel-iface/container_cgroup.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace reeve::actors {
+
+/// All or none: when one is refused, those before it are set back.
+struct apply_limits {
+  config::limits limits;
+};
+
+struct read_limits {};
+
+struct limit_reading {
+  std::string key;   ///< as config::limit_names spells it
+  std::string value; ///< as config::set_key reads it
+};
+
+struct limit_readings {
+  std::vector<limit_reading> limits;
+  std::string source; ///< name of the cgroup
+};
+
+/// Answers when the kernel says that every task is frozen (or thawed).
+struct freeze_cgroup {};
+struct thaw_cgroup {};
+
+/// SIGKILL to all members until the group is empty.
+struct kill_cgroup {
+  bool everybody = false; ///< the holder, too
+};
+
+/// Removes the groups; waits for the kernel to let go of the last process.
+struct remove_cgroup {};
+
+/// How often the kernel has killed for want of memory, so far.
+struct read_oom_kills {};
+
+struct oom_kills {
+  std::uint64_t count = 0;
+};
+
+struct cgroup_done {};
+
+/// One container's groups. Handlers make one short pass over cgroupfs; what
+/// takes the kernel a while (freezing, killing, removal) is asked for again
+/// after a millisecond or more, until the deadline.
+using cgroup_controller_actor =
+    caf::typed_actor<caf::replies_to<apply_limits>::with<limit_readings>,
+                     caf::replies_to<read_limits>::with<limit_readings>,
+                     caf::replies_to<freeze_cgroup>::with<cgroup_done>,
+                     caf::replies_to<thaw_cgroup>::with<cgroup_done>,
+                     caf::replies_to<kill_cgroup>::with<cgroup_done>,
+                     caf::replies_to<remove_cgroup>::with<cgroup_done>,
+                     caf::replies_to<read_oom_kills>::with<oom_kills>>;
+
+struct cgroup_options {
+  std::shared_ptr<const kernel::container_cgroup> cgroup;
+  std::chrono::milliseconds deadline{10'000};
+};
+
+cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
+                                                cgroup_options how);
+
+} // namespace reeve::actors
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::limit_readings)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::freeze_cgroup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::thaw_cgroup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::kill_cgroup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::remove_cgroup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_oom_kills)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::oom_kills)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::cgroup_done)
