@@ -133,7 +133,7 @@ public:
 
   // -- errors -----------------------------------------------------------------
 
-  bool parse_error(std::size_t, const std::string&,
+  bool parse_error(std::size_t bytes_read, const std::string&,
                    const nlohmann::json::exception& err) {
     // The library's message starts with its own error number and position.
     auto message = std::string_view{err.what()};
@@ -141,8 +141,10 @@ public:
       message.remove_prefix(cut);
     else if (cut = message.find("] "); cut != message.npos)
       message.remove_prefix(cut + 2);
-    auto at = read_so_far();
-    return fail(at == 0 ? 0 : at - 1, std::string{message}, "valid JSON");
+    // The end of the text counts as a byte, the look-ahead after a number does
+    // not.
+    return fail(bytes_read == 0 ? 0 : bytes_read - 1, std::string{message},
+                "valid JSON");
   }
 
 private:
