@@ -61,6 +61,9 @@ public:
         furthest_{text.data()} {}
 
   result<node> build() {
+    for (std::size_t i = 0; i < text_.size(); ++i)
+      if (text_[i] == '\n')
+        line_starts_.push_back(i + 1);
     auto first = tracked_char{text_.data(), &furthest_};
     auto last = tracked_char{text_.data() + text_.size(), &furthest_};
     if (!nlohmann::json::sax_parse(first, last, this))
@@ -153,7 +156,10 @@ private:
   }
 
   [[nodiscard]] position place(std::size_t offset) const {
-    return position_at(text_, offset);
+    auto next =
+        std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
+    return {static_cast<unsigned>(next - line_starts_.begin()),
+            static_cast<unsigned>(offset - *(next - 1)) + 1};
   }
 
   /// Start of the number, `true`, `false` or `null` that was read last.
@@ -230,6 +236,8 @@ private:
 
   std::string_view text_;
   const char* furthest_;
+  /// Every value asks for its line: a search for each is too slow.
+  std::vector<std::size_t> line_starts_{0};
   std::vector<node> open_;
   node root_;
   config_error error_;
