@@ -61,6 +61,9 @@ public:
         furthest_{text.data()} {}
 
   result<node> build() {
+    for (std::size_t i = 0; i < text_.size(); ++i)
+      if (text_[i] == '\n')
+        line_starts_.push_back(i + 1);
     auto first = tracked_char{text_.data(), &furthest_};
     auto last = tracked_char{text_.data() + text_.size(), &furthest_};
     if (!nlohmann::json::sax_parse(first, last, this))
@@ -133,7 +136,7 @@ public:
 
   // -- errors -----------------------------------------------------------------
 
-  bool parse_error(std::size_t, const std::string&,
+  bool parse_error(std::size_t bytes_read, const std::string&,
                    const nlohmann::json::exception& err) {
     // The library's message starts with its own error number and position.
     auto message = std::string_view{err.what()};
@@ -141,8 +144,10 @@ public:
       message.remove_prefix(cut);
     else if (cut = message.find("] "); cut != message.npos)
       message.remove_prefix(cut + 2);
-    auto at = read_so_far();
-    return fail(at == 0 ? 0 : at - 1, std::string{message}, "valid JSON");
+    // The end of the text counts as a byte, the look-ahead after a number does
+    // not.
+    return fail(bytes_read == 0 ? 0 : bytes_read - 1, std::string{message},
+                "valid JSON");
   }
 
 private:
@@ -151,7 +156,10 @@ private:
   }
 
   [[nodiscard]] position place(std::size_t offset) const {
-    return position_at(text_, offset);
+    auto next =
+        std::upper_bound(line_starts_.begin(), line_starts_.end(), offset);
+    return {static_cast<unsigned>(next - line_starts_.begin()),
+            static_cast<unsigned>(offset - *(next - 1)) + 1};
   }
 
   /// Start of the number, `true`, `false` or `null` that was read last.
@@ -228,6 +236,8 @@ private:
 
   std::string_view text_;
   const char* furthest_;
+  /// Every value asks for its line: a search for each is too slow.
+  std::vector<std::size_t> line_starts_{0};
   std::vector<node> open_;
   node root_;
   config_error error_;

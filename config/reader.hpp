@@ -8,6 +8,7 @@
 #include "config/key_path.hpp"
 #include "config/node.hpp"
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -115,9 +116,11 @@ result<void> read(const node& in, const key_path& at, std::vector<T>& out,
     return wrong_type(in, at, "a list");
   out.clear();
   out.reserve(list->size());
-  for (const auto& element : *list)
-    if (auto done = read(element, at[out.size()], out.emplace_back()); !done)
+  for (const auto& element : *list) {
+    auto here = at[out.size()];
+    if (auto done = read(element, here, out.emplace_back()); !done)
       return done;
+  }
   return {};
 }
 
