@@ -28,6 +28,14 @@ public:
   /// Blocks for one iteration.
   [[nodiscard]] kernel::result<duration> measure(floor_kind kind);
 
+  /// Where it works, and who: its groups are named `reeve-bench-<pid>-<n>`.
+  [[nodiscard]] const std::filesystem::path& directory() const noexcept {
+    return directory_.path();
+  }
+  [[nodiscard]] pid_t pid() const noexcept {
+    return pid_;
+  }
+
 private:
   floor_client(scratch_directory directory, kernel::unique_fd socket, pid_t pid)
       : directory_(std::move(directory)),

@@ -111,9 +111,10 @@ result<duration> peer::call(std::vector<std::string> arguments) const {
                    {state, (directory_.path() / "state").string()});
   auto failure = std::error_code{};
   // Between vfork and exec: this process's memory is shared, its mount
-  // namespace is not.
+  // namespace is not. The process group, so that a Ctrl-C on the terminal does
+  // not stop the runtime half-way through a container.
   auto enter = [mounts = mounts_.get()](auto&) {
-    if (::setns(mounts, CLONE_NEWNS) != 0)
+    if (::setns(mounts, CLONE_NEWNS) != 0 || ::setpgid(0, 0) != 0)
       ::_exit(126);
   };
   const auto watch = stopwatch{};

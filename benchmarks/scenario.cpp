@@ -46,6 +46,8 @@ public:
     rank();
     if (what_.grow)
       append_ramp();
+    if (!what_.reeve && !what_.grow)
+      report_.notes.push_back(what_.name + ": Reeve's side is not built in");
     return std::move(report_);
   }
 
