@@ -31,6 +31,8 @@ public:
 
   temp_dir(const temp_dir&) = delete;
   temp_dir& operator=(const temp_dir&) = delete;
+  temp_dir(temp_dir&&) = delete;
+  temp_dir& operator=(temp_dir&&) = delete;
 
   ~temp_dir() {
     std::error_code ignored; // nothing to do about it in a destructor

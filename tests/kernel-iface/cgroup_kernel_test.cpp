@@ -70,6 +70,8 @@ public:
 
   child(const child&) = delete;
   child& operator=(const child&) = delete;
+  child(child&&) = delete;
+  child& operator=(child&&) = delete;
 
   ~child() {
     if (pid_ <= 0)
@@ -146,6 +148,8 @@ public:
 
   real_instance(const real_instance&) = delete;
   real_instance& operator=(const real_instance&) = delete;
+  real_instance(real_instance&&) = delete;
+  real_instance& operator=(real_instance&&) = delete;
 
   ~real_instance() {
     for (const auto& id : instance_.list().value_or(std::vector<std::string>{}))
@@ -216,7 +220,9 @@ TEST_CASE("cgroups: a child joins every hierarchy, and a holder goes home",
   auto text = own_groups_of(holder.pid());
   for (const auto& h : instance.mounts().v1) {
     auto name = h.mount.substr(h.mount.rfind('/') + 1);
-    CHECK(text.find(":" + name + ":" + own + "/c1\n") != std::string::npos);
+    auto line = ":" + name;
+    line += ":" + own + "/c1\n";
+    CHECK(text.find(line) != std::string::npos);
   }
   if (group.mode() != cgroup_mode::v1)
     CHECK(text.find("0::" + own + "/c1\n") != std::string::npos);
