@@ -81,8 +81,9 @@ result<unix_endpoint> unix_endpoint::publish(caf::actor_system& sys,
 }
 
 unix_endpoint::unix_endpoint(unix_endpoint&& other) noexcept
-  : file_(std::move(other.file_)), table_(std::move(other.table_)),
-    withdraw_(std::exchange(other.withdraw_, nullptr)) {}
+    : file_(std::move(other.file_)),
+      table_(std::move(other.table_)),
+      withdraw_(std::exchange(other.withdraw_, nullptr)) {}
 
 unix_endpoint& unix_endpoint::operator=(unix_endpoint&& other) noexcept {
   if (this != &other) {
