@@ -76,8 +76,8 @@ struct pool_drained {};
 ///
 /// Runs on a thread of its own, because making cgroups takes the kernel's
 /// cgroup lock; making goes on in the background, one kit at a time.
-using holder_pool_actor
-  = caf::typed_actor<caf::replies_to<take_kit>::with<shared_kit>,
+using holder_pool_actor =
+    caf::typed_actor<caf::replies_to<take_kit>::with<shared_kit>,
                      caf::reacts_to<discard_kit>,
                      caf::replies_to<get_pool_stats>::with<pool_stats>,
                      caf::replies_to<drain_pool>::with<pool_drained>>;

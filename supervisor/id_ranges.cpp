@@ -3,6 +3,11 @@
 
 #include "supervisor/id_ranges.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <filesystem>
@@ -10,11 +15,6 @@
 #include <iterator>
 #include <system_error>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace reeve::supervisor {
 
@@ -44,8 +44,8 @@ bool overlaps_subordinate_ids(std::uint64_t first, std::uint64_t count) {
 } // namespace
 
 id_ranges::id_ranges(const config::id_config& cfg, std::string owner)
-  : config_(cfg), owner_(std::move(owner)) {
-}
+    : config_(cfg),
+      owner_(std::move(owner)) {}
 
 std::string id_ranges::path_of(std::uint32_t block) const {
   return config_.registry + "/" + std::to_string(block);
@@ -65,20 +65,17 @@ kernel::result<id_base> id_ranges::take() {
 kernel::result<void> id_ranges::claim(id_base base) {
   std::lock_guard guard{mutex_};
   if (free_.erase(base) == 0 && taken_.count(base) == 0) {
-    if (base < config_.first
-        || (base - config_.first) % ids_per_container != 0)
+    if (base < config_.first || (base - config_.first) % ids_per_container != 0)
       return kernel::make_error(EINVAL, "claim the id range at",
                                 std::to_string(base));
-    auto block
-      = (base - config_.first) / ids_per_container / ranges_per_block;
+    auto block = (base - config_.first) / ids_per_container / ranges_per_block;
     auto ours = try_block(block);
     if (!ours)
       return tl::make_unexpected(std::move(ours.error()));
     if (!*ours)
-      return kernel::make_error(EBUSY, "claim the id range at",
-                                std::to_string(base),
-                                "another instance of Reeve owns it, see "
-                                  + path_of(block));
+      return kernel::make_error(
+          EBUSY, "claim the id range at", std::to_string(base),
+          "another instance of Reeve owns it, see " + path_of(block));
     free_.erase(base);
   }
   taken_.insert(base);
@@ -121,7 +118,7 @@ kernel::result<bool> id_ranges::try_block(std::uint32_t block) {
   if (::mkdir(config_.registry.c_str(), 0755) != 0 && errno != EEXIST)
     return kernel::last_error("make directory", config_.registry);
   auto lock = unique_fd::adopt(
-    ::open(config_.registry.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      ::open(config_.registry.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
     return kernel::last_error("lock", config_.registry);
   auto path = path_of(block);
@@ -134,16 +131,15 @@ kernel::result<bool> id_ranges::try_block(std::uint32_t block) {
       return false;
   }
   auto first = config_.first + block * ranges_per_block * ids_per_container;
-  auto count
-    = std::min(ranges_per_block, config_.count - block * ranges_per_block);
-  if (overlaps_subordinate_ids(first,
-                               std::uint64_t{count} * ids_per_container))
+  auto count =
+      std::min(ranges_per_block, config_.count - block * ranges_per_block);
+  if (overlaps_subordinate_ids(first, std::uint64_t{count} * ids_per_container))
     return false;
   auto file = unique_fd::adopt(
-    ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file
       || ::write(file.get(), owner_.data(), owner_.size())
-           != static_cast<ssize_t>(owner_.size()))
+             != static_cast<ssize_t>(owner_.size()))
     return kernel::last_error("claim user ids with", path);
   blocks_.push_back(block);
   for (std::uint32_t i = 0; i < count; ++i) {

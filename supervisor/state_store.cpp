@@ -8,6 +8,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -17,10 +21,6 @@
 #include <iterator>
 #include <system_error>
 #include <utility>
-
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace reeve::supervisor {
 
@@ -94,8 +94,7 @@ kernel::result<container_record> from_text(const std::string& text,
 } // namespace
 
 state_store::state_store(std::string state_dir)
-  : state_dir_(std::move(state_dir)) {
-}
+    : state_dir_(std::move(state_dir)) {}
 
 kernel::result<void> state_store::open() {
   std::error_code err;
@@ -104,8 +103,7 @@ kernel::result<void> state_store::open() {
     return kernel::make_error(err.value(), "make directory", state_dir_);
   // Containers' roots walk through here with ids of their own: they may pass,
   // not look.
-  for (const auto& dir :
-       {state_dir_ + "/containers", image_directory()})
+  for (const auto& dir : {state_dir_ + "/containers", image_directory()})
     if (auto ok = make_directory(dir, 0711); !ok)
       return ok;
   for (const auto& id : ids()) {
@@ -156,7 +154,7 @@ kernel::result<void> state_store::save(const container_record& record,
   auto temp = path + ".new";
   auto text = to_text(record);
   auto file = unique_fd::adopt(
-    ::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      ::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file)
     return kernel::last_error("create", temp);
   auto wrote = ::write(file.get(), text.data(), text.size());
@@ -171,7 +169,7 @@ kernel::result<void> state_store::save(const container_record& record,
     return kernel::last_error("rename to", path);
   if (when == sync::now) {
     auto parent = unique_fd::adopt(
-      ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!parent || ::fsync(parent.get()) != 0)
       return kernel::last_error("sync", dir);
   }
