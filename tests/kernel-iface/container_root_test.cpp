@@ -14,11 +14,13 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <set>
@@ -121,10 +123,6 @@ TEST_CASE("attach_root: the container sees its own mounts and no other",
     for (const auto& link : fs::directory_iterator{"/sys/class/net"})
       out << link.path().filename().string();
     out << "\npid 1=" << fs::exists("/proc/1/stat") << '\n';
-    out << "pids="
-        << std::distance(fs::directory_iterator{"/sys/fs/cgroup"},
-                         fs::directory_iterator{})
-        << '\n';
     out << "old root=" << outcome(::access("/stage", F_OK)) << '\n';
   };
   auto holder = fake_holder{spec};
@@ -228,6 +226,53 @@ TEST_CASE("prepare_stage: container root can neither lift a mask nor write "
   CHECK(found["unshare"] == "ok");
   CHECK(found["locked umount"] == "EINVAL");
   CHECK(found["locked remount"] == "EPERM");
+  CHECK(found["end"] == "reached");
+}
+
+TEST_CASE("attach_root: container root that sheds /proc and /dev finds nothing "
+          "below",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    auto root = unique_fd::adopt(::open("/", O_RDONLY | O_CLOEXEC));
+    auto pid = ::fork();
+    if (pid == 0) {
+      // A mount point can be removed where nothing is mounted on it, so: from
+      // a namespace that has dropped all mounts but one.
+      auto shed = ::unshare(CLONE_NEWNS) == 0
+                  && ::mount("x", "/tmp", "tmpfs", 0, nullptr) == 0
+                  && ::chdir("/tmp") == 0
+                  && ::syscall(SYS_pivot_root, ".", ".") == 0
+                  && ::umount2(".", MNT_DETACH) == 0
+                  && ::renameat(root.get(), "sys", root.get(), "s") == 0
+                  && ::unlinkat(root.get(), "dev", AT_REMOVEDIR) == 0
+                  && ::unlinkat(root.get(), "proc", AT_REMOVEDIR) == 0;
+      ::_exit(shed ? 0 : 1);
+    }
+    auto status = 0;
+    ::waitpid(pid, &status, 0);
+    out << "shed=" << (status == 0) << '\n';
+    out << "proc=" << outcome(::access("/proc", F_OK)) << '\n';
+    out << "dev=" << outcome(::access("/dev", F_OK)) << '\n';
+    // A renamed mount point takes its mounts along.
+    out << "masked=" << fs::is_empty("/s/firmware") << '\n';
+    out << "sys=" << outcome(::mkdir("/s/fs/x", 0755)) << '\n';
+    ::mkdir("/proc", 0755);
+    out << "mount=" << outcome(::mount("proc", "/proc", "proc", 0, nullptr))
+        << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(
+      set_up(holder, stage_with(first_id), root_of(image, image.new_upper("a")))
+      == "");
+  auto found = holder.run_inside();
+  CHECK(found["shed"] == "1");
+  CHECK(found["proc"] == "ENOENT");
+  CHECK(found["dev"] == "ENOENT");
+  CHECK(found["masked"] == "1");
+  CHECK(found["sys"] == "EROFS");
+  CHECK(found["mount"] == "EPERM");
   CHECK(found["end"] == "reached");
 }
 
@@ -486,7 +531,6 @@ TEST_CASE("prepare_stage: the container's cgroups are shown read-only",
           "[kernel-iface][privileged]") {
   auto image = temp_image{};
   auto stage = stage_with(first_id);
-  auto fstypes = read_file("/proc/self/mountinfo");
   auto v1 = std::vector<std::string>{};
   for (auto* name : {"cpu", "memory", "pids", "freezer"})
     if (fs::exists(fs::path{"/sys/fs/cgroup"} / name))
@@ -495,8 +539,6 @@ TEST_CASE("prepare_stage: the container's cgroups are shown read-only",
   stage.cgroups = v1.empty() ? cgroup_view::v2 : cgroup_view::hybrid;
   auto spec = holder_spec{};
   spec.inside = [](std::ostream& out) {
-    out << "mounts=" << read_file("/proc/self/mountinfo").find("/sys/fs/cgroup")
-        << '\n';
     for (const auto& entry : fs::directory_iterator{"/sys/fs/cgroup"}) {
       if (!entry.is_directory())
         continue;
@@ -618,7 +660,7 @@ TEST_CASE("broker_namespace: a holder that has ended is an error, and the "
   auto dead = unique_fd{};
   {
     auto holder = fake_holder{{}};
-    dead.reset(::dup(holder.pidfd()));
+    dead.reset(::fcntl(holder.pidfd(), F_DUPFD_CLOEXEC, 0));
   }
   auto holder = fake_holder{{}};
   auto answer = in_broker([&](const broker_namespace& home) -> std::string {

@@ -38,7 +38,9 @@ class fake_holder {
 public:
   explicit fake_holder(holder_spec spec);
   fake_holder(const fake_holder&) = delete;
+  fake_holder(fake_holder&&) = delete;
   fake_holder& operator=(const fake_holder&) = delete;
+  fake_holder& operator=(fake_holder&&) = delete;
   ~fake_holder();
 
   [[nodiscard]] int pidfd() const;
@@ -75,7 +77,9 @@ class temp_image {
 public:
   temp_image();
   temp_image(const temp_image&) = delete;
+  temp_image(temp_image&&) = delete;
   temp_image& operator=(const temp_image&) = delete;
+  temp_image& operator=(temp_image&&) = delete;
   ~temp_image();
 
   [[nodiscard]] std::filesystem::path layer() const;
