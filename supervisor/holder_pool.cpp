@@ -106,8 +106,11 @@ public:
     self_ = self;
     with_ = std::move(with);
     stats_.size = with_->config.pool_size;
-    if (stats_.size > 0)
-      self_->send(self_, refill_pool{});
+  }
+
+  void fill() {
+    open_ = true;
+    refill();
   }
 
   caf::result<shared_kit> take(const take_kit& msg) {
@@ -133,7 +136,7 @@ public:
 
   void refill() {
     refill_scheduled_ = false;
-    if (draining_ || making_ || ready_.size() >= stats_.size)
+    if (!open_ || draining_ || making_ || ready_.size() >= stats_.size)
       return;
     making_ = true;
     make(
@@ -309,6 +312,7 @@ private:
     actors::holder_options how;
     how.control = started.control;
     how.cgroup = m->out->cgroup;
+    how.keep_alive = with_;
     m->out->holder =
         actors::spawn_namespace_holder(self_->system(), *with_->control, how);
     if (auto ok = place(m); !ok)
@@ -362,6 +366,7 @@ private:
   std::shared_ptr<services> with_;
   std::deque<shared_kit> ready_;
   pool_stats stats_;
+  bool open_ = false;
   bool making_ = false;
   bool refill_scheduled_ = false;
   bool draining_ = false;
@@ -375,6 +380,7 @@ behavior(internal_actor::stateful_pointer<pool_state> self,
   self->state.init(self, with);
   return {
       [=](const take_kit& msg) { return self->state.take(msg); },
+      [=](fill_pool) { self->state.fill(); },
       [=](const discard_kit& msg) { self->state.discard(msg.which); },
       [=](get_pool_stats) { return self->state.stats(); },
       [=](drain_pool) { return self->state.drain(); },

@@ -58,6 +58,10 @@ struct discard_kit {
   shared_kit which;
 };
 
+/// Starts to keep kits ready: only when adoption is over, since what nobody
+/// owns is swept then.
+struct fill_pool {};
+
 struct get_pool_stats {};
 
 struct pool_stats {
@@ -78,7 +82,7 @@ struct pool_drained {};
 /// cgroup lock; making goes on in the background, one kit at a time.
 using holder_pool_actor =
     caf::typed_actor<caf::replies_to<take_kit>::with<shared_kit>,
-                     caf::reacts_to<discard_kit>,
+                     caf::reacts_to<fill_pool>, caf::reacts_to<discard_kit>,
                      caf::replies_to<get_pool_stats>::with<pool_stats>,
                      caf::replies_to<drain_pool>::with<pool_drained>>;
 
@@ -93,6 +97,7 @@ holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::take_kit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::shared_kit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::discard_kit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::fill_pool)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::get_pool_stats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::pool_stats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::drain_pool)
