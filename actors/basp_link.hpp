@@ -112,6 +112,10 @@ public:
   unix_scribe(caf::io::network::default_multiplexer& mx, int fd,
               peer_identity peer, std::shared_ptr<connection_table> table);
 
+  unix_scribe(const unix_scribe&) = delete;
+  unix_scribe& operator=(const unix_scribe&) = delete;
+  unix_scribe(unix_scribe&&) = delete;
+  unix_scribe& operator=(unix_scribe&&) = delete;
   ~unix_scribe() override;
 
   bool consume(caf::execution_unit* ctx, const void* data,

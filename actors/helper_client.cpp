@@ -84,6 +84,7 @@ public:
     self_ = self;
     poller_ = &watch;
     how_ = std::move(how);
+    keep_alive_ = std::move(how_.keep_alive);
     role_ = role;
   }
 
@@ -166,6 +167,7 @@ private:
       waiting.failed(make_error(why));
   }
 
+  std::shared_ptr<const void> keep_alive_; // first: goes last
   self_pointer self_ = nullptr;
   poller* poller_ = nullptr;
   helper_options how_;

@@ -29,9 +29,10 @@ using mount_broker_actor =
 struct helper_options {
   std::string program; ///< path of reeve-holder
   std::chrono::milliseconds deadline{10'000};
+  std::shared_ptr<const void> keep_alive; ///< what the poller belongs to
 };
 
-/// `watch` must outlive the actor system.
+/// `watch` must outlive the actor.
 zygote_actor spawn_zygote(caf::actor_system& sys, poller& watch,
                           helper_options how);
 

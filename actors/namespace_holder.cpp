@@ -79,6 +79,7 @@ public:
     self_ = self;
     cgroup_ = std::move(how.cgroup);
     deadline_ = how.deadline;
+    keep_alive_ = std::move(how.keep_alive);
     kernel::grow_packet_buffer(how.control->get());
     channel_ = packet_channel::make(watch, std::move(*how.control));
     auto me = caf::actor_cast<internal_actor>(self);
@@ -196,6 +197,7 @@ public:
     case message::release:
     case message::acknowledge:
     case message::quit:
+    case message::seal:
       break;
     }
     broken("sent an unknown report");
@@ -402,6 +404,7 @@ private:
       listener_.on_lost(to_string(*lost_));
   }
 
+  std::shared_ptr<const void> keep_alive_; // first: goes last
   self_pointer self_ = nullptr;
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::chrono::milliseconds deadline_{0};

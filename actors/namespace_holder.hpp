@@ -116,6 +116,7 @@ using namespace_holder_actor =
                      caf::replies_to<signal_holder_process>::with<holder_done>,
                      caf::replies_to<resize_holder_terminal>::with<holder_done>,
                      caf::replies_to<release_streams>::with<holder_done>,
+                     caf::reacts_to<listen_to_holder>,
                      caf::reacts_to<acknowledge_end>,
                      caf::reacts_to<quit_holder>>;
 
@@ -123,9 +124,10 @@ struct holder_options {
   shared_fd control;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   std::chrono::milliseconds deadline{10'000};
+  std::shared_ptr<const void> keep_alive; ///< what the poller belongs to
 };
 
-/// `watch` must outlive the actor system.
+/// `watch` must outlive the actor.
 namespace_holder_actor spawn_namespace_holder(caf::actor_system& sys,
                                               poller& watch,
                                               holder_options how);

@@ -112,6 +112,8 @@ public:
         name_(std::move(name)) {}
   temporary_name(const temporary_name&) = delete;
   temporary_name& operator=(const temporary_name&) = delete;
+  temporary_name(temporary_name&&) = delete;
+  temporary_name& operator=(temporary_name&&) = delete;
 
   ~temporary_name() {
     auto saved = errno;

@@ -45,6 +45,8 @@ public:
   socket_file() noexcept = default;
   socket_file(socket_file&& other) noexcept;
   socket_file& operator=(socket_file&& other) noexcept;
+  socket_file(const socket_file&) = delete;
+  socket_file& operator=(const socket_file&) = delete;
   ~socket_file();
 
   void remove() noexcept;

@@ -74,7 +74,9 @@ class connection_table;
 ///     or `caf::error`, and to expect any value in them;
 ///   - to talk to clients by messages and replies, never by requests: their
 ///     responses are refused;
-///   - to monitor clients if it must know of their end, never to link to them.
+///   - to monitor clients if it must know of their end, never to link to them;
+///   - to set a default handler: a message whose content does not parse arrives
+///     as an empty one, which CAF's own default prints to standard error.
 ///
 /// Destruction removes the socket and closes all connections. It must come
 /// before that of the actor system. `publish` does not wait for clients.
@@ -87,6 +89,8 @@ public:
 
   unix_endpoint(unix_endpoint&& other) noexcept;
   unix_endpoint& operator=(unix_endpoint&& other) noexcept;
+  unix_endpoint(const unix_endpoint&) = delete;
+  unix_endpoint& operator=(const unix_endpoint&) = delete;
   ~unix_endpoint();
 
   /// From the return on, nobody new is admitted; connections close soon after.
@@ -110,10 +114,11 @@ private:
 };
 
 /// Connects to the actor published at `path`. Blocks for at most `timeout`.
-/// When the connection is lost the handle goes down: monitors fire, requests
-/// fail. Only ordinary messages of the interface pass: linking to the handle,
-/// sending it an exit or a message of high priority ends the connection.
-/// Errors, told apart by their codes:
+/// When the connection is lost the handle goes down, and monitors fire.
+/// Requests are not answered by that: they run into their own time limits, as
+/// does one sent later, so monitor the handle. Only ordinary messages of the
+/// interface pass: linking to the handle, sending it an exit or a message of
+/// high priority ends the connection. Errors, told apart by their codes:
 ///   ENOENT, ECONNREFUSED  nobody listens there
 ///   EACCES                the mode of the socket or its directory forbids it
 ///   ECONNRESET            closed before the greeting was over: not admitted,

@@ -4,6 +4,7 @@
 #include "holder/newborn.hpp"
 
 #include "holder/layout.hpp"
+#include "kernel-iface/holder_protocol.hpp"
 
 #include <fcntl.h>
 #include <grp.h>
@@ -129,6 +130,11 @@ private:
                != 0
         || ::listen(fd.get(), 1) != 0)
       fail("listen for daemons");
+    auto path = unique_fd::adopt(
+      ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+    if (!path
+        || ::dup3(path.get(), kernel::holder::listener_path_fd, O_CLOEXEC) < 0)
+      fail("keep the path of the listener");
     return fd;
   }
 

@@ -310,6 +310,10 @@ private:
       return;
     case message::quit:
       end();
+    case message::seal:
+      if (seal_order order; decode(in, order))
+        seal(in.id, order);
+      return;
     case message::hello:
     case message::process_state:
     case message::hello_done:

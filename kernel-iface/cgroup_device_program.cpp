@@ -124,31 +124,6 @@ std::uint64_t address(T* pointer) {
   return reinterpret_cast<std::uintptr_t>(pointer);
 }
 
-result<unique_fd> load_program(const std::vector<device_rule>& rules) {
-  auto code = assemble(rules);
-  auto attr = cleared();
-  attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-  attr.expected_attach_type = BPF_CGROUP_DEVICE;
-  attr.insns = address(code.data());
-  attr.insn_cnt = static_cast<std::uint32_t>(code.size());
-  static constexpr char license[] = "BSD";
-  attr.license = address(license);
-  std::memcpy(attr.prog_name, program_name, sizeof program_name);
-  // EAGAIN: a signal interrupted the verifier. Programs are close-on-exec.
-  auto fd = -1L;
-  for (auto attempts = 0; fd < 0 && attempts < 5; ++attempts) {
-    fd = bpf(BPF_PROG_LOAD, attr);
-    if (fd < 0 && errno != EAGAIN)
-      break;
-  }
-  if (fd < 0)
-    return make_error(errno, "load a BPF program of",
-                      std::to_string(rules.size()) + " device rules",
-                      "needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, and "
-                      "CONFIG_CGROUP_BPF");
-  return unique_fd::adopt(static_cast<int>(fd));
-}
-
 /// The program that an earlier call attached to this very group, if any.
 result<std::optional<unique_fd>> find_attached(int group,
                                                const cgroup_dir& dir) {
@@ -184,22 +159,42 @@ result<std::optional<unique_fd>> find_attached(int group,
 
 } // namespace
 
-/// The group keeps the program alive, so no descriptor is held. BPF_F_REPLACE
-/// exchanges it in one step: no moment is without rules or has both sets.
-result<void> attach_device_program(const cgroup_dir& dir,
-                                   const std::vector<device_rule>& rules) {
+result<unique_fd> load_device_program(const std::vector<device_rule>& rules) {
+  auto code = assemble(rules);
+  auto attr = cleared();
+  attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+  attr.expected_attach_type = BPF_CGROUP_DEVICE;
+  attr.insns = address(code.data());
+  attr.insn_cnt = static_cast<std::uint32_t>(code.size());
+  static constexpr char license[] = "BSD";
+  attr.license = address(license);
+  std::memcpy(attr.prog_name, program_name, sizeof program_name);
+  // EAGAIN: a signal interrupted the verifier. Programs are close-on-exec.
+  auto fd = -1L;
+  for (auto attempts = 0; fd < 0 && attempts < 5; ++attempts) {
+    fd = bpf(BPF_PROG_LOAD, attr);
+    if (fd < 0 && errno != EAGAIN)
+      break;
+  }
+  if (fd < 0)
+    return make_error(errno, "load a BPF program of",
+                      std::to_string(rules.size()) + " device rules",
+                      "needs CAP_BPF and CAP_NET_ADMIN, or CAP_SYS_ADMIN, and "
+                      "CONFIG_CGROUP_BPF");
+  return unique_fd::adopt(static_cast<int>(fd));
+}
+
+/// BPF_F_REPLACE exchanges programs: no moment is without rules or has both.
+result<void> attach_device_program(const cgroup_dir& dir, int program) {
   auto group = open_dir(dir);
   if (!group)
     return tl::make_unexpected(std::move(group.error()));
-  auto program = load_program(rules);
-  if (!program)
-    return tl::make_unexpected(std::move(program.error()));
   auto old = find_attached(group->get(), dir);
   if (!old)
     return tl::make_unexpected(std::move(old.error()));
   auto attr = cleared();
   attr.target_fd = static_cast<std::uint32_t>(group->get());
-  attr.attach_bpf_fd = static_cast<std::uint32_t>(program->get());
+  attr.attach_bpf_fd = static_cast<std::uint32_t>(program);
   attr.attach_type = BPF_CGROUP_DEVICE;
   attr.attach_flags = BPF_F_ALLOW_MULTI;
   if (*old) {

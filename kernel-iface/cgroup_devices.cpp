@@ -199,8 +199,11 @@ result<void> set_devices(const container_cgroup& group,
   if (group.mode() != cgroup_mode::v2)
     if (auto dir = group.limits_dir(controller::devices))
       return set_v1(*dir, rules);
-  return group.bpf_dir().and_then([&rules](const cgroup_dir& dir) {
-    return attach_device_program(dir, rules);
+  auto dir = group.bpf_dir();
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  return load_device_program(rules).and_then([&dir](const unique_fd& program) {
+    return attach_device_program(*dir, program.get());
   });
 }
 

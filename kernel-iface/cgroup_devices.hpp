@@ -50,9 +50,14 @@ parse_device_rule(std::string_view text);
 [[nodiscard]] result<void> set_devices(const container_cgroup& group,
                                        const std::vector<device_rule>& rules);
 
-/// The BPF half of set_devices, for any group of a cgroup2.
-[[nodiscard]] result<void>
-attach_device_program(const cgroup_dir& dir,
-                      const std::vector<device_rule>& rules);
+/// The BPF half of set_devices, in two steps for who wants to load a program
+/// once and attach it to many groups: the verifier takes most of the time.
+[[nodiscard]] result<unique_fd>
+load_device_program(const std::vector<device_rule>& rules);
+
+/// Puts the program in the place of the one that an earlier call attached to
+/// this very group of a cgroup2, in one step. The group keeps it alive.
+[[nodiscard]] result<void> attach_device_program(const cgroup_dir& dir,
+                                                 int program);
 
 } // namespace reeve::kernel

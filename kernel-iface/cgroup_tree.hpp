@@ -36,14 +36,11 @@ struct cgroup_tree {
   [[nodiscard]] const hierarchy* find(controller which) const noexcept;
 };
 
-/// Groups of an instance and of a v2 container; no id may be spelled so.
+/// Where PID 1 goes on v1 so that it still answers when its container is out
+/// of memory, out of pids or frozen. No container may be called so.
 inline constexpr std::string_view holders_group = "holders";
 
-/// Where PID 1 goes on v1 so that it still answers when its container is out
-/// of memory, out of pids or frozen.
-inline constexpr auto holder_controllers =
-    controller_set{controller::memory, controller::pids, controller::freezer};
-
+/// The hierarchies that have such a group.
 [[nodiscard]] inline bool is_holder_home(const cgroup_tree::hierarchy& h) {
   return h.controllers.contains(controller::memory)
          || h.controllers.contains(controller::pids)

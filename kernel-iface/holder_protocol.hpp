@@ -39,6 +39,12 @@ enum class message : std::uint16_t {
   done,
 };
 
+/// A holder keeps an O_PATH descriptor of its listening socket at this number:
+/// a later daemon connects through `/proc/PID/fd/<number>`, since the path in
+/// the container is at the mercy of container root, who may move the mount
+/// points around in a mount namespace of his own.
+inline constexpr int listener_path_fd = 9;
+
 /// What becomes of the container when the control connection breaks.
 enum class owner_loss : std::uint8_t {
   stop = 0, ///< SIGTERM to all, after the grace SIGKILL, then end

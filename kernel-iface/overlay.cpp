@@ -141,7 +141,9 @@ result<unique_fd> stack(const std::string& lower, int upper,
   // the host's module has. xino=auto gives one st_dev where inode numbers have
   // room for it, as find -xdev and tar expect.
   auto context = fs_context{"overlay"};
-  context.set("lowerdir", lower)
+  context
+      .set("source", "overlay") // what df shows
+      .set("lowerdir", lower)
       .set("metacopy", "off")
       .set("index", "off")
       .set("xino", "auto");

@@ -38,7 +38,9 @@ public:
     }
   }
   acting_as(const acting_as&) = delete;
+  acting_as(acting_as&&) = delete;
   acting_as& operator=(const acting_as&) = delete;
+  acting_as& operator=(acting_as&&) = delete;
   ~acting_as() {
     if (id_ != 0) {
       ::setfsuid(0);
@@ -86,7 +88,7 @@ public:
         .and_then([this] { return restrict_paths(); });
   }
 
-  result<void> cover(int mask, const std::string& path) const {
+  [[nodiscard]] result<void> cover(int mask, const std::string& path) const {
     auto done = attach_mount(mask, fd_.get(), path.substr(1), path);
     // The broker's own procfs has the file, this one has not: nothing to hide.
     if (!done && done.error().code == ENOENT)
@@ -195,7 +197,7 @@ private:
         .and_then([&] { return take_socket(dev->get()); });
   }
 
-  result<void> make_nodes(int dev) const {
+  [[nodiscard]] result<void> make_nodes(int dev) const {
     struct node {
       const char* name;
       unsigned major;
@@ -215,7 +217,7 @@ private:
     return {};
   }
 
-  result<void> make_entries(int dev) const {
+  [[nodiscard]] result<void> make_entries(int dev) const {
     auto guard = acting_as{options_.first_id};
     for (auto [target, name] :
          {std::pair{"pts/ptmx", "ptmx"}, std::pair{"/proc/self/fd", "fd"},
@@ -231,7 +233,7 @@ private:
     return {};
   }
 
-  result<void> make_dev_mounts(int dev) const {
+  [[nodiscard]] result<void> make_dev_mounts(int dev) const {
     auto owner = std::to_string(options_.first_id);
     auto pts = fs_context{"devpts"}
                    .flag("newinstance")
@@ -266,7 +268,7 @@ private:
   }
 
   // Last, since a copy shows nothing of the mounts below it.
-  result<void> restrict_paths() const {
+  [[nodiscard]] result<void> restrict_paths() const {
     for (const auto& path : options_.read_only_paths) {
       auto copy = clone_mount(fd_.get(), path.substr(1));
       if (!copy && copy.error().code == ENOENT)

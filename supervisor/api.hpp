@@ -341,8 +341,8 @@ struct daemon_info {
   std::uint32_t containers = 0;
 };
 
-/// What can be asked from anywhere. `warden` implements it; nothing else can be reached
-/// through the daemon's socket.
+/// What can be asked from anywhere. `warden` implements it; nothing else can be
+/// reached through the daemon's socket.
 using api_actor =
     caf::typed_actor<caf::replies_to<create_container>::with<container_created>,
                      caf::replies_to<destroy_container>::with<container_is>,
@@ -369,7 +369,7 @@ using api_actor =
 
 /// What can be asked within the process that hosts Reeve.
 using local_api_actor = api_actor::extend<
-  caf::replies_to<run_process_with_stdio>::with<process_started>>;
+    caf::replies_to<run_process_with_stdio>::with<process_started>>;
 
 // -- inspection (differs between CAF 0.17 and 1.x)
 // ------------------------------

@@ -28,7 +28,7 @@ caf::node_id node_number(uint32_t pid) {
 struct filter_fixture {
   temporary_directory dir;
   node client;
-  kernel::result<listening_socket> listener =
+  reeve::kernel::result<listening_socket> listener =
       listening_socket::open(dir / "s", 0600, std::nullopt);
   raw_basp_client frames{client.sys, dir / "s"};
   caf::node_id here = node_number(1);

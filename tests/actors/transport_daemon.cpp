@@ -13,7 +13,7 @@
 int main(int argc, char** argv) {
   if (argc != 2)
     return 2;
-  auto daemon = reeve::test::daemon{};
+  auto daemon = reeve::test::echo_daemon{};
   auto options = reeve::actors::endpoint_options{};
   options.admitted.uids = {::getuid()};
   auto endpoint = reeve::actors::unix_endpoint::publish(

@@ -296,4 +296,47 @@ std::string outcome(long returned) {
   return returned >= 0 ? "ok" : kernel::errno_name(errno);
 }
 
+kernel::stage_options stage_with(std::uint32_t id) {
+  auto stage = kernel::stage_options{};
+  stage.first_id = id;
+  return stage;
+}
+
+kernel::root_options root_of(const temp_image& image, const std::string& upper,
+                             std::uint32_t id) {
+  auto root = kernel::root_options{};
+  root.overlay.layers = {image.layer()};
+  root.overlay.upper_parent = upper;
+  root.overlay.first_id = id;
+  root.overlay.writes = kernel::durability::throw_away;
+  return root;
+}
+
+std::string set_up(const fake_holder& holder,
+                   const kernel::stage_options& stage,
+                   const kernel::root_options& root) {
+  return in_broker([&](const kernel::broker_namespace& home) -> std::string {
+    auto staged = kernel::prepare_stage(home, holder.pidfd(), stage);
+    if (!staged)
+      return to_string(staged.error());
+    for (const auto& missing : staged->missing_hierarchies)
+      return to_string(missing);
+    auto attached =
+        kernel::attach_root(home, holder.pidfd(), holder.userns(), root);
+    return attached ? "" : to_string(attached.error());
+  });
+}
+
+long try_open(const char* path, int flags) {
+  auto fd = unique_fd::adopt(::open(path, flags | O_CLOEXEC, 0644));
+  return fd.get();
+}
+
+std::string owner_of(const char* path) {
+  struct stat st = {};
+  if (::lstat(path, &st) < 0)
+    return outcome(-1);
+  return std::to_string(st.st_uid) + ":" + std::to_string(st.st_gid);
+}
+
 } // namespace reeve::test

@@ -4,6 +4,8 @@
 #pragma once
 
 #include "kernel-iface/broker_namespace.hpp"
+#include "kernel-iface/root_attach.hpp"
+#include "kernel-iface/root_stage.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
 #include <sys/types.h>
@@ -38,7 +40,9 @@ class fake_holder {
 public:
   explicit fake_holder(holder_spec spec);
   fake_holder(const fake_holder&) = delete;
+  fake_holder(fake_holder&&) = delete;
   fake_holder& operator=(const fake_holder&) = delete;
+  fake_holder& operator=(fake_holder&&) = delete;
   ~fake_holder();
 
   [[nodiscard]] int pidfd() const;
@@ -75,7 +79,9 @@ class temp_image {
 public:
   temp_image();
   temp_image(const temp_image&) = delete;
+  temp_image(temp_image&&) = delete;
   temp_image& operator=(const temp_image&) = delete;
+  temp_image& operator=(temp_image&&) = delete;
   ~temp_image();
 
   [[nodiscard]] std::filesystem::path layer() const;
@@ -90,9 +96,29 @@ private:
   std::filesystem::path top_;
 };
 
+/// What `holder_spec` maps to 0 unless told otherwise.
+constexpr auto first_id = std::uint32_t{200000};
+
+kernel::stage_options stage_with(std::uint32_t id);
+
+/// A throw-away root of one layer.
+kernel::root_options root_of(const temp_image& image, const std::string& upper,
+                             std::uint32_t id = first_id);
+
+/// Both steps of the broker; "" or what went wrong.
+std::string set_up(const fake_holder& holder,
+                   const kernel::stage_options& stage,
+                   const kernel::root_options& root);
+
 std::string read_file(const std::string& path);
 
 /// "ok" or the errno name of a call that returns -1 on failure.
 std::string outcome(long returned);
+
+/// -1 and errno, or anything else; nothing stays open.
+long try_open(const char* path, int flags);
+
+/// "uid:gid"
+std::string owner_of(const char* path);
 
 } // namespace reeve::test

@@ -9,6 +9,7 @@
 #include <caf/binary_deserializer.hpp>
 #include <caf/binary_serializer.hpp>
 #include <caf/io/basp/header.hpp>
+#include <caf/io/basp/version.hpp>
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -95,11 +95,11 @@ public:
 };
 
 /// An actor system with an echo service, which ends with it.
-class daemon : public node {
+class echo_daemon : public node {
 public:
   echo_actor service = sys.spawn(echo_service);
 
-  ~daemon() {
+  ~echo_daemon() {
     caf::anon_send_exit(service, caf::exit_reason::user_shutdown);
   }
 };

@@ -1,0 +1,95 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "supervisor/api.hpp"
+#include "supervisor/holder_pool.hpp"
+#include "supervisor/services.hpp"
+#include "supervisor/state_store.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace reeve::supervisor {
+
+/// Takes over what an earlier daemon has left of a container.
+struct adopt_container {
+  container_record record;
+};
+
+/// What the warden is told on every change; `id` is the container's key there.
+struct container_change {
+  std::string key;
+  container_info info;
+  std::optional<event> happened;
+  bool name_free = false; ///< held: another container may take the name
+  bool gone = false;      ///< destroyed: forget it
+};
+
+/// Pid of the holder of another container, to join its namespaces.
+struct resolve_holder {
+  std::string container;
+};
+
+struct holder_resolved {
+  std::int32_t pid = 0;
+};
+
+using holder_resolver_actor =
+    caf::typed_actor<caf::replies_to<resolve_holder>::with<holder_resolved>>;
+
+/// The supervisor of one container: owns the actors for its cgroup, its PID 1,
+/// its root file system and each user process, and carries out what
+/// container_lifecycle.hpp decides.
+///
+/// Spawned and watched by `warden`. Its children are watched in turn: user
+/// processes one for one; a death of PID 1 takes all of them down, because the
+/// kernel does, and is answered by the container's policy.
+///
+/// The messages of api.hpp in the states that allow them; no handler blocks;
+/// every step has a deadline.
+using container_actor = caf::typed_actor<
+    caf::replies_to<create_container>::with<container_created>,
+    caf::replies_to<adopt_container>::with<container_is>,
+    caf::replies_to<destroy_container>::with<container_is>,
+    caf::replies_to<start_container>::with<container_is>,
+    caf::replies_to<stop_container>::with<container_is>,
+    caf::replies_to<pause_container>::with<container_is>,
+    caf::replies_to<resume_container>::with<container_is>,
+    caf::replies_to<run_process>::with<process_started>,
+    caf::replies_to<run_process_with_stdio>::with<process_started>,
+    caf::replies_to<start_process>::with<process_started>,
+    caf::replies_to<stop_process>::with<process_is>,
+    caf::replies_to<remove_process>::with<process_is>,
+    caf::replies_to<signal_process>::with<process_is>,
+    caf::replies_to<resize_terminal>::with<process_is>,
+    caf::replies_to<write_input>::with<process_is>,
+    caf::replies_to<read_output>::with<output_chunk>,
+    caf::replies_to<wait_process>::with<process_is>,
+    caf::replies_to<set_limits>::with<limits_in_force>,
+    caf::replies_to<get_limits>::with<limits_in_force>,
+    caf::replies_to<get_container>::with<container_details>>;
+
+struct container_options {
+  std::shared_ptr<services> with;
+  holder_pool_actor pool;
+  holder_resolver_actor resolver;
+  std::string key; ///< what the warden knows it by
+  std::function<void(container_change)> on_change;
+};
+
+container_actor spawn_container(caf::actor_system& sys, container_options how);
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_container)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::container_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resolve_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_resolved)

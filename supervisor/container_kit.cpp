@@ -1,0 +1,180 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/container_kit.hpp"
+
+#include "kernel-iface/packet.hpp"
+#include "kernel-iface/process_identity.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using config::namespace_mode;
+using kernel::unique_fd;
+using kernel::zygote::ns_kind;
+using kernel::zygote::ns_mode;
+
+namespace {
+
+struct kind_choice {
+  ns_kind kind;
+  const char* file; ///< in /proc/PID/ns
+  const config::namespace_choice* choice;
+};
+
+// A holder's own time namespace is the host's: only its children enter.
+std::array<kind_choice, kernel::zygote::ns_kinds>
+choices_of(const config::namespace_choices& ns) {
+  return {{{ns_kind::pid, "pid", &ns.pid},
+           {ns_kind::net, "net", &ns.net},
+           {ns_kind::uts, "uts", &ns.uts},
+           {ns_kind::ipc, "ipc", &ns.ipc},
+           {ns_kind::mount, "mnt", &ns.mount},
+           {ns_kind::user, "user", &ns.user},
+           {ns_kind::cgroup, "cgroup", &ns.cgroup},
+           {ns_kind::time, "time_for_children", &ns.time}}};
+}
+
+} // namespace
+
+std::vector<std::string> joined_containers(const config::container_spec& spec) {
+  std::vector<std::string> out;
+  for (const auto& item : choices_of(spec.namespaces))
+    if (item.choice->mode == namespace_mode::join
+        && std::find(out.begin(), out.end(), item.choice->container)
+               == out.end())
+      out.push_back(item.choice->container);
+  return out;
+}
+
+kernel::result<kernel::capability_set>
+capabilities_of(const config::container_spec& spec) {
+  auto parse = [](const std::vector<std::string>& names)
+      -> kernel::result<kernel::capability_set> {
+    if (std::find(names.begin(), names.end(), "ALL") != names.end())
+      return kernel::capability_set::known_by_kernel();
+    return kernel::capability_set::parse(names);
+  };
+  if (spec.privileged)
+    return kernel::capability_set::known_by_kernel();
+  auto out = parse(spec.capabilities);
+  if (!out)
+    return out;
+  auto add = parse(spec.cap_add);
+  if (!add)
+    return add;
+  auto drop = parse(spec.cap_drop);
+  if (!drop)
+    return drop;
+  return (*out | *add) - *drop;
+}
+
+kernel::result<kit_request>
+make_kit_request(const config::container_spec& spec,
+                 const std::map<std::string, std::int32_t>& holders) {
+  kit_request out;
+  auto caps = capabilities_of(spec);
+  if (!caps)
+    return tl::make_unexpected(std::move(caps.error()));
+  out.capabilities = *caps;
+  out.seccomp =
+      !spec.privileged && spec.seccomp == config::seccomp_profile::standard;
+  out.privileged = spec.privileged;
+  if (!spec.privileged) {
+    out.masked_paths = spec.masked_paths;
+    out.read_only_paths = spec.readonly_paths;
+  }
+  for (const auto& item : choices_of(spec.namespaces)) {
+    auto& mode = out.modes[static_cast<std::size_t>(item.kind)];
+    switch (item.choice->mode) {
+    case namespace_mode::isolated:
+      mode = ns_mode::fresh;
+      break;
+    case namespace_mode::host:
+      mode = ns_mode::host;
+      break;
+    case namespace_mode::join: {
+      mode = ns_mode::joined;
+      auto holder = holders.find(item.choice->container);
+      auto path = "/proc/"
+                  + std::to_string(holder == holders.end() ? 0 : holder->second)
+                  + "/ns/" + item.file;
+      auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!fd)
+        return kernel::last_error("join the namespaces of container",
+                                  "'" + item.choice->container + "'");
+      out.joined.push_back(std::make_shared<unique_fd>(std::move(fd)));
+      break;
+    }
+    }
+  }
+  if (spec.privileged)
+    out.modes[static_cast<std::size_t>(ns_kind::user)] = ns_mode::host;
+  return out;
+}
+
+actors::attach_root make_attach_order(const config::container_spec& spec,
+                                      const kit& with,
+                                      const state_store& store) {
+  actors::attach_root out;
+  out.pid = with.holder_pid;
+  out.pidfd = with.holder_pidfd;
+  out.has_user_namespace =
+      !spec.privileged && spec.namespaces.user.mode != namespace_mode::host;
+  auto& overlay = out.root.overlay;
+  overlay.layers.push_back(spec.rootfs ? *spec.rootfs
+                                       : store.image_directory() + "/"
+                                             + *spec.image + "/rootfs");
+  overlay.upper_parent = store.layer_of(with.id);
+  overlay.first_id = out.has_user_namespace ? with.uid_base : 0;
+  overlay.writes = spec.remove_on_exit ? kernel::durability::throw_away
+                                       : kernel::durability::durable;
+  out.root.access = spec.readonly_root ? kernel::mount_access::read_only
+                                       : kernel::mount_access::read_write;
+  return out;
+}
+
+kernel::result<unique_fd> connect_to_holder(const container_record& record,
+                                            const std::string& boot_id) {
+  if (record.holder_pid <= 0 || record.boot_id != boot_id)
+    return unique_fd{};
+  auto since = kernel::start_time(record.holder_pid);
+  if (!since || !*since || **since != record.holder_start_time)
+    return unique_fd{};
+  // Through the descriptor that the holder keeps of its own socket: no path of
+  // the container is walked, so nothing in it can lead us astray.
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/%d/fd/%d",
+                record.holder_pid, kernel::holder::listener_path_fd);
+  auto fd = unique_fd::adopt(
+      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd)
+    return kernel::last_error("socket");
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
+                sizeof(address))
+      != 0)
+    return kernel::last_error("connect to the PID 1 of container",
+                              "'" + record.spec.name + "'");
+  ucred cred{};
+  socklen_t size = sizeof(cred);
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0
+      || cred.pid != record.holder_pid)
+    return kernel::make_error(EPROTO, "connect to the PID 1 of container",
+                              "'" + record.spec.name + "'",
+                              "another process answered");
+  return fd;
+}
+
+} // namespace reeve::supervisor

@@ -1,0 +1,41 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/helper_messages.hpp"
+#include "config/container_spec.hpp"
+#include "kernel-iface/result.hpp"
+#include "supervisor/holder_pool.hpp"
+#include "supervisor/state_store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+/// From a spec to what the pool, the mount broker and the kernel are asked for.
+namespace reeve::supervisor {
+
+/// Names of the containers whose namespaces the spec joins.
+[[nodiscard]] std::vector<std::string>
+joined_containers(const config::container_spec& spec);
+
+/// `holders` has the pid of PID 1 for each name in `joined_containers`.
+[[nodiscard]] kernel::result<kit_request>
+make_kit_request(const config::container_spec& spec,
+                 const std::map<std::string, std::int32_t>& holders);
+
+[[nodiscard]] kernel::result<kernel::capability_set>
+capabilities_of(const config::container_spec& spec);
+
+[[nodiscard]] actors::attach_root
+make_attach_order(const config::container_spec& spec, const kit& with,
+                  const state_store& store);
+
+/// Connects to the listener of a PID 1 that an earlier daemon has left, if it
+/// is still the process of the record: an empty descriptor if it is not.
+[[nodiscard]] kernel::result<kernel::unique_fd>
+connect_to_holder(const container_record& record, const std::string& boot_id);
+
+} // namespace reeve::supervisor

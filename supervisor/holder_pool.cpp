@@ -1,0 +1,407 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/holder_pool.hpp"
+
+#include "actors/cgroup_controller.hpp"
+#include "actors/error.hpp"
+#include "actors/filesystem_layer.hpp"
+#include "config/container_spec.hpp"
+#include "kernel-iface/cgroup_devices.hpp"
+#include "kernel-iface/process_identity.hpp"
+#include "kernel-iface/seccomp_filter.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <spdlog/logger.h>
+
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <deque>
+#include <functional>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace {
+
+struct refill_pool {};
+
+} // namespace
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::refill_pool)
+
+namespace reeve::supervisor {
+
+namespace {
+
+using namespace std::chrono_literals;
+using kernel::zygote::ns_kind;
+using kernel::zygote::ns_mode;
+
+using internal_actor = holder_pool_actor::extend<caf::reacts_to<refill_pool>>;
+
+// After a failure the pool rests: a host that is out of something is not
+// helped by trying on.
+constexpr auto pause_after_failure = 1s;
+
+// Long enough to stay out of the way of the create that took the last kit.
+constexpr auto refill_delay = 2ms;
+
+using on_made = std::function<void(shared_kit)>;
+using on_failed = std::function<void(caf::error)>;
+
+kernel::capability_set needed_by_holder() {
+  kernel::capability_set out;
+  for (auto cap : {CAP_CHOWN, CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SETPCAP,
+                   CAP_SYS_ADMIN})
+    out.add(cap);
+  return out;
+}
+
+kernel::stage_options stage_of(const kit_request& request, id_base base,
+                               const kernel::cgroup_mounts& mounts) {
+  kernel::stage_options out;
+  out.first_id = base;
+  out.masked_paths = request.masked_paths;
+  out.read_only_paths = request.read_only_paths;
+  switch (mounts.mode) {
+  case kernel::cgroup_mode::v1:
+    out.cgroups = kernel::cgroup_view::v1;
+    break;
+  case kernel::cgroup_mode::hybrid:
+    out.cgroups = kernel::cgroup_view::hybrid;
+    break;
+  case kernel::cgroup_mode::v2:
+    out.cgroups = kernel::cgroup_view::v2;
+    break;
+  }
+  using kernel::controller;
+  for (const auto& hierarchy : mounts.v1) {
+    std::string names;
+    for (auto which :
+         {controller::cpu, controller::cpuacct, controller::cpuset,
+          controller::memory, controller::devices, controller::freezer,
+          controller::blkio, controller::pids})
+      if (hierarchy.controllers.contains(which))
+        names += (names.empty() ? "" : ",") + std::string{to_string(which)};
+    out.v1_hierarchies.push_back(names);
+  }
+  return out;
+}
+
+class pool_state {
+public:
+  static constexpr const char* name = "holder_pool";
+
+  using self_pointer = internal_actor::pointer;
+
+  void init(self_pointer self, std::shared_ptr<services> with) {
+    self_ = self;
+    with_ = std::move(with);
+    stats_.size = with_->config.pool_size;
+  }
+
+  void fill() {
+    open_ = true;
+    refill();
+  }
+
+  caf::result<shared_kit> take(const take_kit& msg) {
+    if (draining_)
+      return actors::make_error(actors::errc::gone, "the runtime is stopping");
+    if (!ready_.empty() && msg.request == default_request()) {
+      ++stats_.hits;
+      auto out = std::move(ready_.front());
+      ready_.pop_front();
+      schedule_refill(refill_delay);
+      return out;
+    }
+    ++stats_.misses;
+    auto promise = self_->make_response_promise<shared_kit>();
+    make(
+        msg.request,
+        [promise](shared_kit made) mutable {
+          promise.deliver(std::move(made));
+        },
+        [promise](caf::error err) mutable { promise.deliver(std::move(err)); });
+    return promise;
+  }
+
+  void refill() {
+    refill_scheduled_ = false;
+    if (!open_ || draining_ || making_ || ready_.size() >= stats_.size)
+      return;
+    making_ = true;
+    make(
+        default_request(),
+        [this](shared_kit made) {
+          making_ = false;
+          if (draining_) {
+            discard(std::move(made));
+            return;
+          }
+          ready_.push_back(std::move(made));
+          refill();
+        },
+        [this](const caf::error& err) {
+          making_ = false;
+          with_->log->warn("cannot fill the pool of holders: {}",
+                           actors::text_of(err));
+          schedule_refill(pause_after_failure);
+          finish_drain();
+        });
+  }
+
+  pool_stats stats() {
+    auto out = stats_;
+    out.ready = static_cast<std::uint32_t>(ready_.size());
+    return out;
+  }
+
+  caf::result<pool_drained> drain() {
+    draining_ = true;
+    auto promise = self_->make_response_promise<pool_drained>();
+    drainers_.push_back(promise);
+    for (auto& item : std::exchange(ready_, {}))
+      discard(std::move(item));
+    finish_drain();
+    return promise;
+  }
+
+  // Every part may be missing: also used for what was half made.
+  void discard(shared_kit which) {
+    ++discarding_;
+    if (which->holder_pidfd)
+      ::syscall(SYS_pidfd_send_signal, which->holder_pidfd->get(), SIGKILL,
+                nullptr, 0);
+    if (which->holder)
+      self_->send_exit(which->holder, caf::exit_reason::user_shutdown);
+    if (!which->cgroup)
+      return forget(*which);
+    auto controller =
+        actors::spawn_cgroup_controller(self_->system(), {which->cgroup});
+    auto then_remove = [this, which, controller] {
+      self_->request(controller, caf::infinite, actors::remove_cgroup{})
+          .then(
+              [this, which, controller](actors::cgroup_done) {
+                self_->send_exit(controller, caf::exit_reason::user_shutdown);
+                forget(*which);
+              },
+              [this, which, controller](const caf::error& err) {
+                self_->send_exit(controller, caf::exit_reason::user_shutdown);
+                with_->log->error("cannot remove what is left of '{}': {}",
+                                  which->id, actors::text_of(err));
+                forget(*which);
+              });
+    };
+    self_->request(controller, caf::infinite, actors::kill_cgroup{true})
+        .then([then_remove](actors::cgroup_done) { then_remove(); },
+              [then_remove](const caf::error&) { then_remove(); });
+  }
+
+private:
+  void schedule_refill(std::chrono::milliseconds after) {
+    if (refill_scheduled_ || draining_ || stats_.size == 0)
+      return;
+    refill_scheduled_ = true;
+    self_->delayed_send(self_, after, refill_pool{});
+  }
+
+  void forget(const kit& which) {
+    if (!which.id.empty())
+      if (auto ok = actors::delete_tree(with_->store->directory_of(which.id));
+          !ok)
+        with_->log->error("{}", to_string(ok.error()));
+    if (which.uid_base != 0)
+      with_->ids->give_back(which.uid_base);
+    --discarding_;
+    finish_drain();
+  }
+
+  void finish_drain() {
+    if (!draining_ || discarding_ > 0 || making_)
+      return;
+    for (auto& waiting : std::exchange(drainers_, {}))
+      waiting.deliver(pool_drained{});
+  }
+
+  // -- the steps of making a kit ---------------------------------------------
+
+  struct making {
+    kit_request request;
+    shared_kit out = std::make_shared<kit>();
+    on_made made;
+    on_failed failed;
+  };
+
+  using shared_making = std::shared_ptr<making>;
+
+  void fail(const shared_making& m, caf::error err) {
+    // A container that exists already keeps its directory and its ids.
+    if (!m->request.id.empty()) {
+      m->out->id.clear();
+      m->out->uid_base = 0;
+    }
+    discard(m->out);
+    m->failed(std::move(err));
+  }
+
+  void make(const kit_request& request, on_made made, on_failed failed) {
+    auto m = std::make_shared<making>();
+    m->request = request;
+    m->made = std::move(made);
+    m->failed = std::move(failed);
+    auto& out = *m->out;
+    out.uid_base = request.uid_base;
+    out.id = request.id;
+    if (out.id.empty()) {
+      auto id = with_->store->make_id();
+      if (!id)
+        return fail(m, actors::make_error(id.error()));
+      out.id = std::move(*id);
+    }
+    if (out.uid_base == 0) {
+      auto base = with_->ids->take();
+      if (!base)
+        return fail(m, actors::make_error(base.error()));
+      out.uid_base = *base;
+    }
+    auto cgroup = with_->cgroups->create(out.id);
+    if (!cgroup)
+      return fail(m, actors::make_error(cgroup.error()));
+    out.cgroup =
+        std::make_shared<const kernel::container_cgroup>(std::move(*cgroup));
+    start(m);
+  }
+
+  [[nodiscard]] static bool has_user_namespace(const kit_request& request) {
+    return request.modes[static_cast<std::size_t>(ns_kind::user)]
+           != ns_mode::host;
+  }
+
+  void start(const shared_making& m) {
+    actors::start_holder order;
+    order.modes = m->request.modes;
+    order.joined = m->request.joined;
+    order.id_base = m->out->uid_base;
+    order.id_count = ids_per_container;
+    order.cgroup = m->out->cgroup;
+    self_->request(with_->zygote, caf::infinite, std::move(order))
+        .then(
+            [this, m](const actors::holder_started& started) {
+              prepare(m, started);
+            },
+            [this, m](caf::error& err) { fail(m, std::move(err)); });
+  }
+
+  void prepare(const shared_making& m, const actors::holder_started& started) {
+    m->out->holder_pid = started.pid;
+    m->out->holder_pidfd = started.pidfd;
+    auto since = kernel::start_time(started.pid);
+    if (!since || !*since)
+      return fail(m, actors::make_error(actors::errc::gone,
+                                        "the new PID 1 died at once"));
+    m->out->holder_start_time = **since;
+    actors::holder_options how;
+    how.control = started.control;
+    how.cgroup = m->out->cgroup;
+    how.keep_alive = with_;
+    m->out->holder =
+        actors::spawn_namespace_holder(self_->system(), *with_->control, how);
+    if (auto ok = place(m); !ok)
+      return fail(m, actors::make_error(ok.error()));
+    actors::prepare_root order{
+        started.pid, started.pidfd,
+        stage_of(m->request,
+                 has_user_namespace(m->request) ? m->out->uid_base : 0,
+                 with_->mounts)};
+    self_->request(with_->broker, caf::infinite, std::move(order))
+        .then(
+            [this, m](const actors::root_prepared& done) {
+              for (const auto& text : done.warnings)
+                with_->log->debug("container '{}': {}", m->out->id, text);
+              seal(m);
+            },
+            [this, m](caf::error& err) { fail(m, std::move(err)); });
+  }
+
+  // What can only be said about the groups once PID 1 has left them.
+  kernel::result<void> place(const shared_making& m) {
+    const auto& cgroup = *m->out->cgroup;
+    if (auto ok = cgroup.finish_placement(); !ok)
+      return ok;
+    if (has_user_namespace(m->request))
+      if (auto ok = cgroup.delegate_to(m->out->uid_base, m->out->uid_base); !ok)
+        return ok;
+    if (m->request.privileged)
+      return {};
+    return kernel::set_devices(cgroup, kernel::default_device_rules());
+  }
+
+  void seal(const shared_making& m) {
+    actors::seal_holder msg;
+    auto keep = m->request.capabilities | needed_by_holder();
+    msg.order.keep_capabilities = keep.bits();
+    if (m->request.seccomp) {
+      auto program = with_->seccomp_for(m->request.capabilities);
+      if (!program)
+        return fail(m, actors::make_error(program.error()));
+      msg.order.seccomp = std::move(*program);
+      auto guard = kernel::clone3_guard();
+      msg.order.clone3_guard.assign(guard.begin(), guard.end());
+    }
+    self_->request(m->out->holder, caf::infinite, std::move(msg))
+        .then([m](actors::holder_done) { m->made(m->out); },
+              [this, m](caf::error& err) { fail(m, std::move(err)); });
+  }
+
+  self_pointer self_ = nullptr;
+  std::shared_ptr<services> with_;
+  std::deque<shared_kit> ready_;
+  pool_stats stats_;
+  bool open_ = false;
+  bool making_ = false;
+  bool refill_scheduled_ = false;
+  bool draining_ = false;
+  unsigned discarding_ = 0;
+  std::vector<caf::typed_response_promise<pool_drained>> drainers_;
+};
+
+internal_actor::behavior_type
+behavior(internal_actor::stateful_pointer<pool_state> self,
+         const std::shared_ptr<services>& with) {
+  self->state.init(self, with);
+  return {
+      [=](const take_kit& msg) { return self->state.take(msg); },
+      [=](fill_pool) { self->state.fill(); },
+      [=](const discard_kit& msg) { self->state.discard(msg.which); },
+      [=](get_pool_stats) { return self->state.stats(); },
+      [=](drain_pool) { return self->state.drain(); },
+      [=](refill_pool) { self->state.refill(); },
+  };
+}
+
+} // namespace
+
+kit_request default_request() {
+  kit_request out;
+  out.capabilities = kernel::capability_set::container_default();
+  out.masked_paths = config::default_masked_paths();
+  out.read_only_paths = config::default_readonly_paths();
+  return out;
+}
+
+holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
+                                    std::shared_ptr<services> with) {
+  return caf::actor_cast<holder_pool_actor>(
+      sys.spawn<caf::detached>(behavior, std::move(with)));
+}
+
+} // namespace reeve::supervisor

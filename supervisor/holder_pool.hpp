@@ -1,0 +1,104 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/namespace_holder.hpp"
+#include "kernel-iface/container_cgroup.hpp"
+#include "supervisor/services.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace reeve::supervisor {
+
+/// What has to be known to make a container's cgroups, namespaces and PID 1
+/// before its image is looked at.
+struct kit_request {
+  /// Both empty for a new container; those of the record for a restart.
+  std::string id;
+  id_base uid_base = 0;
+  std::array<kernel::zygote::ns_mode, kernel::zygote::ns_kinds> modes{};
+  std::vector<actors::shared_fd> joined;
+  kernel::capability_set capabilities;
+  bool seccomp = true;
+  bool privileged = false;
+  std::vector<std::string> masked_paths;
+  std::vector<std::string> read_only_paths;
+
+  bool operator==(const kit_request&) const = default;
+};
+
+/// Everything of a container but its root file system: warm or just made.
+struct kit {
+  std::string id;
+  id_base uid_base = 0;
+  std::int32_t holder_pid = 0;
+  std::uint64_t holder_start_time = 0;
+  actors::shared_fd holder_pidfd;
+  std::shared_ptr<const kernel::container_cgroup> cgroup;
+  actors::namespace_holder_actor holder;
+};
+
+using shared_kit = std::shared_ptr<kit>;
+
+/// Takes a warm kit if the request is the usual one, else makes one.
+struct take_kit {
+  kit_request request;
+};
+
+/// Ends what a kit holds: for one that was not used, or half made.
+struct discard_kit {
+  shared_kit which;
+};
+
+/// Starts to keep kits ready: only when adoption is over, since what nobody
+/// owns is swept then.
+struct fill_pool {};
+
+struct get_pool_stats {};
+
+struct pool_stats {
+  std::uint32_t ready = 0;
+  std::uint32_t size = 0;
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+};
+
+/// Ends all warm holders; nothing is made any more.
+struct drain_pool {};
+struct pool_drained {};
+
+/// Keeps `pool_size` kits ready and makes those that the pool does not serve
+/// (joined, nested, privileged, other capabilities), by the same steps.
+///
+/// Runs on a thread of its own, because making cgroups takes the kernel's
+/// cgroup lock; making goes on in the background, one kit at a time.
+using holder_pool_actor =
+    caf::typed_actor<caf::replies_to<take_kit>::with<shared_kit>,
+                     caf::reacts_to<fill_pool>, caf::reacts_to<discard_kit>,
+                     caf::replies_to<get_pool_stats>::with<pool_stats>,
+                     caf::replies_to<drain_pool>::with<pool_drained>>;
+
+holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
+                                    std::shared_ptr<services> with);
+
+/// The request that a spec without special wishes leads to.
+[[nodiscard]] kit_request default_request();
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::take_kit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::shared_kit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::discard_kit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::fill_pool)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::get_pool_stats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::pool_stats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::drain_pool)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::pool_drained)

@@ -1,0 +1,115 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/logging.hpp"
+
+#include <spdlog/logger.h>
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <cerrno>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace {
+
+spdlog::level::level_enum level_of(config::log_level level) {
+  switch (level) {
+  case config::log_level::trace:
+    return spdlog::level::trace;
+  case config::log_level::debug:
+    return spdlog::level::debug;
+  case config::log_level::info:
+    return spdlog::level::info;
+  case config::log_level::warning:
+    return spdlog::level::warn;
+  case config::log_level::error:
+    return spdlog::level::err;
+  case config::log_level::off:
+    return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+/// The text as the inside of a JSON string.
+class json_text : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& msg, const std::tm&,
+              spdlog::memory_buf_t& dest) override {
+    constexpr const char* digits = "0123456789abcdef";
+    for (auto c : msg.payload) {
+      auto code = static_cast<unsigned char>(c);
+      if (c == '"' || c == '\\') {
+        dest.push_back('\\');
+        dest.push_back(c);
+      } else if (code < 0x20) {
+        for (auto x :
+             {'\\', 'u', '0', '0', digits[code >> 4U], digits[code & 15U]})
+          dest.push_back(x);
+      } else {
+        dest.push_back(c);
+      }
+    }
+  }
+
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<json_text>();
+  }
+};
+
+/// sd-daemon(3): `<6>` and so on.
+class priority_prefix : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& msg, const std::tm&,
+              spdlog::memory_buf_t& dest) override {
+    auto digit = '6';
+    if (msg.level >= spdlog::level::err)
+      digit = '3';
+    else if (msg.level == spdlog::level::warn)
+      digit = '4';
+    else if (msg.level <= spdlog::level::debug)
+      digit = '7';
+    for (auto x : {'<', digit, '>'})
+      dest.push_back(x);
+  }
+
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<priority_prefix>();
+  }
+};
+
+} // namespace
+
+kernel::result<std::shared_ptr<spdlog::logger>>
+make_logger(const config::daemon_log& cfg) {
+  spdlog::sink_ptr sink;
+  if (cfg.sink == config::log_sink::file) {
+    try {
+      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(
+          cfg.path.value_or(""));
+    } catch (const spdlog::spdlog_ex& err) {
+      return kernel::make_error(0, err.what());
+    }
+  } else {
+    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  }
+  auto out = std::make_shared<spdlog::logger>("reeve", std::move(sink));
+  auto formatter = std::make_unique<spdlog::pattern_formatter>(
+      spdlog::pattern_time_type::utc);
+  formatter->add_flag<json_text>('*').add_flag<priority_prefix>('&');
+  if (cfg.json)
+    formatter->set_pattern(
+        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%*"})");
+  else if (cfg.sink == config::log_sink::journald)
+    formatter->set_pattern("%&%v");
+  else
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v");
+  out->set_formatter(std::move(formatter));
+  out->set_level(level_of(cfg.level));
+  out->flush_on(spdlog::level::info);
+  return out;
+}
+
+} // namespace reeve::supervisor

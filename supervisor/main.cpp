@@ -1,0 +1,125 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// reeved: hosts the runtime and offers it at a unix-domain socket.
+
+#include "actors/unix_transport.hpp"
+#include "config/parse.hpp"
+#include "config/validate.hpp"
+#include "supervisor/runtime.hpp"
+#include "supervisor/signals.hpp"
+#include "supervisor/version.hpp"
+
+#include <CLI/CLI.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
+
+#include <grp.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+
+namespace {
+
+using namespace reeve;
+
+struct options {
+  std::string config_file;
+  std::string root;
+  bool check = false;
+};
+
+config::daemon_config load(const options& opts) {
+  config::daemon_config out;
+  if (!opts.config_file.empty()) {
+    std::ifstream in{opts.config_file};
+    if (!in)
+      throw std::runtime_error("cannot open " + opts.config_file);
+    std::string text{std::istreambuf_iterator<char>{in}, {}};
+    auto parsed = config::parse_daemon_config(text, opts.config_file);
+    if (!parsed)
+      throw std::runtime_error(to_string(parsed.error()));
+    out = std::move(*parsed);
+  }
+  if (!opts.root.empty())
+    out = config::with_root(std::move(out), opts.root);
+  if (auto ok = config::validate(out); !ok)
+    throw std::runtime_error(to_string(ok.error()));
+  return out;
+}
+
+actors::endpoint_options endpoint_of(const config::daemon_config& cfg) {
+  actors::endpoint_options out;
+  out.admitted.uids.insert(cfg.admit_uids.begin(), cfg.admit_uids.end());
+  out.admitted.gids.insert(cfg.admit_gids.begin(), cfg.admit_gids.end());
+  if (cfg.socket_group) {
+    const auto* group = ::getgrnam(cfg.socket_group->c_str());
+    if (group == nullptr)
+      throw std::runtime_error("socket_group: there is no group '"
+                               + *cfg.socket_group + "'");
+    out.group = group->gr_gid;
+  }
+  out.on_refused = [](const actors::refused_peer& peer) {
+    std::fprintf(stderr, "reeved: refused a peer: uid %u, pid %d\n", peer.uid,
+                 peer.pid);
+  };
+  return out;
+}
+
+int serve(const config::daemon_config& cfg) {
+  supervisor::block_daemon_signals();
+  caf::actor_system_config system_cfg;
+  supervisor::add_message_types(system_cfg);
+  system_cfg.load<caf::io::middleman>();
+  // Half the latency of work stealing after a moment of idleness.
+  system_cfg.set("scheduler.policy", caf::atom("sharing"));
+  system_cfg.set("logger.console", caf::atom("none"));
+  caf::actor_system sys{system_cfg};
+  actors::remove_remote_services(sys);
+  auto rt = supervisor::runtime::start(sys, cfg);
+  if (!rt)
+    throw std::runtime_error(to_string(rt.error()));
+  {
+    auto api = caf::actor_cast<supervisor::api_actor>((*rt)->api());
+    auto endpoint = actors::unix_endpoint::publish(
+        sys, api, config::socket_of(cfg), endpoint_of(cfg));
+    if (!endpoint)
+      throw std::runtime_error(to_string(endpoint.error()));
+    supervisor::notify_service_manager("READY=1");
+    while (supervisor::wait_for_signal() == SIGHUP)
+      ; // the log is opened for appending at each line's flush; nothing to do
+    supervisor::notify_service_manager("STOPPING=1");
+  }
+  (*rt)->stop(supervisor::farewell::keep);
+  return 0;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  options opts;
+  CLI::App app{"reeved - the daemon of Reeve, an actor-based supervision "
+               "runtime for Linux containers"};
+  app.add_option("--config", opts.config_file, "TOML or JSON file");
+  app.add_option("--root", opts.root,
+                 "directory for state and sockets, instead of /var/lib/reeve "
+                 "and /run/reeve")
+      ->envname("REEVE_ROOT");
+  app.add_flag("--check", opts.check, "read the configuration and exit");
+  app.set_version_flag("--version", supervisor::version);
+  try {
+    app.parse(argc, argv);
+    auto cfg = load(opts);
+    return opts.check ? 0 : serve(cfg);
+  } catch (const CLI::ParseError& err) {
+    return app.exit(err);
+  } catch (const std::exception& err) {
+    std::fprintf(stderr, "reeved: %s\n", err.what());
+    return 1;
+  }
+}

@@ -1,0 +1,121 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/namespace_holder.hpp"
+#include "actors/output_stream.hpp"
+#include "config/process_spec.hpp"
+#include "supervisor/api.hpp"
+
+#include <caf/actor_addr.hpp>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace reeve::supervisor {
+
+/// The daemon's ends of one process's standard streams: output on its way to
+/// the spool, followers that hold it back, input on its way in.
+///
+/// Belongs to one `user_process` actor and is used in its handlers only.
+class process_streams {
+public:
+  using clock = std::chrono::steady_clock;
+
+  /// A follower that has not asked for so long does not hold output any more.
+  static constexpr auto lease = std::chrono::seconds{30};
+
+  /// How far a stream may run ahead of its slowest follower.
+  static constexpr std::uint64_t window = 256 * 1024;
+
+  struct options {
+    std::string directory;
+    std::string prefix;
+    config::log_spec log;
+    bool attached = false; ///< a follower from byte 0 is expected
+    actors::poller* poller = nullptr;
+    std::function<void()> on_output;   ///< any thread: there is news
+    std::function<void()> on_writable; ///< any thread: input can go on
+  };
+
+  explicit process_streams(options how);
+  process_streams(const process_streams&) = delete;
+  process_streams& operator=(const process_streams&) = delete;
+  ~process_streams();
+
+  /// Takes the descriptors of a new run.
+  [[nodiscard]] kernel::result<void>
+  connect(const actors::process_spawned& handles);
+
+  /// Answers at once, with what there is. Registers a follower if asked to.
+  [[nodiscard]] kernel::result<output_chunk>
+  read(const read_output& query, const caf::actor_addr& reader);
+
+  /// Asks for one `on_output` at the next change of any stream.
+  void want_news();
+
+  /// Queues bytes; `done` is called when the kernel has taken them all, or with
+  /// the reason why it never will.
+  void write(std::string bytes, bool end,
+             std::function<void(kernel::result<void>)> done);
+
+  /// Goes on with queued input.
+  void continue_input();
+
+  /// The end of the process: what is queued for it can go nowhere.
+  void abandon_input();
+
+  /// True until the last writer of both outputs has closed.
+  [[nodiscard]] bool is_open() const;
+
+  /// Drops followers whose lease is over; true if some are left.
+  bool expire_followers(clock::time_point now);
+
+  [[nodiscard]] std::uint64_t dropped() const;
+
+  void disconnect();
+  void remove_files();
+
+  /// Set once the process has ended: then an open stream with nothing to read
+  /// counts as ended, since only strays hold it.
+  void set_over(bool over) {
+    over_ = over;
+  }
+
+private:
+  struct pending_input {
+    std::string bytes;
+    bool end = false;
+    std::function<void(kernel::result<void>)> done;
+  };
+
+  struct follower {
+    std::uint64_t offset = 0;
+    clock::time_point until;
+  };
+
+  using stream_ptr = std::shared_ptr<actors::output_stream>;
+
+  [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
+  void update_hold(std::size_t index);
+  void close_input();
+
+  options options_;
+  std::array<stream_ptr, 2> outputs_;
+  std::array<std::map<caf::actor_addr, follower>, 2> followers_;
+  std::array<std::uint64_t, 2> acknowledged_{};
+  bool over_ = false;
+  bool is_terminal_ = false;
+  kernel::unique_fd input_;
+  actors::poller::token input_token_ = 0;
+  std::deque<pending_input> waiting_;
+};
+
+} // namespace reeve::supervisor

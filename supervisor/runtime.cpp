@@ -1,0 +1,259 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/runtime.hpp"
+
+#include "actors/error.hpp"
+#include "config/validate.hpp"
+#include "kernel-iface/features.hpp"
+#include "kernel-iface/helper_process.hpp"
+#include "kernel-iface/process_identity.hpp"
+#include "supervisor/holder_pool.hpp"
+#include "supervisor/logging.hpp"
+#include "supervisor/services.hpp"
+#include "supervisor/warden.hpp"
+
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <spdlog/logger.h>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <future>
+#include <system_error>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using namespace std::chrono_literals;
+using kernel::unique_fd;
+
+namespace {
+
+// One instance for each state directory, on whatever path it is reached.
+std::string instance_id(const std::string& state_dir) {
+  std::uint64_t hash = 14695981039346656037ULL; // FNV-1a
+  for (unsigned char c : state_dir)
+    hash = (hash ^ c) * 1099511628211ULL;
+  std::array<char, 9> text{};
+  std::snprintf(text.data(), text.size(), "%08x",
+                static_cast<unsigned>(hash ^ (hash >> 32U)));
+  return text.data();
+}
+
+kernel::result<unique_fd> take_lock(const std::string& state_dir) {
+  auto path = state_dir + "/lock";
+  auto fd = unique_fd::adopt(
+      ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd)
+    return kernel::last_error("open", path);
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    std::array<char, 32> owner{};
+    auto n = ::read(fd.get(), owner.data(), owner.size() - 1);
+    return kernel::make_error(
+        EBUSY, "start on", state_dir,
+        "another Reeve runs there, pid "
+            + std::string{owner.data(),
+                          static_cast<std::size_t>(n > 0 ? n : 0)});
+  }
+  auto pid = std::to_string(::getpid());
+  if (::ftruncate(fd.get(), 0) != 0
+      || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+    return kernel::last_error("write", path);
+  return fd;
+}
+
+kernel::result<void> check_host() {
+  if (::geteuid() != 0)
+    return kernel::make_error(EPERM, "start containers", {},
+                              "Reeve needs root");
+  auto missing = kernel::missing_for_containers(kernel::probe_features());
+  if (missing.empty())
+    return {};
+  std::string text;
+  for (const auto& item : missing)
+    text += (text.empty() ? "" : "; ") + to_string(item);
+  return kernel::make_error(ENOSYS, "start containers on this kernel", {},
+                            text);
+}
+
+} // namespace
+
+struct runtime::parts {
+  explicit parts(caf::actor_system& sys) : system(sys) {}
+
+  caf::actor_system& system;
+  unique_fd lock;
+  std::shared_ptr<services> with;
+  std::future<void> services_gone;
+  holder_pool_actor pool;
+  warden_actor warden;
+  local_api_actor api;
+  bool stopped = false;
+};
+
+namespace {
+
+template <class Pass>
+auto pass_on(Pass& failed) {
+  return tl::make_unexpected(std::move(failed.error()));
+}
+
+// Destroyed when the last actor has let go: only then may the pollers end.
+std::shared_ptr<services> make_services(std::future<void>& gone) {
+  auto signal = std::make_shared<std::promise<void>>();
+  gone = signal->get_future();
+  return {new services, [signal](services* which) {
+            delete which;
+            signal->set_value();
+          }};
+}
+
+kernel::result<void> fill_services(services& with,
+                                   const config::daemon_config& cfg) {
+  with.config = cfg;
+  std::error_code err;
+  with.config.state_dir = std::filesystem::canonical(cfg.state_dir, err);
+  if (err)
+    return kernel::make_error(err.value(), "open", cfg.state_dir);
+  auto log = make_logger(cfg.log);
+  if (!log)
+    return pass_on(log);
+  with.log = std::move(*log);
+  auto boot = kernel::boot_id();
+  if (!boot)
+    return pass_on(boot);
+  with.boot_id = std::move(*boot);
+  auto control = actors::poller::make("reeve-control");
+  if (!control)
+    return pass_on(control);
+  with.control = std::move(*control);
+  auto streams = actors::poller::make("reeve-streams");
+  if (!streams)
+    return pass_on(streams);
+  with.streams = std::move(*streams);
+  auto mounts = kernel::cgroup_mounts::probe();
+  if (!mounts)
+    return pass_on(mounts);
+  with.mounts = std::move(*mounts);
+  auto groups = kernel::cgroup_instance::open(
+      with.mounts, cfg.cgroup_parent, instance_id(with.config.state_dir));
+  if (!groups)
+    return pass_on(groups);
+  with.cgroups = std::make_unique<kernel::cgroup_instance>(std::move(*groups));
+  with.ids = std::make_unique<id_ranges>(cfg.ids, with.config.state_dir);
+  with.store = std::make_unique<state_store>(with.config.state_dir);
+  return with.store->open();
+}
+
+} // namespace
+
+runtime::runtime(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
+
+kernel::result<std::unique_ptr<runtime>>
+runtime::start(caf::actor_system& sys, const config::daemon_config& cfg) {
+  if (auto ok = config::validate(cfg); !ok)
+    return kernel::make_error(EINVAL, to_string(ok.error()));
+  if (auto ok = check_host(); !ok)
+    return pass_on(ok);
+  for (const auto& dir : {cfg.state_dir, cfg.run_dir}) {
+    std::error_code err;
+    std::filesystem::create_directories(dir, err);
+    if (err)
+      return kernel::make_error(err.value(), "make directory", dir);
+  }
+  auto parts_of = std::make_unique<parts>(sys);
+  auto& p = *parts_of;
+  auto lock = take_lock(cfg.state_dir);
+  if (!lock)
+    return pass_on(lock);
+  p.lock = std::move(*lock);
+  p.with = make_services(p.services_gone);
+  if (auto ok = fill_services(*p.with, cfg); !ok)
+    return pass_on(ok);
+  auto program = kernel::find_helper(cfg.holder_path.value_or(""));
+  if (!program)
+    return pass_on(program);
+  actors::helper_options helper{*program, cfg.deadlines.mount, p.with};
+  p.with->zygote = actors::spawn_zygote(sys, *p.with->control, helper);
+  p.with->broker = actors::spawn_mount_broker(sys, *p.with->control, helper);
+  p.pool = spawn_holder_pool(sys, p.with);
+  p.warden = spawn_warden(sys, {p.with, p.pool});
+  p.api = p.warden;
+  auto out = std::unique_ptr<runtime>(new runtime(std::move(parts_of)));
+  caf::scoped_actor self{sys};
+  kernel::result<void> adopted;
+  self->request(p.warden, 60s, adopt_all{})
+      .receive(
+          [&](const all_adopted& done) {
+            p.with->log->info("adopted {} containers", done.containers);
+          },
+          [&](const caf::error& err) {
+            adopted = kernel::make_error(0, "adopt containers: "
+                                                + actors::text_of(err));
+          });
+  if (!adopted)
+    return pass_on(adopted);
+  self->send(p.pool, fill_pool{});
+  return out;
+}
+
+runtime::~runtime() {
+  stop(farewell::keep);
+}
+
+const local_api_actor& runtime::api() const {
+  return parts_->api;
+}
+
+void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
+  auto& p = *parts_;
+  if (std::exchange(p.stopped, true))
+    return;
+  auto until = std::chrono::steady_clock::now() + deadline;
+  caf::scoped_actor self{p.system};
+  auto warn = [&](const char* what) {
+    return [&p, what](const caf::error& err) {
+      p.with->log->warn("{}: {}", what, actors::text_of(err));
+    };
+  };
+  if (how == farewell::stop)
+    self->request(p.warden, deadline, stop_all{})
+        .receive([](const all_stopped&) {}, warn("stopping all containers"));
+  self->request(p.pool, 10s, drain_pool{})
+      .receive([](pool_drained) {}, warn("draining the pool of holders"));
+  if (p.with->store->ids().empty()) {
+    p.with->ids->release_all();
+    if (auto gone = p.with->cgroups->remove(); !gone)
+      p.with->log->warn("{}", to_string(gone.error()));
+  }
+  auto end = [](auto& actor) {
+    caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
+    actor = nullptr;
+  };
+  auto zygote = std::exchange(p.with->zygote, nullptr);
+  auto broker = std::exchange(p.with->broker, nullptr);
+  p.api = nullptr;
+  end(p.warden);
+  end(p.pool);
+  end(zygote);
+  end(broker);
+  auto log = p.with->log;
+  p.with.reset();
+  if (p.services_gone.wait_until(until) != std::future_status::ready)
+    log->error("some actors did not end in time");
+}
+
+void add_message_types(caf::actor_system_config& cfg) {
+  cfg.add_message_types<caf::id_block::reeve>();
+}
+
+} // namespace reeve::supervisor

@@ -1,0 +1,24 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/services.hpp"
+
+#include "kernel-iface/seccomp_profile.hpp"
+
+#include <utility>
+
+namespace reeve::supervisor {
+
+kernel::result<std::string> services::seccomp_for(kernel::capability_set caps) {
+  std::lock_guard guard{seccomp_mutex_};
+  auto found = seccomp_programs_.find(caps.bits());
+  if (found != seccomp_programs_.end())
+    return found->second;
+  auto program = kernel::default_seccomp_profile(caps);
+  if (!program)
+    return tl::make_unexpected(std::move(program.error()));
+  std::string text(program->begin(), program->end());
+  return seccomp_programs_.emplace(caps.bits(), std::move(text)).first->second;
+}
+
+} // namespace reeve::supervisor

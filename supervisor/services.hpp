@@ -1,0 +1,53 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/helper_client.hpp"
+#include "actors/poller.hpp"
+#include "config/daemon_config.hpp"
+#include "kernel-iface/capabilities.hpp"
+#include "kernel-iface/cgroup_instance.hpp"
+#include "kernel-iface/cgroup_mounts.hpp"
+#include "supervisor/id_ranges.hpp"
+#include "supervisor/state_store.hpp"
+
+#include <caf/fwd.hpp>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace spdlog {
+class logger;
+}
+
+namespace reeve::supervisor {
+
+/// What all actors of one instance share: made once by `runtime`, outlives
+/// them. Everything in it may be used from any thread.
+struct services {
+  config::daemon_config config;
+  std::string boot_id;
+  std::shared_ptr<spdlog::logger> log;
+  std::unique_ptr<actors::poller> control; ///< sockets of helper processes
+  std::unique_ptr<actors::poller> streams; ///< output of user processes
+  kernel::cgroup_mounts mounts;
+  std::unique_ptr<kernel::cgroup_instance> cgroups;
+  std::unique_ptr<id_ranges> ids;
+  std::unique_ptr<state_store> store;
+  actors::zygote_actor zygote;
+  actors::mount_broker_actor broker;
+
+  /// The seccomp program for a capability set; compiled once for each.
+  [[nodiscard]] kernel::result<std::string>
+  seccomp_for(kernel::capability_set caps);
+
+private:
+  std::mutex seccomp_mutex_;
+  std::map<std::uint64_t, std::string> seccomp_programs_;
+};
+
+} // namespace reeve::supervisor

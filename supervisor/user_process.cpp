@@ -1,0 +1,684 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/user_process.hpp"
+
+#include "actors/error.hpp"
+#include "config/names.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/process_identity.hpp"
+#include "supervisor/process_streams.hpp"
+#include "supervisor/spawn_order.hpp"
+
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <spdlog/logger.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <random>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace {
+
+struct process_timer {
+  std::uint64_t timer = 0;
+};
+
+struct output_news {};
+struct input_writable {};
+struct poll_expired {};
+struct streams_over {};
+
+struct start_impossible {
+  std::uint64_t run = 0;
+};
+
+} // namespace
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::output_news)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::input_writable)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::poll_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::streams_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_impossible)
+
+namespace reeve::supervisor {
+
+namespace {
+
+using namespace std::chrono_literals;
+using actors::errc;
+using actors::make_error;
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+using internal_actor = user_process_actor::extend<
+    caf::reacts_to<process_timer>, caf::reacts_to<output_news>,
+    caf::reacts_to<input_writable>, caf::reacts_to<poll_expired>,
+    caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>>;
+
+// Streams of an ended process that some stray keeps open count as ended.
+constexpr auto stray_grace = 500ms;
+
+constexpr auto longest_wait = 60s;
+
+std::int64_t unix_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+double random_fraction() {
+  thread_local std::minstd_rand engine{std::random_device{}()};
+  return std::uniform_real_distribution<double>{0, 1}(engine);
+}
+
+bool is_final(process_phase phase) {
+  return phase == process_phase::exited || phase == process_phase::gave_up
+         || phase == process_phase::held || phase == process_phase::removed;
+}
+
+class process_actor_state {
+public:
+  static constexpr const char* name = "user_process";
+
+  using self_pointer = internal_actor::pointer;
+
+  void init(self_pointer self, user_process_options how) {
+    self_ = self;
+    how_ = std::move(how);
+    state_.restarts = restart_tracker{how_.spec.restart};
+    info_.container = how_.container;
+    info_.process = how_.spec.id;
+    info_.restart = how_.spec.restart.type;
+    info_.argv = how_.spec.argv;
+    info_.has_tty = how_.spec.stdio == config::stdio_mode::tty;
+    info_.since_ms = unix_ms();
+    process_streams::options streams;
+    streams.directory = how_.with->store->log_of(how_.container_id);
+    streams.prefix = how_.spec.id + "." + std::to_string(how_.serial);
+    streams.log = how_.spec.log;
+    streams.attached = how_.attached;
+    streams.poller = how_.with->streams.get();
+    auto me = caf::actor_cast<internal_actor>(self);
+    auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
+    streams.on_output = [weak] { tell(weak, output_news{}); };
+    streams.on_writable = [weak] { tell(weak, input_writable{}); };
+    streams_ = std::make_unique<process_streams>(std::move(streams));
+  }
+
+  // -- starting and stopping
+  // ----------------------------------------------------
+
+  caf::result<process_started> start(const bring_up& msg) {
+    auto promise = self_->make_response_promise<process_started>();
+    starters_.push_back(promise);
+    if (state_.phase == process_phase::running)
+      answer_starters();
+    else
+      apply(process_event::start_requested{msg.cause});
+    return promise;
+  }
+
+  caf::result<process_is> stop(const stop_process& msg) {
+    auto promise = self_->make_response_promise<process_is>();
+    auto grace =
+        msg.grace_ms >= 0 ? milliseconds{msg.grace_ms} : how_.spec.stop_grace;
+    auto signal = config::signal_number(how_.spec.stop_signal);
+    stoppers_.push_back(promise);
+    apply(process_event::stop_requested{signal.value_or(SIGTERM), grace});
+    if (!is_live(state_.phase))
+      answer_stoppers();
+    return promise;
+  }
+
+  caf::result<process_is> remove() {
+    if (auto refused = apply(process_event::remove_requested{}))
+      return make_error(errc::wrong_state, explain(*refused, how_.spec.id));
+    return process_is{info()};
+  }
+
+  void use(const use_holder& msg) {
+    holder_ = msg.holder;
+    cgroup_ = msg.cgroup;
+  }
+
+  void lose() {
+    holder_ = nullptr;
+    info_.pid = 0;
+    streams_->abandon_input();
+    apply(process_event::holder_lost{});
+  }
+
+  void end(const end_process& msg) {
+    if (serial_of(msg.process) != how_.serial)
+      return;
+    auto reason = explain_kill(reason_of(msg.end));
+    finish_run(msg.process);
+    apply(process_event::ended{run_of(msg.process), reason});
+  }
+
+  void adopt(const adopt_process& msg) {
+    const auto& known = msg.known.state;
+    if (known.ended) {
+      reconnect(msg.known.handles);
+      finish_run(known.process);
+      apply(process_event::found_ended{run_of(known.process),
+                                       explain_kill(reason_of(known.end))});
+      return;
+    }
+    info_.since_ms = known.started_at_ns / 1'000'000;
+    apply(process_event::found_running{run_of(known.process), clock::now()});
+    take_handles(msg.known.handles);
+    changed(std::nullopt);
+  }
+
+  // -- requests
+  // -----------------------------------------------------------------
+
+  caf::result<process_is> signal(const signal_process& msg) {
+    if (state_.phase != process_phase::running
+        && state_.phase != process_phase::stopping)
+      return make_error(errc::wrong_state,
+                        "process '" + how_.spec.id + "' is "
+                            + std::string{name_of(state_.phase)}
+                            + ": there is nothing to signal");
+    if (msg.signo < 1 || msg.signo > SIGRTMAX)
+      return make_error(errc::invalid_argument,
+                        "there is no signal " + std::to_string(msg.signo));
+    actors::signal_holder_process order;
+    order.order = {holder_number(how_.serial, state_.run), msg.signo,
+                   msg.whole_group};
+    return forward(order);
+  }
+
+  caf::result<process_is> resize(const resize_terminal& msg) {
+    if (!info_.has_tty || !holder_)
+      return make_error(errc::wrong_state,
+                        "process '" + how_.spec.id + "' has no terminal");
+    actors::resize_holder_terminal order;
+    order.order = {holder_number(how_.serial, state_.run), msg.rows,
+                   msg.columns};
+    return forward(order);
+  }
+
+  caf::result<process_is> write(const write_input& msg) {
+    auto promise = self_->make_response_promise<process_is>();
+    auto end = msg.end && !info_.has_tty;
+    auto done = [this, promise, end](kernel::result<void> how) mutable {
+      if (!how)
+        return promise.deliver(make_error(how.error()));
+      if (end)
+        release(holder_number(how_.serial, state_.run),
+                kernel::holder::release_stdin);
+      promise.deliver(process_is{info()});
+    };
+    streams_->write(msg.bytes, msg.end, std::move(done));
+    return promise;
+  }
+
+  caf::result<output_chunk> read(const read_output& msg) {
+    auto reader = caf::actor_cast<caf::actor_addr>(self_->current_sender());
+    if (msg.wait_ms > 0)
+      streams_->want_news();
+    auto got = streams_->read(msg, reader);
+    if (!got)
+      return make_error(got.error());
+    if (msg.follow)
+      arm_poll_timer();
+    if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
+      return std::move(*got);
+    auto promise = self_->make_response_promise<output_chunk>();
+    readers_.push_back({msg, reader, promise, until(msg.wait_ms)});
+    arm_poll_timer();
+    return promise;
+  }
+
+  caf::result<process_is> wait(const wait_process& msg) {
+    if (is_final(state_.phase) || msg.wait_ms <= 0)
+      return process_is{info()};
+    auto promise = self_->make_response_promise<process_is>();
+    waiters_.push_back({promise, until(msg.wait_ms)});
+    arm_poll_timer();
+    return promise;
+  }
+
+  process_is get() {
+    return {info()};
+  }
+
+  // -- events
+  // -------------------------------------------------------------------
+
+  void on(process_timer event) {
+    apply(process_event::timer_fired{event.timer});
+  }
+
+  void on(output_news) {
+    serve_readers(false);
+    if (!streams_->is_open())
+      release_outputs();
+  }
+
+  void on(input_writable) {
+    streams_->continue_input();
+  }
+
+  void on(start_impossible event) {
+    on_start_failed(event.run, start_step::order, ESRCH);
+  }
+
+  void on(streams_over) {
+    if (state_.phase == process_phase::running || !has_ended_)
+      return;
+    streams_->set_over(true);
+    serve_readers(true);
+  }
+
+  // Long polls that have waited long enough, followers that have gone.
+  void on(poll_expired) {
+    poll_armed_ = false;
+    auto now = clock::now();
+    auto followers = streams_->expire_followers(now);
+    serve_readers(false);
+    auto late = std::stable_partition(
+        waiters_.begin(), waiters_.end(),
+        [now](const auto& item) { return item.until > now; });
+    for (auto it = late; it != waiters_.end(); ++it)
+      it->promise.deliver(process_is{info()});
+    waiters_.erase(late, waiters_.end());
+    if (followers || !readers_.empty() || !waiters_.empty())
+      arm_poll_timer();
+  }
+
+private:
+  struct waiting_reader {
+    read_output query;
+    caf::actor_addr reader;
+    caf::typed_response_promise<output_chunk> promise;
+    clock::time_point until;
+  };
+
+  struct waiter {
+    caf::typed_response_promise<process_is> promise;
+    clock::time_point until;
+  };
+
+  template <class Message>
+  static void tell(const caf::weak_actor_ptr& weak, Message what) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_actor>(strong), what);
+  }
+
+  static clock::time_point until(std::int64_t wait_ms) {
+    return clock::now()
+           + std::min<clock::duration>(milliseconds{wait_ms}, longest_wait);
+  }
+
+  template <class Order>
+  caf::result<process_is> forward(const Order& order) {
+    auto promise = self_->make_response_promise<process_is>();
+    self_->request(holder_, caf::infinite, order)
+        .then(
+            [this, promise](actors::holder_done) mutable {
+              promise.deliver(process_is{info()});
+            },
+            [promise](caf::error& err) mutable {
+              promise.deliver(std::move(err));
+            });
+    return promise;
+  }
+
+  // -- the machine
+  // ----------------------------------------------------------------
+
+  std::optional<process_refusal> apply(const process_event::any& event) {
+    auto before = state_.phase;
+    auto next =
+        step(std::move(state_), event, {clock::now(), random_fraction()});
+    state_ = std::move(next.next);
+    if (next.refused)
+      return next.refused;
+    if (state_.phase != before) {
+      info_.since_ms = unix_ms();
+      info_.next_restart_ms = 0;
+    }
+    for (const auto& effect : next.effects)
+      std::visit([this](const auto& e) { carry_out(e); }, effect);
+    if (state_.phase != before)
+      on_phase();
+    return std::nullopt;
+  }
+
+  void on_phase() {
+    if (is_final(state_.phase)) {
+      for (auto& item : std::exchange(waiters_, {}))
+        item.promise.deliver(process_is{info()});
+      fail_starters();
+    }
+    if (!is_live(state_.phase) || state_.phase == process_phase::backing_off)
+      answer_stoppers();
+    changed(std::nullopt);
+  }
+
+  void carry_out(const process_effect::spawn& effect) {
+    if (state_.run > 1)
+      ++info_.restarts;
+    if (!holder_) {
+      // Asked for while the container has no PID 1.
+      start_failed_ = make_error(errc::wrong_state,
+                                 "container '" + how_.container
+                                     + "' is not running: start it first");
+      self_->send(self_, start_impossible{effect.run});
+      return;
+    }
+    actors::spawn_process msg;
+    msg.order = make_spawn_order(holder_number(how_.serial, effect.run),
+                                 how_.spec, how_.capabilities);
+    if (!how_.stdio.empty()) {
+      msg.order.stdio = kernel::holder::stdio_mode::passed;
+      msg.passed = how_.stdio;
+    }
+    self_->request(holder_, caf::infinite, std::move(msg))
+        .then(
+            [this, run = effect.run](const actors::process_spawned& done) {
+              on_spawned(run, done);
+            },
+            [this, run = effect.run](caf::error& err) {
+              start_failed_ = std::move(err);
+              on_start_failed(run, start_step::order, ETIMEDOUT);
+            });
+  }
+
+  void on_spawned(std::uint64_t run, const actors::process_spawned& done) {
+    if (done.error != 0) {
+      remember_failure(done);
+      on_start_failed(run, step_of(done.failed_step), done.error);
+      return;
+    }
+    has_ended_ = false;
+    take_handles(done);
+    set_oom_score();
+    apply(process_event::started{run});
+    answer_starters();
+    changed(event{0, unix_ms(), event_kind::process_started, how_.container,
+                  how_.spec.id, "pid " + std::to_string(info_.pid)});
+  }
+
+  // The first start is somebody's wish: it fails loudly, and a policy that
+  // would try again must not hide it.
+  void on_start_failed(std::uint64_t run, start_step where, int code) {
+    if (!starters_.empty() && state_.phase == process_phase::starting)
+      apply(process_event::stop_requested{SIGKILL, 0ms});
+    apply(process_event::ended{run, exit_reason::start_failed(where, code)});
+  }
+
+  void remember_failure(const actors::process_spawned& done) {
+    auto code = errc::refused_by_kernel;
+    if (done.failed_step == kernel::holder::spawn_step::execute)
+      code = done.error == ENOENT || done.error == ENOTDIR
+                 ? errc::program_not_found
+                 : errc::program_not_executable;
+    if (done.failed_step == kernel::holder::spawn_step::resolve_user)
+      code = errc::invalid_argument;
+    start_failed_ = make_error(
+        code,
+        to_string(kernel::sys_error{
+            done.error, words_for(done.failed_step), done.failed_subject, {}}));
+  }
+
+  void take_handles(const actors::process_spawned& handles) {
+    info_.ns_pid = handles.ns_pid;
+    info_.pid = 0;
+    if (handles.pidfd)
+      if (auto pid = kernel::pid_of(handles.pidfd->get()); pid && *pid)
+        info_.pid = **pid;
+    reconnect(handles);
+  }
+
+  void reconnect(const actors::process_spawned& handles) {
+    if (auto ok = streams_->connect(handles); !ok)
+      how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
+                            how_.container, to_string(ok.error()));
+    streams_->want_news();
+  }
+
+  // From outside: the child itself may not even raise its own score, since its
+  // files in /proc belong to host root until it has executed.
+  void set_oom_score() {
+    if (!how_.spec.oom_score_adj || info_.pid == 0)
+      return;
+    auto path = "/proc/" + std::to_string(info_.pid) + "/oom_score_adj";
+    auto text = std::to_string(*how_.spec.oom_score_adj);
+    auto fd =
+        kernel::unique_fd::adopt(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd || ::write(fd.get(), text.data(), text.size()) < 0)
+      how_.with->log->warn("process '{}' of container '{}': cannot set its "
+                           "oom score to {}: errno {}",
+                           how_.spec.id, how_.container, text, errno);
+  }
+
+  void carry_out(const process_effect::send_signal& effect) {
+    if (!holder_)
+      return;
+    actors::signal_holder_process order;
+    order.order = {holder_number(how_.serial, effect.run), effect.signal,
+                   effect.to == process_effect::target::group};
+    // A process that has just ended is no error; its end is on the way.
+    self_->request(holder_, caf::infinite, order)
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+  }
+
+  void carry_out(const process_effect::arm_timer& effect) {
+    if (effect.use == process_effect::timer_use::backoff) {
+      info_.next_restart_ms = unix_ms() + effect.delay.count();
+      changed(event{0, unix_ms(), event_kind::process_restarting,
+                    how_.container, how_.spec.id,
+                    "in " + std::to_string(effect.delay.count()) + " ms"});
+    }
+    self_->delayed_send(self_, effect.delay, process_timer{effect.timer});
+  }
+
+  void carry_out(const process_effect::report_exit& effect) {
+    info_.has_ended = true;
+    info_.last = effect.reason;
+    info_.pid = 0;
+    has_ended_ = true;
+    auto kind = effect.reason.kind == exit_kind::gave_up
+                    ? event_kind::process_gave_up
+                    : event_kind::process_exited;
+    changed(event{0, unix_ms(), kind, how_.container, how_.spec.id,
+                  to_string(effect.reason)});
+    self_->delayed_send(self_, stray_grace, streams_over{});
+  }
+
+  void carry_out(const process_effect::report_held&) {
+    answer_stoppers();
+  }
+
+  void carry_out(const process_effect::forget&) {
+    streams_->disconnect();
+    streams_->remove_files();
+    release(holder_number(how_.serial, state_.run), 0xff);
+    changed(event{0,
+                  unix_ms(),
+                  event_kind::process_removed,
+                  how_.container,
+                  how_.spec.id,
+                  {}});
+  }
+
+  // -- ends
+  // ---------------------------------------------------------------------------
+
+  // The kernel's counter is read here, in the path of the exit: the
+  // notification of an oom kill may come later than the exit that it explains.
+  exit_reason explain_kill(exit_reason reason) {
+    if (reason.kind != exit_kind::signaled || reason.signal != SIGKILL
+        || !cgroup_)
+      return reason;
+    auto count = kernel::oom_kill_count(*cgroup_);
+    if (!count || *count <= how_.oom_kills_seen->load())
+      return reason;
+    how_.oom_kills_seen->store(*count);
+    auto limit = kernel::get_limit(*cgroup_, kernel::limit_key::memory_max);
+    return exit_reason::oom(limit && *limit != kernel::no_limit
+                                ? oom_limit::own
+                                : oom_limit::unknown);
+  }
+
+  void finish_run(std::uint64_t process) {
+    streams_->abandon_input();
+    if (holder_)
+      self_->send(holder_, actors::acknowledge_end{process});
+    ended_process_ = process;
+    released_ = false;
+    if (!streams_->is_open())
+      release_outputs();
+  }
+
+  // What the pipes still hold is kept by us from here on.
+  void release_outputs() {
+    if (!std::exchange(released_, true))
+      release(ended_process_, 0xff);
+  }
+
+  void release(std::uint64_t process, std::uint8_t streams) {
+    if (!holder_ || process == 0)
+      return;
+    actors::release_streams msg;
+    msg.order = {process, streams};
+    self_->request(holder_, caf::infinite, msg)
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+  }
+
+  // -- answers
+  // --------------------------------------------------------------------------
+
+  void answer_starters() {
+    for (auto& promise : std::exchange(starters_, {}))
+      promise.deliver(process_started{how_.container, how_.spec.id, info_.pid,
+                                      info_.ns_pid});
+  }
+
+  void fail_starters() {
+    if (starters_.empty())
+      return;
+    auto err = start_failed_
+                   ? start_failed_
+                   : make_error(errc::gone, "process '" + how_.spec.id + "': "
+                                                + to_string(state_.last));
+    for (auto& promise : std::exchange(starters_, {}))
+      promise.deliver(err);
+  }
+
+  void answer_stoppers() {
+    for (auto& promise : std::exchange(stoppers_, {}))
+      promise.deliver(process_is{info()});
+  }
+
+  void serve_readers(bool over) {
+    auto now = clock::now();
+    streams_->want_news();
+    std::vector<waiting_reader> left;
+    for (auto& item : std::exchange(readers_, {})) {
+      auto got = streams_->read(item.query, item.reader);
+      if (!got)
+        item.promise.deliver(make_error(got.error()));
+      else if (over || !got->bytes.empty() || got->at_end || item.until <= now)
+        item.promise.deliver(std::move(*got));
+      else
+        left.push_back(std::move(item));
+    }
+    readers_ = std::move(left);
+  }
+
+  void arm_poll_timer() {
+    if (std::exchange(poll_armed_, true))
+      return;
+    auto next = clock::now() + process_streams::lease;
+    for (const auto& item : readers_)
+      next = std::min(next, item.until);
+    for (const auto& item : waiters_)
+      next = std::min(next, item.until);
+    auto delay = std::max<clock::duration>(next - clock::now(), 1ms);
+    self_->delayed_send(self_, delay, poll_expired{});
+  }
+
+  process_info info() {
+    info_.phase = state_.phase;
+    info_.restarts_in_window = static_cast<std::uint32_t>(
+        state_.restarts.restarts_in_window(clock::now()));
+    info_.output_dropped = streams_->dropped();
+    return info_;
+  }
+
+  void changed(std::optional<event> what) {
+    how_.on_change({info(), std::move(what)});
+  }
+
+  self_pointer self_ = nullptr;
+  user_process_options how_;
+  process_state state_;
+  process_info info_;
+  actors::namespace_holder_actor holder_;
+  std::shared_ptr<const kernel::container_cgroup> cgroup_;
+  std::unique_ptr<process_streams> streams_;
+  bool has_ended_ = false;
+  bool poll_armed_ = false;
+  bool released_ = true;
+  std::uint64_t ended_process_ = 0;
+  caf::error start_failed_;
+  std::vector<caf::typed_response_promise<process_started>> starters_;
+  std::vector<caf::typed_response_promise<process_is>> stoppers_;
+  std::vector<waiting_reader> readers_;
+  std::vector<waiter> waiters_;
+};
+
+internal_actor::behavior_type
+behavior(internal_actor::stateful_pointer<process_actor_state> self,
+         const user_process_options& how) {
+  self->state.init(self, how);
+  return {
+      [=](const bring_up& msg) { return self->state.start(msg); },
+      [=](const stop_process& msg) { return self->state.stop(msg); },
+      [=](const remove_process&) { return self->state.remove(); },
+      [=](const signal_process& msg) { return self->state.signal(msg); },
+      [=](const resize_terminal& msg) { return self->state.resize(msg); },
+      [=](const write_input& msg) { return self->state.write(msg); },
+      [=](const read_output& msg) { return self->state.read(msg); },
+      [=](const wait_process& msg) { return self->state.wait(msg); },
+      [=](get_process) { return self->state.get(); },
+      [=](const use_holder& msg) { self->state.use(msg); },
+      [=](lose_holder) { self->state.lose(); },
+      [=](const end_process& msg) { self->state.end(msg); },
+      [=](const adopt_process& msg) { self->state.adopt(msg); },
+      [=](process_timer event) { self->state.on(event); },
+      [=](output_news event) { self->state.on(event); },
+      [=](input_writable event) { self->state.on(event); },
+      [=](poll_expired event) { self->state.on(event); },
+      [=](streams_over event) { self->state.on(event); },
+      [=](start_impossible event) { self->state.on(event); },
+  };
+}
+
+} // namespace
+
+user_process_actor spawn_user_process(caf::actor_system& sys,
+                                      user_process_options how) {
+  return caf::actor_cast<user_process_actor>(
+      sys.spawn(behavior, std::move(how)));
+}
+
+} // namespace reeve::supervisor

@@ -1,0 +1,119 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/namespace_holder.hpp"
+#include "kernel-iface/container_cgroup.hpp"
+#include "kernel-iface/holder_protocol.hpp"
+#include "supervisor/api.hpp"
+#include "supervisor/services.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reeve::supervisor {
+
+/// Whether a start is somebody's wish or follows the container's rebuild.
+struct bring_up {
+  process_event::start_cause cause = process_event::start_cause::by_hand;
+};
+
+/// Its PID 1 has changed: after a rebuild, or at first.
+struct use_holder {
+  actors::namespace_holder_actor holder;
+  std::shared_ptr<const kernel::container_cgroup> cgroup;
+};
+
+/// PID 1 died, and with it this process.
+struct lose_holder {};
+
+/// The holder reports an end; `process` holds serial and run.
+struct end_process {
+  std::uint64_t process = 0;
+  kernel::holder::end_of_process end;
+};
+
+/// A new daemon found this process in its container.
+struct adopt_process {
+  actors::known_process known;
+};
+
+struct get_process {};
+
+/// What its container is told on every change.
+struct process_change {
+  process_info info;
+  std::optional<event> happened;
+};
+
+/// One user process under its restart policy: from its definition, over any
+/// number of runs, to its removal. Carries out what process_lifecycle.hpp
+/// decides, moves its output to the log and serves whoever reads or writes its
+/// streams.
+///
+/// Spawned by `container` and watched by it; peers know nothing of each other.
+/// No handler blocks.
+using user_process_actor =
+    caf::typed_actor<caf::replies_to<bring_up>::with<process_started>,
+                     caf::replies_to<stop_process>::with<process_is>,
+                     caf::replies_to<remove_process>::with<process_is>,
+                     caf::replies_to<signal_process>::with<process_is>,
+                     caf::replies_to<resize_terminal>::with<process_is>,
+                     caf::replies_to<write_input>::with<process_is>,
+                     caf::replies_to<read_output>::with<output_chunk>,
+                     caf::replies_to<wait_process>::with<process_is>,
+                     caf::replies_to<get_process>::with<process_is>,
+                     caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
+                     caf::reacts_to<end_process>,
+                     caf::reacts_to<adopt_process>>;
+
+struct user_process_options {
+  std::shared_ptr<services> with;
+  std::string container;
+  std::string container_id;
+  std::uint32_t serial = 0;
+  config::process_spec spec;
+  kernel::capability_set capabilities; ///< of the container
+  bool attached = false;
+  std::vector<actors::shared_fd> stdio; ///< empty: as the spec says
+  /// Called in the actor; must only send messages.
+  std::function<void(process_change)> on_change;
+  /// Kernel oom kills in this container that were explained already.
+  std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen;
+};
+
+user_process_actor spawn_user_process(caf::actor_system& sys,
+                                      user_process_options how);
+
+/// Process numbers in the holder: unique for ever within a container.
+[[nodiscard]] constexpr std::uint64_t holder_number(std::uint32_t serial,
+                                                    std::uint64_t run) {
+  return (std::uint64_t{serial} << 32U) | (run & 0xffffffffU);
+}
+
+[[nodiscard]] constexpr std::uint32_t serial_of(std::uint64_t number) {
+  return static_cast<std::uint32_t>(number >> 32U);
+}
+
+[[nodiscard]] constexpr std::uint64_t run_of(std::uint64_t number) {
+  return number & 0xffffffffU;
+}
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::bring_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lose_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::end_process)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_process)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::get_process)

@@ -1,0 +1,562 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/warden.hpp"
+
+#include "actors/cgroup_controller.hpp"
+#include "actors/error.hpp"
+#include "actors/filesystem_layer.hpp"
+#include "config/validate.hpp"
+#include "supervisor/event_log.hpp"
+#include "supervisor/version.hpp"
+
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+#include <spdlog/logger.h>
+
+#include <fnmatch.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace {
+
+struct event_poll_expired {};
+
+} // namespace
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::event_poll_expired)
+
+namespace reeve::supervisor {
+
+namespace {
+
+using namespace std::chrono_literals;
+using actors::errc;
+using actors::make_error;
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>>;
+
+constexpr auto longest_wait = 60s;
+
+std::int64_t unix_ms() {
+  return std::chrono::duration_cast<milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+class warden_state {
+public:
+  static constexpr const char* name = "warden";
+
+  using self_pointer = internal_actor::pointer;
+
+  warden_state() = default;
+  warden_state(const warden_state&) = delete;
+  warden_state& operator=(const warden_state&) = delete;
+
+  ~warden_state() {
+    for (auto& [key, entry] : entries_)
+      caf::anon_send_exit(entry.actor, caf::exit_reason::user_shutdown);
+  }
+
+  void init(self_pointer self, warden_options how) {
+    self_ = self;
+    how_ = std::move(how);
+    with_ = how_.with.get();
+    // Content from outside that does not parse arrives as an empty message.
+    self->set_default_handler(
+        [](caf::scheduled_actor*,
+           caf::message_view&) -> caf::result<caf::message> {
+          return make_error(errc::invalid_argument,
+                            "the message could not be read");
+        });
+    self->set_down_handler([this](const caf::down_msg& down) { on(down); });
+    add_event({0, unix_ms(), event_kind::daemon_started, {}, {}, version});
+  }
+
+  // -- the collection
+  // -------------------------------------------------------------
+
+  caf::result<container_created> create(const create_container& msg) {
+    if (msg.command != 0)
+      if (auto done = commands_.find(msg.command); done != commands_.end())
+        return repeat(done->second);
+    if (auto ok = config::validate(msg.spec); !ok)
+      return make_error(errc::invalid_argument, to_string(ok.error()));
+    if (auto err = check_root(msg.spec))
+      return std::move(*err);
+    const auto& name = msg.spec.name;
+    if (names_.count(name) != 0)
+      return make_error(
+          errc::already_exists,
+          "container '" + name
+              + "' exists already: remove it or take another name");
+    if (msg.command != 0)
+      remember(msg.command, name);
+    auto& entry = add(name);
+    entry.info.image = msg.spec.image.value_or(msg.spec.rootfs.value_or(""));
+    entry.info.properties = msg.spec.properties;
+    return self_->delegate(entry.actor, msg);
+  }
+
+  template <class Reply, class Message>
+  caf::result<Reply> forward(const std::string& container, const Message& msg) {
+    auto found = names_.find(container);
+    if (found == names_.end())
+      return make_error(errc::not_found,
+                        "there is no container '" + container + "'");
+    return self_->delegate(entries_.at(found->second).actor, msg);
+  }
+
+  container_list list(const list_containers& msg) {
+    container_list out;
+    for (const auto& [key, entry] : entries_)
+      if (matches(entry.info, msg))
+        out.containers.push_back(entry.info);
+    std::sort(
+        out.containers.begin(), out.containers.end(),
+        [](const auto& a, const auto& b) { return a.container < b.container; });
+    return out;
+  }
+
+  caf::result<holder_resolved> resolve(const resolve_holder& msg) {
+    auto found = names_.find(msg.container);
+    if (found == names_.end())
+      return make_error(errc::not_found, "there is no container '"
+                                             + msg.container
+                                             + "' to share namespaces with");
+    const auto& info = entries_.at(found->second).info;
+    if (info.pid == 0 || info.phase == container_phase::creating)
+      return make_error(errc::wrong_state,
+                        "container '" + msg.container + "' is "
+                            + std::string{name_of(info.phase)}
+                            + ": its namespaces cannot be shared");
+    return holder_resolved{info.pid};
+  }
+
+  void on(container_change& change) {
+    auto found = entries_.find(change.key);
+    if (found == entries_.end())
+      return;
+    found->second.info = std::move(change.info);
+    if (change.happened)
+      add_event(std::move(*change.happened));
+    if (change.name_free || change.gone)
+      names_.erase(found->second.info.container);
+    if (change.gone) {
+      entries_.erase(found);
+      finish_stop();
+    }
+  }
+
+  // -- events
+  // ---------------------------------------------------------------------
+
+  caf::result<event_batch> events(const get_events& msg) {
+    auto max = std::min<std::uint32_t>(std::max(msg.max, 1U), 10'000);
+    if (msg.wait_ms <= 0 || msg.after < log_.last())
+      return log_.after(msg.after, max);
+    auto promise = self_->make_response_promise<event_batch>();
+    auto wait =
+        std::min<clock::duration>(milliseconds{msg.wait_ms}, longest_wait);
+    readers_.push_back({msg.after, max, clock::now() + wait, promise});
+    self_->delayed_send(self_, wait, event_poll_expired{});
+    return promise;
+  }
+
+  void on(event_poll_expired) {
+    serve_readers();
+  }
+
+  // -- images and the daemon
+  // --------------------------------------------------------
+
+  image_list list_of_images() {
+    image_list out;
+    images all{with_->store->image_directory()};
+    for (auto& item : all.names())
+      out.images.push_back({item, all.path_of(item)});
+    return out;
+  }
+
+  caf::result<daemon_info> daemon() {
+    daemon_info out;
+    out.version = version;
+    out.pid = ::getpid();
+    out.state_dir = with_->config.state_dir;
+    out.run_dir = with_->config.run_dir;
+    out.cgroup_mode = to_string(with_->mounts.mode);
+    out.cgroup = with_->config.cgroup_parent;
+    out.containers = static_cast<std::uint32_t>(entries_.size());
+    auto promise = self_->make_response_promise<daemon_info>();
+    self_->request(how_.pool, 5s, get_pool_stats{})
+        .then(
+            [promise, out](const pool_stats& stats) mutable {
+              out.pool_ready = stats.ready;
+              out.pool_size = stats.size;
+              out.pool_hits = stats.hits;
+              out.pool_misses = stats.misses;
+              promise.deliver(std::move(out));
+            },
+            [promise, out](const caf::error&) mutable {
+              promise.deliver(std::move(out)); // busy making: no figures
+            });
+    return promise;
+  }
+
+  // -- adoption and the end
+  // ---------------------------------------------------------
+
+  caf::result<all_adopted> adopt() {
+    auto promise = self_->make_response_promise<all_adopted>();
+    std::vector<std::string> broken;
+    auto records = with_->store->load(broken);
+    for (const auto& text : broken)
+      with_->log->error("a container is left alone: {}", text);
+    if (!records)
+      return make_error(records.error());
+    auto count = static_cast<std::uint32_t>(records->size());
+    auto pending = std::make_shared<std::size_t>(1);
+    auto one_done = [this, promise, pending, count]() mutable {
+      if (--*pending == 0)
+        promise.deliver(all_adopted{count});
+    };
+    std::set<std::string> owned;
+    for (auto& record : *records) {
+      owned.insert(record.id);
+      ++*pending;
+      auto& entry = add(record.spec.name);
+      self_->request(entry.actor, caf::infinite, adopt_container{record})
+          .then([one_done](const container_is&) mutable { one_done(); },
+                [this, one_done,
+                 name = record.spec.name](const caf::error& err) mutable {
+                  with_->log->error("cannot adopt container '{}': {}", name,
+                                    actors::text_of(err));
+                  one_done();
+                });
+    }
+    // A record that cannot be read still protects its files and processes.
+    if (broken.empty())
+      sweep(owned, pending, one_done);
+    one_done();
+    return promise;
+  }
+
+  caf::result<all_stopped> stop() {
+    auto promise = self_->make_response_promise<all_stopped>();
+    auto pending = std::make_shared<std::size_t>(1);
+    auto left = std::make_shared<std::uint32_t>(0);
+    auto one_done = [this, promise, pending, left]() mutable {
+      if (--*pending > 0)
+        return;
+      stopping_ = promise;
+      left_ = *left;
+      finish_stop();
+    };
+    for (const auto& [key, entry] : entries_) {
+      ++*pending;
+      self_
+          ->request(entry.actor, caf::infinite,
+                    stop_container{entry.info.container, -1})
+          .then([one_done](const container_is&) mutable { one_done(); },
+                [one_done, left](const caf::error&) mutable {
+                  ++*left;
+                  one_done();
+                });
+    }
+    one_done();
+    return promise;
+  }
+
+private:
+  struct entry {
+    container_actor actor;
+    container_info info;
+  };
+
+  struct reader {
+    std::uint64_t after = 0;
+    std::uint32_t max = 0;
+    clock::time_point until;
+    caf::typed_response_promise<event_batch> promise;
+  };
+
+  entry& add(const std::string& name) {
+    auto key = std::to_string(++last_key_);
+    container_options how;
+    how.with = how_.with;
+    how.pool = how_.pool;
+    auto me = caf::actor_cast<warden_actor>(self_);
+    how.resolver = caf::actor_cast<holder_resolver_actor>(me);
+    how.key = key;
+    auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
+    how.on_change = [weak](container_change change) {
+      if (auto strong = weak.lock())
+        caf::anon_send(caf::actor_cast<warden_actor>(strong),
+                       std::move(change));
+    };
+    entry out;
+    out.actor = spawn_container(self_->system(), std::move(how));
+    out.info.container = name;
+    self_->monitor(out.actor);
+    names_[name] = key;
+    return entries_.emplace(key, std::move(out)).first->second;
+  }
+
+  // An actor that ended in order has said so before.
+  void on(const caf::down_msg& down) {
+    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+      if (it->second.actor.address() != down.source)
+        continue;
+      with_->log->error("the actor of container '{}' ended: {}",
+                        it->second.info.container, caf::to_string(down.reason));
+      names_.erase(it->second.info.container);
+      entries_.erase(it);
+      return;
+    }
+  }
+
+  std::optional<caf::error> check_root(const config::container_spec& spec) {
+    struct stat info {};
+    if (spec.rootfs) {
+      if (::stat(spec.rootfs->c_str(), &info) != 0)
+        return make_error(kernel::sys_error{
+            errno, "open root file system", *spec.rootfs, {}});
+      if (!S_ISDIR(info.st_mode))
+        return make_error(errc::invalid_argument,
+                          *spec.rootfs + " is not a directory");
+      return std::nullopt;
+    }
+    images all{with_->store->image_directory()};
+    if (*spec.image == "busybox")
+      if (auto ok = all.make_busybox(); !ok)
+        return make_error(ok.error());
+    if (all.exists(*spec.image))
+      return std::nullopt;
+    std::string known;
+    for (const auto& item : all.names())
+      known += (known.empty() ? "" : ", ") + item;
+    return make_error(errc::not_found, "there is no image '" + *spec.image
+                                           + "'; there are: "
+                                           + (known.empty() ? "none" : known));
+  }
+
+  static bool matches(const container_info& info, const list_containers& msg) {
+    if (!msg.pattern.empty()
+        && ::fnmatch(msg.pattern.c_str(), info.container.c_str(), 0) != 0)
+      return false;
+    return std::all_of(msg.properties.begin(), msg.properties.end(),
+                       [&info](const auto& item) {
+                         auto found = info.properties.find(item.first);
+                         return found != info.properties.end()
+                                && found->second == item.second;
+                       });
+  }
+
+  caf::result<container_created> repeat(const std::string& name) {
+    auto found = names_.find(name);
+    if (found == names_.end())
+      return make_error(errc::not_found,
+                        "the container of this command was removed since");
+    return container_created{name, entries_.at(found->second).info.id};
+  }
+
+  void remember(std::uint64_t command, const std::string& name) {
+    constexpr std::size_t most = 1024;
+    if (commands_.size() >= most)
+      commands_.erase(commands_.begin());
+    commands_.emplace(command, name);
+  }
+
+  // What a crash has left: groups with processes, directories without record.
+  template <class Done>
+  void sweep(const std::set<std::string>& owned,
+             const std::shared_ptr<std::size_t>& pending, Done one_done) {
+    auto groups = with_->cgroups->list();
+    if (!groups) {
+      with_->log->error("{}", to_string(groups.error()));
+      return;
+    }
+    std::set<std::string> strays(groups->begin(), groups->end());
+    for (const auto& id : with_->store->ids())
+      strays.insert(id);
+    for (const auto& id : strays) {
+      if (owned.count(id) != 0)
+        continue;
+      ++*pending;
+      sweep_one(id, one_done);
+    }
+  }
+
+  template <class Done>
+  void sweep_one(const std::string& id, Done one_done) {
+    with_->log->info("sweeping '{}', which no container owns", id);
+    auto files = [this, id, one_done]() mutable {
+      if (auto ok = actors::delete_tree(with_->store->directory_of(id)); !ok)
+        with_->log->error("{}", to_string(ok.error()));
+      one_done();
+    };
+    auto group = with_->cgroups->leftover(id);
+    if (!group)
+      return files();
+    auto controller = actors::spawn_cgroup_controller(
+        self_->system(),
+        {std::make_shared<const kernel::container_cgroup>(std::move(*group))});
+    auto finish = [this, controller, files]() mutable {
+      self_->request(controller, caf::infinite, actors::remove_cgroup{})
+          .then(
+              [this, controller, files](actors::cgroup_done) mutable {
+                self_->send_exit(controller, caf::exit_reason::user_shutdown);
+                files();
+              },
+              [this, controller, files](const caf::error& err) mutable {
+                with_->log->error("{}", actors::text_of(err));
+                self_->send_exit(controller, caf::exit_reason::user_shutdown);
+                files();
+              });
+    };
+    self_->request(controller, caf::infinite, actors::kill_cgroup{true})
+        .then([finish](actors::cgroup_done) mutable { finish(); },
+              [finish](const caf::error&) mutable { finish(); });
+  }
+
+  // Containers with `remove_on_exit` go on to remove themselves.
+  void finish_stop() {
+    if (!stopping_)
+      return;
+    auto busy =
+        std::any_of(entries_.begin(), entries_.end(), [](const auto& item) {
+          return item.second.info.phase == container_phase::destroying;
+        });
+    if (busy)
+      return;
+    auto promise = std::move(*stopping_);
+    stopping_.reset();
+    promise.deliver(all_stopped{left_});
+  }
+
+  void add_event(event what) {
+    log_.add(std::move(what));
+    serve_readers();
+  }
+
+  void serve_readers() {
+    if (readers_.empty())
+      return;
+    auto now = clock::now();
+    std::vector<reader> left;
+    for (auto& item : std::exchange(readers_, {})) {
+      if (item.after < log_.last() || item.until <= now)
+        item.promise.deliver(log_.after(item.after, item.max));
+      else
+        left.push_back(std::move(item));
+    }
+    readers_ = std::move(left);
+  }
+
+  self_pointer self_ = nullptr;
+  warden_options how_;
+  services* with_ = nullptr;
+  std::uint64_t last_key_ = 0;
+  std::map<std::string, entry> entries_;     ///< by key
+  std::map<std::string, std::string> names_; ///< name to key
+  std::map<std::uint64_t, std::string> commands_;
+  event_log log_;
+  std::vector<reader> readers_;
+  std::optional<caf::typed_response_promise<all_stopped>> stopping_;
+  std::uint32_t left_ = 0;
+};
+
+internal_actor::behavior_type
+behavior(internal_actor::stateful_pointer<warden_state> self,
+         const warden_options& how) {
+  self->state.init(self, how);
+  auto* s = &self->state;
+  return {
+      [s](const create_container& m) { return s->create(m); },
+      [s](const destroy_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const start_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const stop_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const pause_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const resume_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const run_process& m) {
+        return s->forward<process_started>(m.container, m);
+      },
+      [s](const start_process& m) {
+        return s->forward<process_started>(m.container, m);
+      },
+      [s](const stop_process& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const remove_process& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const signal_process& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const resize_terminal& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const write_input& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const read_output& m) {
+        return s->forward<output_chunk>(m.container, m);
+      },
+      [s](const wait_process& m) {
+        return s->forward<process_is>(m.container, m);
+      },
+      [s](const set_limits& m) {
+        return s->forward<limits_in_force>(m.container, m);
+      },
+      [s](const get_limits& m) {
+        return s->forward<limits_in_force>(m.container, m);
+      },
+      [s](const list_containers& m) { return s->list(m); },
+      [s](const get_container& m) {
+        return s->forward<container_details>(m.container, m);
+      },
+      [s](const get_events& m) { return s->events(m); },
+      [s](list_images) { return s->list_of_images(); },
+      [s](get_daemon) { return s->daemon(); },
+      [s](const run_process_with_stdio& m) {
+        return s->forward<process_started>(m.run.container, m);
+      },
+      [s](adopt_all) { return s->adopt(); },
+      [s](stop_all) { return s->stop(); },
+      [s](const resolve_holder& m) { return s->resolve(m); },
+      [s](container_change& m) { s->on(m); },
+      [s](event_poll_expired event) { s->on(event); },
+  };
+}
+
+} // namespace
+
+warden_actor spawn_warden(caf::actor_system& sys, warden_options how) {
+  return caf::actor_cast<warden_actor>(sys.spawn(behavior, std::move(how)));
+}
+
+} // namespace reeve::supervisor

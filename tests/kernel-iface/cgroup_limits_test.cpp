@@ -1,0 +1,234 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/cgroup_limits.hpp"
+
+#include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+#include "tests/kernel-iface/cgroup_fixture.hpp"
+
+#include <cerrno>
+
+using namespace reeve::kernel;
+using namespace reeve::tests;
+
+namespace {
+
+constexpr auto box = "unified/reeve-t/c1/box/";
+constexpr auto v1_max = "9223372036854771712\n";
+
+struct v1_container : fake_cgroups {
+  v1_container() : fake_cgroups{cgroup_mode::v1} {}
+  container_cgroup group = must(open().create("c1"));
+};
+
+struct v2_container : fake_cgroups {
+  v2_container() : fake_cgroups{cgroup_mode::v2} {}
+  container_cgroup group = must(open().create("c1"));
+};
+
+} // namespace
+
+TEST_CASE("cgroup limits: v1 memory limits memory and swap alike",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  c.put("memory/reeve-t/c1/memory.limit_in_bytes", v1_max);
+  CHECK(must(get_limit(c.group, limit_key::memory_max)) == no_limit);
+  c.put("memory/reeve-t/c1/memory.limit_in_bytes", "0000000\n");
+  c.put("memory/reeve-t/c1/memory.memsw.limit_in_bytes", "0000000\n");
+  must(set_limit(c.group, limit_key::memory_max, 1048576));
+  CHECK(c.get("memory/reeve-t/c1/memory.limit_in_bytes") == "1048576\n");
+  CHECK(c.get("memory/reeve-t/c1/memory.memsw.limit_in_bytes") == "1048576\n");
+  CHECK(must(get_limit(c.group, limit_key::memory_max)) == 1048576);
+}
+
+TEST_CASE("cgroup limits: v1 without swap accounting takes the memory limit",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  c.put("memory/reeve-t/c1/memory.limit_in_bytes", "");
+  must(set_limit(c.group, limit_key::memory_max, no_limit));
+  CHECK(c.get("memory/reeve-t/c1/memory.limit_in_bytes") == "-1");
+}
+
+TEST_CASE("cgroup limits: a CPU limit is a quota of a 100 ms period",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  c.put("cpu,cpuacct/reeve-t/c1/cpu.cfs_period_us", "100000\n");
+  c.put("cpu,cpuacct/reeve-t/c1/cpu.cfs_quota_us", "-1\n");
+  CHECK(must(get_limit(c.group, limit_key::cpu_max)) == no_limit);
+  must(set_limit(c.group, limit_key::cpu_max, 1500));
+  CHECK(c.get("cpu,cpuacct/reeve-t/c1/cpu.cfs_quota_us") == "150000");
+  CHECK(must(get_limit(c.group, limit_key::cpu_max)) == 1500);
+  auto refused = set_limit(c.group, limit_key::cpu_max, 9);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EINVAL);
+}
+
+TEST_CASE("cgroup limits: a weight survives the scale of v1",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  auto shares = "cpu,cpuacct/reeve-t/c1/cpu.shares";
+  for (std::uint64_t weight = 1; weight <= 10'000;
+       weight += weight < 300 ? 1 : 97) {
+    c.put(shares, "");
+    must(set_limit(c.group, limit_key::cpu_weight, weight));
+    REQUIRE(must(get_limit(c.group, limit_key::cpu_weight)) == weight);
+  }
+  c.put(shares, "");
+  must(set_limit(c.group, limit_key::cpu_weight, 100));
+  CHECK(c.get(shares) == "1024");
+  for (std::uint64_t weight :
+       {std::uint64_t{0}, std::uint64_t{10'001}, no_limit})
+    CHECK(set_limit(c.group, limit_key::cpu_weight, weight).error().code
+          == ERANGE);
+}
+
+TEST_CASE("cgroup limits: v2 writes into the box", "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  for (const auto* file : {"memory.max", "cpu.max", "cpu.weight", "pids.max"})
+    c.put(std::string{box} + file, "");
+  must(set_limit(c.group, limit_key::memory_max, 4096));
+  must(set_limit(c.group, limit_key::cpu_max, 250));
+  must(set_limit(c.group, limit_key::cpu_weight, 300));
+  must(set_limit(c.group, limit_key::pids_max, no_limit));
+  CHECK(c.get(std::string{box} + "memory.max") == "4096");
+  CHECK(c.get(std::string{box} + "cpu.max") == "25000 100000");
+  CHECK(must(get_limit(c.group, limit_key::cpu_max)) == 250);
+  CHECK(must(get_limit(c.group, limit_key::cpu_weight)) == 300);
+  CHECK(must(get_limit(c.group, limit_key::pids_max)) == no_limit);
+  c.put(std::string{box} + "cpu.max", "max 100000\n");
+  CHECK(must(get_limit(c.group, limit_key::cpu_max)) == no_limit);
+}
+
+TEST_CASE("cgroup limits: a refused limit names the file and the value",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto refused = set_limit(c.group, limit_key::pids_max, 7);
+  REQUIRE(!refused);
+  auto text = to_string(refused.error());
+  CHECK(text.find("write \"7\" to") != std::string::npos);
+  CHECK(text.find("/c1/box/pids.max") != std::string::npos);
+  CHECK(text.find("controller is not enabled") != std::string::npos);
+}
+
+TEST_CASE("cgroup limits: a controller that is not mounted is named",
+          "[kernel-iface][cgroup]") {
+  auto fake = fake_cgroups{cgroup_mode::v1};
+  std::erase_if(fake.mounts.v1, [](const auto& h) {
+    return h.controllers.contains(controller::memory);
+  });
+  auto group = must(fake.open().create("c1"));
+  auto refused = set_limit(group, limit_key::memory_max, 1);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENODEV);
+  CHECK(refused.error().operation.find("memory") != std::string::npos);
+}
+
+TEST_CASE("cgroup limits: the out-of-memory policy is v1's alone",
+          "[kernel-iface][cgroup]") {
+  auto one = v1_container{};
+  one.put("memory/reeve-t/c1/memory.oom_control", "");
+  must(set_oom_policy(one.group, oom_policy::pause));
+  CHECK(one.get("memory/reeve-t/c1/memory.oom_control") == "1");
+  auto two = v2_container{};
+  CHECK(set_oom_policy(two.group, oom_policy::pause).error().code == ENOTSUP);
+}
+
+TEST_CASE("cgroup freezer: the three states of v1 and of v2",
+          "[kernel-iface][cgroup]") {
+  auto one = v1_container{};
+  auto state = "freezer/reeve-t/c1/freezer.state";
+  one.put(state, "FREEZING\n");
+  CHECK(must(get_freeze_state(one.group)) == freeze_state::freezing);
+  must(request_freeze(one.group));
+  CHECK(must(get_freeze_state(one.group)) == freeze_state::frozen);
+  one.put(state, "");
+  must(request_thaw(one.group));
+  CHECK(must(get_freeze_state(one.group)) == freeze_state::thawed);
+  one.put(state, "odd\n");
+  CHECK(!get_freeze_state(one.group));
+
+  auto two = v2_container{};
+  two.put(std::string{box} + "cgroup.freeze", "");
+  two.put(std::string{box} + "cgroup.events", "populated 1\nfrozen 0\n");
+  must(request_freeze(two.group));
+  CHECK(must(get_freeze_state(two.group)) == freeze_state::freezing);
+  two.put(std::string{box} + "cgroup.events", "populated 1\nfrozen 1\n");
+  CHECK(must(get_freeze_state(two.group)) == freeze_state::frozen);
+  must(request_thaw(two.group));
+  CHECK(must(get_freeze_state(two.group)) == freeze_state::thawed);
+}
+
+TEST_CASE("cgroup stats: v1 and v2 tell the same story",
+          "[kernel-iface][cgroup]") {
+  auto one = v1_container{};
+  auto cpu = std::string{"cpu,cpuacct/reeve-t/c1/"};
+  auto memory = std::string{"memory/reeve-t/c1/"};
+  one.put(cpu + "cpuacct.usage", "3000000\n");
+  one.put(cpu + "cpuacct.usage_user", "2000000\n");
+  one.put(cpu + "cpuacct.usage_sys", "1000000\n");
+  one.put(cpu + "cpu.stat",
+          "nr_periods 9\nnr_throttled 4\nthrottled_time 5000\n");
+  one.put(memory + "memory.usage_in_bytes", "100\n");
+  one.put(memory + "memory.max_usage_in_bytes", "200\n");
+  one.put(memory + "memory.limit_in_bytes", v1_max);
+  one.put(memory + "memory.oom_control",
+          "oom_kill_disable 0\nunder_oom 0\noom_kill 6\n");
+  one.put("pids/reeve-t/c1/pids.current", "7\n");
+  one.put("pids/reeve-t/c1/pids.max", "8\n");
+
+  auto two = v2_container{};
+  two.put(std::string{box} + "cpu.stat",
+          "usage_usec 3000\nuser_usec 2000\nsystem_usec 1000\nnr_periods 9\n"
+          "nr_throttled 4\nthrottled_usec 5\n");
+  two.put(std::string{box} + "memory.current", "100\n");
+  two.put(std::string{box} + "memory.peak", "200\n");
+  two.put(std::string{box} + "memory.max", "max\n");
+  two.put(std::string{box} + "memory.events", "oom 7\noom_kill 6\n");
+  two.put(std::string{box} + "pids.current", "7\n");
+  two.put(std::string{box} + "pids.max", "8\n");
+
+  for (const auto& stats :
+       {must(read_stats(one.group)), must(read_stats(two.group))}) {
+    REQUIRE((stats.cpu && stats.memory && stats.pids));
+    CHECK(stats.cpu->usage == std::chrono::milliseconds{3});
+    CHECK(stats.cpu->user == std::chrono::milliseconds{2});
+    CHECK(stats.cpu->system == std::chrono::milliseconds{1});
+    CHECK(stats.cpu->throttled_periods == 4);
+    CHECK(stats.cpu->throttled == std::chrono::microseconds{5});
+    CHECK(stats.memory->current == 100);
+    CHECK(stats.memory->peak == 200);
+    CHECK(stats.memory->limit == no_limit);
+    CHECK(stats.memory->oom_kills == 6);
+    CHECK(stats.pids->current == 7);
+    CHECK(stats.pids->limit == 8);
+  }
+}
+
+TEST_CASE("cgroup stats: a missing controller is empty, a missing group an "
+          "error",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  CHECK(read_stats(c.group).error().code == ENOENT);
+  c.put(std::string{box} + "pids.current", "1\n");
+  c.put(std::string{box} + "pids.max", "max\n");
+  auto stats = must(read_stats(c.group));
+  CHECK_FALSE(stats.memory);
+  REQUIRE(stats.pids);
+  CHECK(stats.pids->limit == no_limit);
+}
+
+TEST_CASE("cgroup members: pids of the group and of nested ones",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  c.put("unified/reeve-t/c1/cgroup.procs", "");
+  c.put("unified/reeve-t/c1/hold/cgroup.procs", "1\n");
+  c.put(std::string{box} + "cgroup.procs", "");
+  c.put(std::string{box} + "run/cgroup.procs", "2\n3\n0\n");
+  c.put(std::string{box} + "nested/run/cgroup.procs", "4\n");
+  c.put(std::string{box} + "nested/cgroup.procs", "");
+  auto users = must(c.group.pids(members::user_processes));
+  std::sort(users.begin(), users.end());
+  CHECK(users == std::vector<pid_t>{2, 3, 4});
+  CHECK(must(c.group.pids(members::everybody)).size() == 4);
+}
