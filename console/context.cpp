@@ -1,0 +1,62 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "console/context.hpp"
+
+#include <cerrno>
+
+namespace reeve::console {
+
+namespace {
+
+failure no_daemon(const kernel::sys_error& err, const settings& options,
+                  const std::string& what) {
+  auto out = failure{status_own_error, what, to_string(err), std::string{}};
+  if (err.code == ENOENT || err.code == ECONNREFUSED)
+    out = {status_own_error, what,
+           "no daemon listens at " + options.socket + " ("
+               + kernel::errno_name(err.code) + ")",
+           "start reeved, or name its socket with --socket or --root"};
+  if (err.code == EACCES)
+    out.hint = "only root and the users that reeved admits may connect";
+  return out;
+}
+
+} // namespace
+
+result<host*> context::daemon(const std::string& what) {
+  if (host_)
+    return host_.get();
+  auto found = factory_.daemon(options.socket);
+  if (!found)
+    return tl::make_unexpected(no_daemon(found.error(), options, what));
+  host_ = std::move(*found);
+  return host_.get();
+}
+
+result<host*> context::daemon_or_embedded(const std::string& what) {
+  if (host_)
+    return host_.get();
+  auto found = factory_.daemon(options.socket);
+  if (found) {
+    host_ = std::move(*found);
+    return host_.get();
+  }
+  // Nobody there is not the same as not admitted.
+  if (!is_absent(found.error()) || !factory_.embedded)
+    return tl::make_unexpected(no_daemon(found.error(), options, what));
+  auto own = factory_.embedded();
+  if (!own) {
+    own.error().what = what;
+    return tl::make_unexpected(std::move(own.error()));
+  }
+  host_ = std::move(*own);
+  return host_.get();
+}
+
+void context::warn(const std::vector<std::string>& problems) {
+  for (const auto& problem : problems)
+    err << "reeve: " << printable(problem) << '\n';
+}
+
+} // namespace reeve::console

@@ -1,0 +1,312 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "console/follow.hpp"
+
+#include "actors/error.hpp"
+#include "console/courier.hpp"
+#include "console/detach_keys.hpp"
+#include "console/output_pump.hpp"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <vector>
+
+namespace reeve::console {
+
+namespace {
+
+using supervisor::output_chunk;
+using supervisor::output_stream_id;
+using supervisor::process_is;
+using steady = std::chrono::steady_clock;
+
+/// Pause before reading on after the end of one run of a process that may run
+/// again: what it says next is read from the same place.
+constexpr auto next_run_pause = std::chrono::milliseconds{200};
+
+constexpr std::size_t input_chunk = 64 * 1024;
+
+/// So many signals without an answer mean that the user wants out.
+constexpr int impatience = 3;
+
+template <class Reply>
+using answer = tl::expected<Reply, caf::error>;
+
+class session {
+public:
+  session(const followed& what, const signal_gate& signals, courier mail)
+      : what_{what},
+        signals_{signals},
+        mail_{std::move(mail)},
+        streams_{stream{output_stream_id::out, what.out_offset,
+                        output_pump{STDOUT_FILENO}},
+                 stream{output_stream_id::err, what.err_offset,
+                        output_pump{STDERR_FILENO}}} {}
+
+  result<farewell> run();
+
+private:
+  struct stream {
+    output_stream_id id;
+    std::uint64_t offset;
+    output_pump pump;
+    bool asking = false;
+    bool done = false;
+    std::optional<steady::time_point> pause; ///< until the next run
+  };
+
+  void ask_end();
+  void ask_output(stream& from);
+  void take(stream& from, answer<output_chunk> reply);
+  void send_input(std::string bytes, bool end);
+  void read_input();
+  void take_signal(int signo);
+  void forward(int signo);
+  void resize();
+  void advance();
+  void wait();
+  void fail(const caf::error& err, const char* doing);
+  [[nodiscard]] int next_timeout() const;
+
+  const followed& what_;
+  const signal_gate& signals_;
+  courier mail_;
+  std::array<stream, 2> streams_;
+  detach_keys keys_;
+  bool sending_ = false;    ///< input that is not answered yet
+  bool input_over_ = false; ///< ours or the program's
+  int unanswered_ = 0;      ///< signals
+  std::optional<supervisor::exit_reason> ended_;
+  std::optional<result<farewell>> outcome_;
+};
+
+std::string name_of(const followed& what) {
+  return "process '" + what.process + "' of container '" + what.container + "'";
+}
+
+void session::fail(const caf::error& err, const char* doing) {
+  if (!outcome_)
+    outcome_ = tl::make_unexpected(
+        failure_of(err, std::string{"cannot "} + doing + name_of(what_)));
+}
+
+void session::ask_end() {
+  mail_.send<process_is>(
+      supervisor::wait_process{what_.container, what_.process,
+                               poll_wait.count()},
+      poll_limit, [this](answer<process_is> reply) {
+        if (!reply)
+          return fail(reply.error(), "wait for ");
+        const auto& info = reply->info;
+        if (info.phase == supervisor::process_phase::held)
+          outcome_ = refuse(name_of(what_), "the kernel does not let go of it",
+                            "see the log of the daemon");
+        else if (is_live(info.phase))
+          ask_end();
+        else
+          ended_ = info.last;
+      });
+}
+
+void session::ask_output(stream& from) {
+  from.asking = true;
+  from.pause.reset();
+  auto request = supervisor::read_output{what_.container, what_.process,
+                                         from.id, from.offset};
+  request.wait_ms = poll_wait.count();
+  request.follow = what_.hold;
+  mail_.send<output_chunk>(request, poll_limit,
+                           [this, &from](answer<output_chunk> reply) {
+                             from.asking = false;
+                             take(from, std::move(reply));
+                           });
+}
+
+void session::take(stream& from, answer<output_chunk> reply) {
+  if (!reply) {
+    // A container may be removed the moment its last process has ended.
+    auto removed =
+        ended_ && actors::code_of(reply.error()) == actors::errc::not_found;
+    from.done = true;
+    if (!removed)
+      fail(reply.error(), "read the output of ");
+    return;
+  }
+  from.offset = reply->offset + reply->bytes.size();
+  from.pump.put(reply->bytes);
+  if (!reply->at_end)
+    return;
+  if (ended_ || !what_.may_restart)
+    from.done = true;
+  else
+    from.pause = steady::now() + next_run_pause;
+}
+
+void session::send_input(std::string bytes, bool end) {
+  sending_ = true;
+  input_over_ = input_over_ || end;
+  mail_.send<process_is>(supervisor::write_input{what_.container, what_.process,
+                                                 std::move(bytes), end},
+                         // The program may take its time.
+                         stop_limit, [this](const answer<process_is>& reply) {
+                           sending_ = false;
+                           // It has closed its input, or has ended: for us, as
+                           // for a shell's pipe, the end of the input.
+                           if (!reply)
+                             input_over_ = true;
+                         });
+}
+
+void session::read_input() {
+  auto bytes = std::string(input_chunk, '\0');
+  auto got = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+  if (got < 0 && (errno == EINTR || errno == EAGAIN))
+    return;
+  bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+  if (!what_.terminal)
+    return send_input(std::move(bytes), got <= 0);
+  auto typed = keys_.feed(bytes);
+  if (typed.detach)
+    outcome_ = farewell{farewell::kind::detached, {}, 0};
+  else if (got <= 0 || !typed.bytes.empty())
+    send_input(std::move(typed.bytes), got <= 0);
+}
+
+void session::forward(int signo) {
+  if (++unanswered_ > impatience) {
+    outcome_ = farewell{farewell::kind::detached, {}, signo};
+    return;
+  }
+  mail_.send<process_is>(
+      supervisor::signal_process{what_.container, what_.process, signo},
+      // One that has just ended cannot be signalled; that is no error.
+      poll_limit, [this](const answer<process_is>&) { --unanswered_; });
+}
+
+void session::resize() {
+  auto size = size_of_terminal(STDIN_FILENO);
+  mail_.send<process_is>(supervisor::resize_terminal{what_.container,
+                                                     what_.process, size.rows,
+                                                     size.columns},
+                         // The wrong size for a moment is not worth an error.
+                         poll_limit, [](const answer<process_is>&) {});
+}
+
+void session::take_signal(int signo) {
+  if (signo == SIGWINCH) {
+    if (what_.terminal)
+      resize();
+    return;
+  }
+  // With a terminal, keys are the program's business, and a signal from
+  // elsewhere is ours. Our own terminal's end is ours always.
+  if (what_.terminal || !what_.forward || signo == SIGHUP)
+    outcome_ = farewell{farewell::kind::detached, {}, signo};
+  else
+    forward(signo);
+}
+
+/// Whatever follows from what has arrived.
+void session::advance() {
+  for (auto& s : streams_) {
+    if (s.pump.now() == output_pump::state::failed)
+      outcome_ =
+          refuse("cannot write the output", std::strerror(s.pump.error()));
+    auto closed = s.pump.now() == output_pump::state::closed;
+    if (closed && s.id == output_stream_id::out)
+      outcome_ = farewell{farewell::kind::unread, {}, 0};
+    auto paused = s.pause && !ended_ && steady::now() < *s.pause;
+    auto ready = s.pump.now() == output_pump::state::idle || closed;
+    if (!outcome_ && !s.done && !s.asking && !paused && ready)
+      ask_output(s);
+  }
+  auto written = [](const stream& s) {
+    return s.done && s.pump.now() != output_pump::state::waiting;
+  };
+  if (!outcome_ && ended_ && written(streams_[0]) && written(streams_[1]))
+    outcome_ = farewell{farewell::kind::ended, *ended_, 0};
+}
+
+int session::next_timeout() const {
+  auto out = -1;
+  for (const auto& s : streams_) {
+    if (!s.pause || s.asking || s.done)
+      continue;
+    auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(*s.pause - steady::now());
+    auto ms = static_cast<int>(std::max<std::int64_t>(left.count(), 0));
+    out = out < 0 ? ms : std::min(out, ms);
+  }
+  return out;
+}
+
+void session::wait() {
+  // poll(2) passes over negative descriptors.
+  auto writing = [](const stream& s) {
+    return s.pump.now() == output_pump::state::waiting ? s.pump.fd() : -1;
+  };
+  auto reading = what_.input && !sending_ && !input_over_;
+  auto fds = std::array<pollfd, 5>{
+      pollfd{mail_.poll_fd(), POLLIN, 0},
+      pollfd{signals_.poll_fd(), POLLIN, 0},
+      pollfd{reading ? STDIN_FILENO : -1, POLLIN, 0},
+      pollfd{writing(streams_[0]), POLLOUT, 0},
+      pollfd{writing(streams_[1]), POLLOUT, 0},
+  };
+  if (::poll(fds.data(), fds.size(), next_timeout()) < 0)
+    return; // EINTR; the rest cannot happen to these descriptors
+  if (fds[0].revents != 0)
+    mail_.deliver();
+  if (fds[1].revents != 0)
+    while (auto signo = signals_.next())
+      take_signal(signo);
+  if (fds[2].revents != 0)
+    read_input();
+  if (fds[3].revents != 0)
+    streams_[0].pump.write();
+  if (fds[4].revents != 0)
+    streams_[1].pump.write();
+}
+
+result<farewell> session::run() {
+  // A terminal has but one stream.
+  streams_[0].done = !what_.output;
+  streams_[1].done = !what_.output || what_.terminal;
+  ask_end();
+  if (what_.terminal)
+    resize();
+  for (;;) {
+    advance();
+    if (outcome_)
+      return std::move(*outcome_);
+    wait();
+  }
+}
+
+} // namespace
+
+result<farewell> follow(host& at, const followed& what,
+                        const signal_gate& signals) {
+  auto failed = [&](const kernel::sys_error& err) {
+    return refuse("cannot follow " + name_of(what), to_string(err));
+  };
+  auto mail = courier::start(at);
+  if (!mail)
+    return failed(mail.error());
+  auto raw = std::optional<raw_terminal>{};
+  if (what.terminal && what.input) {
+    auto entered = raw_terminal::enter(STDIN_FILENO);
+    if (!entered)
+      return failed(entered.error());
+    raw.emplace(std::move(*entered));
+  }
+  return session{what, signals, std::move(*mail)}.run();
+}
+
+} // namespace reeve::console

@@ -1,0 +1,79 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "console/failure.hpp"
+#include "supervisor/api.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace reeve::console {
+
+/// For requests that a healthy daemon answers at once or within its own
+/// deadlines.
+inline constexpr auto request_limit = std::chrono::seconds{45};
+
+/// For stops, which take as long as the processes' own graces.
+inline constexpr auto stop_limit = std::chrono::hours{24};
+
+/// How long one request of a loop waits in the daemon for news, and how long
+/// we wait for its answer.
+inline constexpr auto poll_wait = std::chrono::milliseconds{10'000};
+inline constexpr auto poll_limit = std::chrono::seconds{30};
+
+/// The actors that a command talks to, in the daemon or in this process.
+class host {
+public:
+  host() = default;
+  host(const host&) = delete;
+  host& operator=(const host&) = delete;
+  virtual ~host() = default;
+
+  [[nodiscard]] virtual caf::actor_system& system() = 0;
+  [[nodiscard]] virtual supervisor::api_actor api() const = 0;
+
+  /// What only a host in this process has.
+  [[nodiscard]] virtual const supervisor::local_api_actor* local() const {
+    return nullptr;
+  }
+};
+
+/// An actor system as the console needs it: few threads, quiet, and without a
+/// look at files or at the command line.
+class system_config : public caf::actor_system_config {
+public:
+  enum class network : bool { off, on };
+
+  explicit system_config(network use);
+};
+
+/// ENOENT and ECONNREFUSED mean that there is no daemon.
+[[nodiscard]] bool is_absent(const kernel::sys_error& err);
+
+[[nodiscard]] kernel::result<std::unique_ptr<host>>
+connect_to_daemon(const std::string& socket);
+
+/// Asks and waits for the answer.
+template <class Reply, class Request>
+[[nodiscard]] result<Reply>
+ask(host& at, Request request, const std::string& what,
+    std::chrono::milliseconds limit = request_limit) {
+  auto self = caf::scoped_actor{at.system()};
+  auto out = result<Reply>{};
+  self->request(at.api(), limit, std::move(request))
+      .receive([&](Reply& reply) { out = std::move(reply); },
+               [&](const caf::error& err) {
+                 out = tl::make_unexpected(failure_of(err, what));
+               });
+  return out;
+}
+
+} // namespace reeve::console

@@ -1,0 +1,113 @@
+# Completion of reeve for bash.
+#
+# Names come from the daemon; without one there are none.
+
+# Adds those of the words on standard input that fit to COMPREPLY.
+_reeve_offer() {
+  local word
+  while IFS= read -r word; do
+    [[ $word == "$1"* ]] && COMPREPLY+=("$(printf '%q' "$word")")
+  done
+}
+
+_reeve() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+  local verbs='create run exec attach ls ps tree info logs events wait signal
+    stop start restart rm pause resume set get image daemon completion'
+  local keys='memory.limit= cpu.limit= cpu.weight= pids.limit='
+  local verb='' name='' i words=0
+  local -a ask=(reeve --quiet)
+  COMPREPLY=()
+
+  case $prev in
+    --root | --rootfs | --spec | --socket)
+      mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+      compopt -o filenames 2>/dev/null
+      return
+      ;;
+    --restart)
+      mapfile -t COMPREPLY < <(
+        compgen -W 'permanent transient temporary' -- "$cur")
+      return
+      ;;
+    --image)
+      _reeve_offer "$cur" < <(reeve --quiet image ls 2>/dev/null)
+      return
+      ;;
+  esac
+
+  # What stands before the cursor: the verb, the container, and which instance
+  # is meant.
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case ${COMP_WORDS[i]} in
+      --) return ;;
+      --root | --socket)
+        ask+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]}")
+        ((i++))
+        ;;
+      --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
+        --prop | --process | --restart | --user | --cwd | --env | --timeout)
+        ((i++))
+        ;;
+      -*) ;;
+      *)
+        if [[ -z $verb ]]; then
+          verb=${COMP_WORDS[i]}
+        else
+          [[ -z $name ]] && name=${COMP_WORDS[i]}
+          ((words++))
+        fi
+        ;;
+    esac
+  done
+
+  if [[ $cur == -* ]]; then
+    local options='--root --socket --json --quiet --help'
+    case $verb in
+      create)
+        options+=' --image --rootfs --spec --hostname --memory --cpus --pids
+          --prop --privileged --durable'
+        ;;
+      run)
+        options+=' --image --rootfs --process --restart --user --cwd --env
+          --detach --interactive --tty --rm --hostname --memory --cpus --pids
+          --prop --privileged --spec'
+        ;;
+      exec)
+        options+=' --process --restart --user --cwd --env --detach
+          --interactive --tty --rm'
+        ;;
+      ls) options+=' --prop' ;;
+      ps) options+=' --all' ;;
+      rm) options+=' --force' ;;
+      stop | restart) options+=' --timeout' ;;
+      logs | events) options+=' --follow' ;;
+      '') options+=' --version' ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+    return
+  fi
+
+  case $verb/$words in
+    /*) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+    image/0) mapfile -t COMPREPLY < <(compgen -W 'ls' -- "$cur") ;;
+    daemon/0) mapfile -t COMPREPLY < <(compgen -W 'info' -- "$cur") ;;
+    completion/0) mapfile -t COMPREPLY < <(compgen -W 'bash' -- "$cur") ;;
+    create/* | image/* | daemon/* | completion/* | events/*) ;;
+    */0) _reeve_offer "$cur" < <("${ask[@]}" ls 2>/dev/null) ;;
+    attach/1 | signal/1 | wait/1 | logs/1 | stop/1 | start/1 | restart/1 | rm/1)
+      _reeve_offer "$cur" < <("${ask[@]}" ps -a "$name" 2>/dev/null)
+      ;;
+    signal/2)
+      mapfile -t COMPREPLY < <(
+        compgen -W 'TERM KILL INT HUP USR1 USR2 QUIT STOP CONT' -- "$cur")
+      ;;
+    set/*)
+      mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
+      compopt -o nospace 2>/dev/null
+      ;;
+    get/*) mapfile -t COMPREPLY < <(compgen -W "${keys//=/}" -- "$cur") ;;
+  esac
+}
+
+complete -F _reeve reeve
