@@ -243,6 +243,7 @@ result<std::vector<std::uint8_t>> default_seccomp_profile(capability_set caps) {
     if (caps.contains(capability))
       rules.allow(name);
   rules.allow_all(seccomp::files);
+  rules.allow_all(seccomp::host_names);
   rules.allow_all(seccomp::file_events);
   rules.allow_all(seccomp::async_io);
   rules.allow_all(seccomp::waiting);

@@ -1,0 +1,98 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "tests/support/host_snapshot.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+#include <thread>
+
+namespace reeve::tests {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string read_file(const fs::path& path) {
+  std::ifstream in{path};
+  return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+void find_cgroups(const fs::path& dir, int depth, std::set<std::string>& out) {
+  std::error_code err;
+  for (const auto& item : fs::directory_iterator{dir, err}) {
+    if (!item.is_directory(err) || item.is_symlink(err))
+      continue;
+    if (item.path().filename().string().starts_with("reeve-"))
+      out.insert(item.path());
+    else if (depth > 0)
+      find_cgroups(item.path(), depth - 1, out);
+  }
+}
+
+// Zombies do not count: they hold nothing and wait for the host's init.
+void find_processes(std::set<std::string>& out) {
+  std::error_code err;
+  for (const auto& item : fs::directory_iterator{"/proc", err}) {
+    auto name = item.path().filename().string();
+    if (name.find_first_not_of("0123456789") != std::string::npos)
+      continue;
+    auto comm = read_file(item.path() / "comm");
+    if (!comm.starts_with("reeve-"))
+      continue;
+    auto stat = read_file(item.path() / "stat");
+    auto end = stat.rfind(')');
+    if (end != std::string::npos && end + 2 < stat.size()
+        && stat[end + 2] != 'Z')
+      out.insert(name + " " + comm);
+  }
+}
+
+std::string difference(const host_snapshot& before, const host_snapshot& now) {
+  std::string out;
+  auto compare = [&out](const char* kind, const auto& old,
+                        const auto& current) {
+    for (const auto& item : current)
+      if (old.count(item) == 0)
+        out += std::string{kind} + ": " + item + "\n";
+  };
+  compare("cgroup", before.cgroups, now.cgroups);
+  compare("mount", before.mounts, now.mounts);
+  compare("process", before.processes, now.processes);
+  compare("descriptor", before.descriptors, now.descriptors);
+  return out;
+}
+
+} // namespace
+
+host_snapshot host_snapshot::take() {
+  host_snapshot out;
+  find_cgroups("/sys/fs/cgroup", 2, out.cgroups);
+  std::ifstream mounts{"/proc/self/mountinfo"};
+  for (std::string line; std::getline(mounts, line);)
+    out.mounts.insert(line);
+  find_processes(out.processes);
+  std::error_code err;
+  for (const auto& item : fs::directory_iterator{"/proc/self/fd", err}) {
+    auto target = fs::read_symlink(item.path(), err);
+    if (!err && !target.string().ends_with("/fd"))
+      out.descriptors.insert(item.path().filename().string() + " -> "
+                             + target.string());
+  }
+  return out;
+}
+
+std::string leaked_since(const host_snapshot& before) {
+  using clock = std::chrono::steady_clock;
+  auto deadline = clock::now() + std::chrono::seconds{10};
+  for (;;) {
+    auto out = difference(before, host_snapshot::take());
+    if (out.empty() || clock::now() > deadline)
+      return out;
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
+}
+
+} // namespace reeve::tests
