@@ -3,7 +3,7 @@
 # Warnings of the project's own code. Linked privately, never exported.
 add_library(reeve_warnings INTERFACE)
 target_compile_options(reeve_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Wold-style-cast
   -Wcast-qual -Wundef -Wno-missing-field-initializers
   $<$<BOOL:${REEVE_WERROR}>:-Werror>)
 

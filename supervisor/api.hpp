@@ -376,7 +376,8 @@ using local_api_actor = api_actor::extend<
 
 #define REEVE_INSPECT(type, ...)                                               \
   template <class Inspector>                                                   \
-  typename Inspector::result_type inspect(Inspector& f, type& x) {             \
+  typename Inspector::result_type inspect(Inspector& f,                        \
+                                          [[maybe_unused]] type& x) {          \
     return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
   }
 

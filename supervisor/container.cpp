@@ -419,8 +419,8 @@ private:
     auto ended = effect.phase == container_phase::stopped
                  || effect.phase == container_phase::failed;
     if (ended && (creating_ || record_.spec.remove_on_exit))
-      self_->send(caf::actor_cast<container_actor>(self_),
-                  destroy_container{record_.spec.name, true, 0});
+      caf::anon_send(caf::actor_cast<container_actor>(self_),
+                     destroy_container{record_.spec.name, true, 0});
   }
 
   void carry_out(const container_effect::free_name&) {
@@ -799,7 +799,8 @@ private:
         continue;
       self_->send(item.actor, use_holder{kit_->holder, kit_->cgroup});
       if (item.info.restart == config::restart_type::permanent)
-        self_->send(item.actor, bring_up{process_event::start_cause::rebuild});
+        caf::anon_send(item.actor,
+                       bring_up{process_event::start_cause::rebuild});
     }
   }
 

@@ -81,22 +81,15 @@ kernel::result<void> images::make_busybox() const {
     for (const auto* name : applets)
       fs::create_symlink("busybox", root / "bin" / name);
     std::ofstream{root / "etc/passwd"}
-        << "root:x:0:0:root:/root:/bin/sh
-           "
-           "daemon:x:1:1:daemon:/:/bin/false
-           "
-           "nobody:x:65534:65534:nobody:/:/bin/false
-           ";
-        std::ofstream{root / "etc/group"}
-        << "root:x:0:
-        daemon : x : 1 : "
-                         "tty:x:5:
-                         nogroup : x : 65534
-        : ";
-          std::ofstream{root / "etc/hosts"}
-        << "127.0.0.1 localhost
-           ";
-          fs::rename(temp, fs::path{directory_} / "busybox");
+        << "root:x:0:0:root:/root:/bin/sh\n"
+           "daemon:x:1:1:daemon:/:/bin/false\n"
+           "nobody:x:65534:65534:nobody:/:/bin/false\n";
+    std::ofstream{root / "etc/group"} << "root:x:0:\n"
+                                         "daemon:x:1:\n"
+                                         "tty:x:5:\n"
+                                         "nogroup:x:65534:\n";
+    std::ofstream{root / "etc/hosts"} << "127.0.0.1 localhost\n";
+    fs::rename(temp, fs::path{directory_} / "busybox");
   } catch (const fs::filesystem_error& err) {
     std::error_code ignored;
     fs::remove_all(temp, ignored);

@@ -5,6 +5,7 @@
 
 #include "actors/error.hpp"
 #include "config/names.hpp"
+#include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/process_streams.hpp"
@@ -217,8 +218,10 @@ public:
     auto promise = self_->make_response_promise<process_is>();
     auto end = msg.end && !info_.has_tty;
     auto done = [this, promise, end](kernel::result<void> how) mutable {
-      if (!how)
-        return promise.deliver(make_error(how.error()));
+      if (!how) {
+        promise.deliver(make_error(how.error()));
+        return;
+      }
       if (end)
         release(holder_number(how_.serial, state_.run),
                 kernel::holder::release_stdin);
