@@ -5,7 +5,7 @@
 
 #include "config/daemon_config.hpp"
 #include "config/text.hpp"
-#include "console/version.hpp"
+#include "supervisor/version.hpp"
 
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -173,7 +173,8 @@ result<command_line> parse(std::vector<std::string> args,
   args.erase(dashes, args.end());
 
   if (asks_for(args, "--version"))
-    return command_line{{}, print("reeve " REEVE_VERSION "\n")};
+    return command_line{
+        {}, print("reeve " + std::string{supervisor::version} + "\n")};
   if (asks_for(args, "--help") || asks_for(args, "-h"))
     return command_line{{}, print(overview())};
   auto found = take_verb(args);

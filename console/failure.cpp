@@ -48,8 +48,6 @@ failure failure_of(const caf::error& err, std::string what) {
     out.is = failure::kind::not_found;
   if (code == actors::errc::already_exists)
     out.is = failure::kind::name_taken;
-  if (code == actors::errc::gone)
-    out.hint = "the connection to the daemon was lost";
   if (code == actors::errc::timed_out)
     out.hint = "the daemon may still be at it: see `reeve ls` and its log";
   return out;

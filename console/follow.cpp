@@ -296,7 +296,7 @@ result<farewell> follow(host& at, const followed& what,
   auto failed = [&](const kernel::sys_error& err) {
     return refuse("cannot follow " + name_of(what), to_string(err));
   };
-  auto mail = courier::start(at);
+  auto mail = courier::start(at.system(), at.api());
   if (!mail)
     return failed(mail.error());
   auto raw = std::optional<raw_terminal>{};

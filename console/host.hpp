@@ -3,15 +3,16 @@
 
 #pragma once
 
+#include "console/courier.hpp"
 #include "console/failure.hpp"
 #include "supervisor/api.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -66,14 +67,20 @@ template <class Reply, class Request>
 [[nodiscard]] result<Reply>
 ask(host& at, Request request, const std::string& what,
     std::chrono::milliseconds limit = request_limit) {
-  auto self = caf::scoped_actor{at.system()};
-  auto out = result<Reply>{};
-  self->request(at.api(), limit, std::move(request))
-      .receive([&](Reply& reply) { out = std::move(reply); },
-               [&](const caf::error& err) {
-                 out = tl::make_unexpected(failure_of(err, what));
-               });
-  return out;
+  auto out = std::optional<result<Reply>>{};
+  auto mail = courier::start(at.system(), at.api());
+  if (!mail)
+    return refuse(what, to_string(mail.error()));
+  mail->send<Reply>(
+      std::move(request), limit, [&](tl::expected<Reply, caf::error> reply) {
+        if (reply)
+          out = std::move(*reply);
+        else
+          out = tl::make_unexpected(failure_of(reply.error(), what));
+      });
+  while (!out)
+    mail->wait();
+  return std::move(*out);
 }
 
 } // namespace reeve::console

@@ -7,6 +7,8 @@
 #include "console/spec_options.hpp"
 #include "console/verbs.hpp"
 
+#include <caf/scoped_actor.hpp>
+
 #include <fcntl.h>
 #include <unistd.h>
 
