@@ -65,8 +65,8 @@ actors::endpoint_options endpoint_of(const config::daemon_config& cfg) {
     out.group = group->gr_gid;
   }
   out.on_refused = [](const actors::refused_peer& peer) {
-    std::fprintf(stderr, "reeved: refused a peer: uid %u, pid %d\n", peer.uid,
-                 peer.pid);
+    std::fprintf(stderr, "reeved: closed a connection: uid %u, pid %d: %s\n",
+                 peer.uid, peer.pid, actors::to_string(peer.reason).c_str());
   };
   return out;
 }
