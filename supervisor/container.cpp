@@ -171,9 +171,11 @@ public:
       rebuilt_ = false;
     auto refused = apply(event_of::command_given{what, grace});
     if (refused) {
+      // Through the promise: once it exists, a returned error goes nowhere.
       waiters_.pop_back();
-      return make_error(errc::wrong_state,
-                        explain(*refused, record_.spec.name));
+      promise.deliver(
+          make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
+      return promise;
     }
     if (what == container_command::stop || what == container_command::start)
       want_up(what == container_command::start);

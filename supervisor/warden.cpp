@@ -221,13 +221,13 @@ public:
   // ---------------------------------------------------------
 
   caf::result<all_adopted> adopt() {
-    auto promise = self_->make_response_promise<all_adopted>();
     std::vector<std::string> broken;
     auto records = with_->store->load(broken);
     for (const auto& text : broken)
       with_->log->error("a container is left alone: {}", text);
     if (!records)
       return make_error(records.error());
+    auto promise = self_->make_response_promise<all_adopted>();
     auto count = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
     auto one_done = [this, promise, pending, count]() mutable {
