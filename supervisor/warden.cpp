@@ -155,7 +155,7 @@ public:
     if (change.happened)
       add_event(std::move(*change.happened));
     if (change.name_free || change.gone)
-      names_.erase(found->second.info.container);
+      free_name(found->second.info.container, change.key);
     if (change.gone) {
       entries_.erase(found);
       finish_stop();
@@ -316,6 +316,13 @@ private:
     return entries_.emplace(key, std::move(out)).first->second;
   }
 
+  // That of a held container may be another's by now.
+  void free_name(const std::string& name, const std::string& key) {
+    if (auto found = names_.find(name);
+        found != names_.end() && found->second == key)
+      names_.erase(found);
+  }
+
   // An actor that ended in order has said so before.
   void on(const caf::down_msg& down) {
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
@@ -323,7 +330,7 @@ private:
         continue;
       with_->log->error("the actor of container '{}' ended: {}",
                         it->second.info.container, caf::to_string(down.reason));
-      names_.erase(it->second.info.container);
+      free_name(it->second.info.container, it->first);
       entries_.erase(it);
       return;
     }
