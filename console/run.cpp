@@ -166,8 +166,10 @@ int status_of(context& ctx, const farewell& how, const std::string& name) {
   case farewell::kind::unread:
     return status_signal_base + SIGPIPE;
   case farewell::kind::detached:
+    // By keys: the cursor stands behind what the program wrote last.
     if (!ctx.options.quiet)
-      ctx.err << "reeve: detached; " << name << " goes on\n";
+      ctx.err << (how.signal == 0 ? "\n" : "") << "reeve: detached; " << name
+              << " goes on\n";
     return how.signal != 0 ? status_signal_base + how.signal : status_ok;
   case farewell::kind::ended:
     break;

@@ -156,6 +156,8 @@ struct read_output {
   std::uint32_t max = 256 * 1024;
   std::int64_t wait_ms = 0;
   bool follow = false;
+  /// Tells followers of one stream apart; chosen by the client, not 0.
+  std::uint64_t reader = 1;
 };
 
 struct output_chunk {
@@ -400,7 +402,7 @@ REEVE_INSPECT(signal_process, x.container, x.process, x.signo, x.whole_group)
 REEVE_INSPECT(resize_terminal, x.container, x.process, x.rows, x.columns)
 REEVE_INSPECT(write_input, x.container, x.process, x.bytes, x.end)
 REEVE_INSPECT(read_output, x.container, x.process, x.stream, x.offset, x.max,
-              x.wait_ms, x.follow)
+              x.wait_ms, x.follow, x.reader)
 REEVE_INSPECT(output_chunk, x.offset, x.bytes, x.at_end, x.end)
 REEVE_INSPECT(wait_process, x.container, x.process, x.wait_ms)
 REEVE_INSPECT(process_info, x.container, x.process, x.phase, x.pid, x.ns_pid,

@@ -143,7 +143,7 @@ public:
     durable_ = msg.durable;
     state_.rebuilds = restart_tracker{rebuild_policy(msg.spec)};
     for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
-      record_.serials.push_back(record_.next_serial++);
+      record_.serials.push_back(new_serial());
     creating_ = true;
     auto promise = self_->make_response_promise<container_created>();
     creators_.push_back(promise);
@@ -153,6 +153,7 @@ public:
 
   caf::result<container_is> adopt(const adopt_container& msg) {
     record_ = msg.record;
+    next_serial_ = record_.next_serial;
     state_.rebuilds = restart_tracker{rebuild_policy(record_.spec)};
     add_declared();
     auto promise = self_->make_response_promise<container_is>();
@@ -200,7 +201,7 @@ public:
           errc::already_exists,
           "container '" + record_.spec.name + "' has a process '" + msg.spec.id
               + "' already: remove it first or take another name");
-    auto serial = record_.next_serial++;
+    auto serial = new_serial();
     auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
     if (msg.command != 0)
       remember(msg.command, msg.spec.id);
@@ -759,8 +760,7 @@ private:
     self_->request(kit_->holder, caf::infinite, actors::get_inventory{})
         .then(
             [this, promise](const actors::holder_inventory& found) mutable {
-              take_inventory(found);
-              promise.deliver(is_now());
+              take_inventory(found, promise);
             },
             [this, promise](const caf::error& err) mutable {
               with_->log->warn("container '{}': {}", record_.spec.name,
@@ -769,7 +769,8 @@ private:
             });
   }
 
-  void take_inventory(const actors::holder_inventory& found) {
+  void take_inventory(const actors::holder_inventory& found,
+                      adopt_promise promise) {
     // The newest run of each serial is the one that counts.
     std::map<std::uint32_t, const actors::known_process*> newest;
     for (const auto& known : found.processes) {
@@ -777,13 +778,19 @@ private:
       if (slot == nullptr || slot->state.process < known.state.process)
         slot = &known;
     }
-    for (const auto& [serial, known] : newest) {
-      record_.next_serial = std::max(record_.next_serial, serial + 1);
+    auto pending = std::make_shared<std::size_t>(1);
+    auto one_done = [this, promise, pending]() mutable {
+      if (--*pending == 0)
+        promise.deliver(is_now());
+    };
+    for (const auto& [serial, known] : newest)
       if (auto* item = adopted_entry(serial, known->state.spec)) {
+        ++*pending;
         self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
-        self_->send(item->actor, adopt_process{*known});
+        self_->request(item->actor, caf::infinite, adopt_process{*known})
+            .then([one_done](const process_is&) mutable { one_done(); },
+                  [one_done](const caf::error&) mutable { one_done(); });
       }
-    }
     rebuilt_ = true;
     std::bitset<layer_count> standing;
     if (found.configured)
@@ -802,6 +809,7 @@ private:
         caf::anon_send(item.actor,
                        bring_up{process_event::start_cause::rebuild});
     }
+    one_done();
   }
 
   entry* adopted_entry(std::uint32_t serial, const std::string& text) {
@@ -873,6 +881,17 @@ private:
     item.info.restart = spec.restart.type;
     item.actor = spawn_user_process(self_->system(), std::move(how));
     return processes_.emplace(spec.id, std::move(item)).first->second;
+  }
+
+  // Unique for ever, also over a crash: the record always promises more than
+  // was given out, and is written once for many.
+  std::uint32_t new_serial() {
+    constexpr std::uint32_t reserve = 1024;
+    if (next_serial_ >= record_.next_serial) {
+      record_.next_serial = next_serial_ + reserve;
+      save();
+    }
+    return next_serial_++;
   }
 
   void add_declared() {
@@ -1125,6 +1144,7 @@ private:
   bool gone_ = false;
   std::int64_t stop_grace_ = -1;
   std::uint64_t generation_ = 0;
+  std::uint32_t next_serial_ = 1;
   caf::error last_failure_;
   shared_kit kit_;
   actors::cgroup_controller_actor controller_;

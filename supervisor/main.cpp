@@ -6,6 +6,7 @@
 #include "actors/unix_transport.hpp"
 #include "config/parse.hpp"
 #include "config/validate.hpp"
+#include "supervisor/gateway.hpp"
 #include "supervisor/runtime.hpp"
 #include "supervisor/signals.hpp"
 #include "supervisor/version.hpp"
@@ -13,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
+#include <caf/send.hpp>
 
 #include <grp.h>
 
@@ -85,15 +87,16 @@ int serve(const config::daemon_config& cfg) {
   if (!rt)
     throw std::runtime_error(to_string(rt.error()));
   {
-    auto api = caf::actor_cast<supervisor::api_actor>((*rt)->api());
+    auto gateway = supervisor::spawn_gateway(sys, (*rt)->api());
     auto endpoint = actors::unix_endpoint::publish(
-        sys, api, config::socket_of(cfg), endpoint_of(cfg));
+        sys, gateway, config::socket_of(cfg), endpoint_of(cfg));
     if (!endpoint)
       throw std::runtime_error(to_string(endpoint.error()));
     supervisor::notify_service_manager("READY=1");
     while (supervisor::wait_for_signal() == SIGHUP)
       ; // the log is opened for appending at each line's flush; nothing to do
     supervisor::notify_service_manager("STOPPING=1");
+    caf::anon_send_exit(gateway, caf::exit_reason::user_shutdown);
   }
   (*rt)->stop(supervisor::farewell::keep);
   return 0;

@@ -19,7 +19,7 @@ using kernel::unique_fd;
 namespace {
 
 // In place of the reader that has been promised but has not asked yet.
-const caf::actor_addr expected_reader{};
+constexpr std::uint64_t expected_reader = 0;
 
 constexpr char end_of_transmission = 4; // what a terminal takes for an end
 
@@ -88,14 +88,13 @@ process_streams::connect(const actors::process_spawned& handles) {
   return {};
 }
 
-kernel::result<output_chunk>
-process_streams::read(const read_output& query, const caf::actor_addr& reader) {
+kernel::result<output_chunk> process_streams::read(const read_output& query) {
   output_chunk out;
   out.offset = query.offset;
   auto index = query.stream == output_stream_id::err ? 1U : 0U;
   if (query.follow) {
     followers_[index].erase(expected_reader);
-    followers_[index][reader] = {query.offset, clock::now() + lease};
+    followers_[index][query.reader] = {query.offset, clock::now() + lease};
   }
   // Nothing was ever written, but an earlier daemon may have kept something.
   auto stream = open_stream(index);

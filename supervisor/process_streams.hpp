@@ -8,8 +8,6 @@
 #include "config/process_spec.hpp"
 #include "supervisor/api.hpp"
 
-#include <caf/actor_addr.hpp>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -55,8 +53,7 @@ public:
   connect(const actors::process_spawned& handles);
 
   /// Answers at once, with what there is. Registers a follower if asked to.
-  [[nodiscard]] kernel::result<output_chunk>
-  read(const read_output& query, const caf::actor_addr& reader);
+  [[nodiscard]] kernel::result<output_chunk> read(const read_output& query);
 
   /// Asks for one `on_output` at the next change of any stream.
   void want_news();
@@ -109,7 +106,7 @@ private:
 
   options options_;
   std::array<stream_ptr, 2> outputs_;
-  std::array<std::map<caf::actor_addr, follower>, 2> followers_;
+  std::array<std::map<std::uint64_t, follower>, 2> followers_;
   std::array<std::uint64_t, 2> acknowledged_{};
   bool over_ = false;
   bool is_terminal_ = false;

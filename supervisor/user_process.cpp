@@ -170,19 +170,20 @@ public:
     apply(process_event::ended{run_of(msg.process), reason});
   }
 
-  void adopt(const adopt_process& msg) {
+  process_is adopt(const adopt_process& msg) {
     const auto& known = msg.known.state;
     if (known.ended) {
       reconnect(msg.known.handles);
       finish_run(known.process);
       apply(process_event::found_ended{run_of(known.process),
                                        explain_kill(reason_of(known.end))});
-      return;
+      return get();
     }
-    info_.since_ms = known.started_at_ns / 1'000'000;
     apply(process_event::found_running{run_of(known.process), clock::now()});
+    info_.since_ms = known.started_at_ns / 1'000'000;
     take_handles(msg.known.handles);
     changed(std::nullopt);
+    return get();
   }
 
   // -- requests
@@ -232,10 +233,9 @@ public:
   }
 
   caf::result<output_chunk> read(const read_output& msg) {
-    auto reader = caf::actor_cast<caf::actor_addr>(self_->current_sender());
     if (msg.wait_ms > 0)
       streams_->want_news();
-    auto got = streams_->read(msg, reader);
+    auto got = streams_->read(msg);
     if (!got)
       return make_error(got.error());
     if (msg.follow)
@@ -243,7 +243,7 @@ public:
     if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
       return std::move(*got);
     auto promise = self_->make_response_promise<output_chunk>();
-    readers_.push_back({msg, reader, promise, until(msg.wait_ms)});
+    readers_.push_back({msg, promise, until(msg.wait_ms)});
     arm_poll_timer();
     return promise;
   }
@@ -308,7 +308,6 @@ public:
 private:
   struct waiting_reader {
     read_output query;
-    caf::actor_addr reader;
     caf::typed_response_promise<output_chunk> promise;
     clock::time_point until;
   };
@@ -596,7 +595,7 @@ private:
     streams_->want_news();
     std::vector<waiting_reader> left;
     for (auto& item : std::exchange(readers_, {})) {
-      auto got = streams_->read(item.query, item.reader);
+      auto got = streams_->read(item.query);
       if (!got)
         item.promise.deliver(make_error(got.error()));
       else if (over || !got->bytes.empty() || got->at_end || item.until <= now)
@@ -666,7 +665,7 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](const use_holder& msg) { self->state.use(msg); },
       [=](lose_holder) { self->state.lose(); },
       [=](const end_process& msg) { self->state.end(msg); },
-      [=](const adopt_process& msg) { self->state.adopt(msg); },
+      [=](const adopt_process& msg) { return self->state.adopt(msg); },
       [=](process_timer event) { self->state.on(event); },
       [=](output_news event) { self->state.on(event); },
       [=](input_writable event) { self->state.on(event); },

@@ -75,7 +75,7 @@ using user_process_actor =
                      caf::replies_to<get_process>::with<process_is>,
                      caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
                      caf::reacts_to<end_process>,
-                     caf::reacts_to<adopt_process>>;
+                     caf::replies_to<adopt_process>::with<process_is>>;
 
 struct user_process_options {
   std::shared_ptr<services> with;

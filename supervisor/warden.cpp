@@ -76,13 +76,6 @@ public:
     self_ = self;
     how_ = std::move(how);
     with_ = how_.with.get();
-    // Content from outside that does not parse arrives as an empty message.
-    self->set_default_handler(
-        [](caf::scheduled_actor*,
-           caf::message_view&) -> caf::result<caf::message> {
-          return make_error(errc::invalid_argument,
-                            "the message could not be read");
-        });
     self->set_down_handler([this](const caf::down_msg& down) { on(down); });
     add_event({0, unix_ms(), event_kind::daemon_started, {}, {}, version});
   }
