@@ -172,9 +172,11 @@ public:
       rebuilt_ = false;
     auto refused = apply(event_of::command_given{what, grace});
     if (refused) {
+      // Through the promise: once it exists, a returned error goes nowhere.
       waiters_.pop_back();
-      return make_error(errc::wrong_state,
-                        explain(*refused, record_.spec.name));
+      promise.deliver(
+          make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
+      return promise;
     }
     if (what == container_command::stop || what == container_command::start)
       want_up(what == container_command::start);
@@ -270,18 +272,16 @@ public:
     for (const auto& [key, value] : msg.values)
       if (auto ok = config::set_key(wanted, key, value); !ok)
         return make_error(errc::invalid_argument, to_string(ok.error()));
+    if (!controller_) { // at rest: they hold from the next start
+      keep_limits(msg.values);
+      return limits_in_force{};
+    }
     auto promise = self_->make_response_promise<limits_in_force>();
     self_->request(controller_, caf::infinite, actors::apply_limits{wanted})
         .then(
             [this, promise,
              values = msg.values](const actors::limit_readings& now) mutable {
-              std::string text;
-              for (const auto& [key, value] : values) {
-                (void)config::set_key(record_.spec.limits, key, value);
-                text += (text.empty() ? "" : " ") + key + "=" + value;
-              }
-              save();
-              tell(event_kind::limits_changed, {}, text);
+              keep_limits(values);
               promise.deliver(in_force(now, {}));
             },
             [promise](caf::error& err) mutable {
@@ -1076,6 +1076,18 @@ private:
     out.properties = record_.spec.properties;
     out.problems = problems();
     return out;
+  }
+
+  // The values were checked before.
+  void
+  keep_limits(const std::vector<std::pair<std::string, std::string>>& values) {
+    std::string text;
+    for (const auto& [key, value] : values) {
+      (void)config::set_key(record_.spec.limits, key, value);
+      text += (text.empty() ? "" : " ") + key + "=" + value;
+    }
+    save();
+    tell(event_kind::limits_changed, {}, text);
   }
 
   limits_in_force in_force(const actors::limit_readings& now,

@@ -148,7 +148,7 @@ public:
     if (change.happened)
       add_event(std::move(*change.happened));
     if (change.name_free || change.gone)
-      names_.erase(found->second.info.container);
+      free_name(found->second.info.container, change.key);
     if (change.gone) {
       entries_.erase(found);
       finish_stop();
@@ -214,13 +214,13 @@ public:
   // ---------------------------------------------------------
 
   caf::result<all_adopted> adopt() {
-    auto promise = self_->make_response_promise<all_adopted>();
     std::vector<std::string> broken;
     auto records = with_->store->load(broken);
     for (const auto& text : broken)
       with_->log->error("a container is left alone: {}", text);
     if (!records)
       return make_error(records.error());
+    auto promise = self_->make_response_promise<all_adopted>();
     auto count = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
     auto one_done = [this, promise, pending, count]() mutable {
@@ -309,6 +309,13 @@ private:
     return entries_.emplace(key, std::move(out)).first->second;
   }
 
+  // That of a held container may be another's by now.
+  void free_name(const std::string& name, const std::string& key) {
+    if (auto found = names_.find(name);
+        found != names_.end() && found->second == key)
+      names_.erase(found);
+  }
+
   // An actor that ended in order has said so before.
   void on(const caf::down_msg& down) {
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
@@ -316,7 +323,7 @@ private:
         continue;
       with_->log->error("the actor of container '{}' ended: {}",
                         it->second.info.container, caf::to_string(down.reason));
-      names_.erase(it->second.info.container);
+      free_name(it->second.info.container, it->first);
       entries_.erase(it);
       return;
     }
