@@ -192,7 +192,7 @@ public:
     out.state_dir = with_->config.state_dir;
     out.run_dir = with_->config.run_dir;
     out.cgroup_mode = to_string(with_->mounts.mode);
-    out.cgroup = with_->config.cgroup_parent;
+    out.cgroup = with_->cgroup_path;
     out.containers = static_cast<std::uint32_t>(entries_.size());
     auto promise = self_->make_response_promise<daemon_info>();
     self_->request(how_.pool, 5s, get_pool_stats{})
