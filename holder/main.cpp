@@ -59,6 +59,14 @@ bool introduce(int socket) {
                                        0, {}, {&raw, 1});
 }
 
+// Programs in the container see the arguments of their PID 1; the host's paths
+// are none of their business.
+void hide_arguments(int argc, char** argv) {
+  for (auto i = 0; i < argc; ++i)
+    std::memset(argv[i], 0, std::strlen(argv[i]));
+  std::memcpy(argv[0], "reeve", sizeof("reeve"));
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -86,6 +94,7 @@ int main(int argc, char** argv) {
   if (!drop_inheritance(fd))
     return 1;
   ::setsid();
+  hide_arguments(argc, argv);
   if (!introduce(fd))
     return 1;
   return zygote ? reeve::holder::run_zygote(fd) : reeve::holder::run_broker(fd);

@@ -131,7 +131,7 @@ private:
         || ::listen(fd.get(), 1) != 0)
       fail("listen for daemons");
     auto path = unique_fd::adopt(
-      ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
+        ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
     if (!path
         || ::dup3(path.get(), kernel::holder::listener_path_fd, O_CLOEXEC) < 0)
       fail("keep the path of the listener");

@@ -7,6 +7,7 @@
 #include "actors/error.hpp"
 #include "actors/filesystem_layer.hpp"
 #include "config/validate.hpp"
+#include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
 #include "supervisor/version.hpp"
 
@@ -84,9 +85,9 @@ public:
   // -------------------------------------------------------------
 
   caf::result<container_created> create(const create_container& msg) {
-    if (msg.command != 0)
-      if (auto done = commands_.find(msg.command); done != commands_.end())
-        return repeat(done->second);
+    if (auto made = commands_.find(msg.command))
+      if (auto known = names_.find(*made); known != names_.end())
+        return self_->delegate(entries_.at(known->second).actor, msg);
     if (auto ok = config::validate(msg.spec); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
     if (auto err = check_root(msg.spec))
@@ -97,8 +98,7 @@ public:
           errc::already_exists,
           "container '" + name
               + "' exists already: remove it or take another name");
-    if (msg.command != 0)
-      remember(msg.command, name);
+    commands_.remember(msg.command, name);
     auto& entry = add(name);
     entry.info.image = msg.spec.image.value_or(msg.spec.rootfs.value_or(""));
     entry.info.properties = msg.spec.properties;
@@ -150,6 +150,7 @@ public:
     if (change.name_free || change.gone)
       free_name(found->second.info.container, change.key);
     if (change.gone) {
+      commands_.forget(found->second.info.container);
       entries_.erase(found);
       finish_stop();
     }
@@ -366,21 +367,6 @@ private:
                        });
   }
 
-  caf::result<container_created> repeat(const std::string& name) {
-    auto found = names_.find(name);
-    if (found == names_.end())
-      return make_error(errc::not_found,
-                        "the container of this command was removed since");
-    return container_created{name, entries_.at(found->second).info.id};
-  }
-
-  void remember(std::uint64_t command, const std::string& name) {
-    constexpr std::size_t most = 1024;
-    if (commands_.size() >= most)
-      commands_.erase(commands_.begin());
-    commands_.emplace(command, name);
-  }
-
   // What a crash has left: groups with processes, directories without record.
   template <class Done>
   void sweep(const std::set<std::string>& owned,
@@ -473,7 +459,7 @@ private:
   std::uint64_t last_key_ = 0;
   std::map<std::string, entry> entries_;     ///< by key
   std::map<std::string, std::string> names_; ///< name to key
-  std::map<std::uint64_t, std::string> commands_;
+  command_memory commands_{1024};
   event_log log_;
   std::vector<reader> readers_;
   std::optional<caf::typed_response_promise<all_stopped>> stopping_;
