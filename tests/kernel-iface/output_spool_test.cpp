@@ -1,0 +1,188 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/output_spool.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+
+using namespace reeve::kernel;
+namespace fs = std::filesystem;
+
+namespace {
+
+using progress = output_spool::progress;
+
+class spool_fixture {
+public:
+  spool_fixture() {
+    if (::mkdtemp(dir_.data()) == nullptr)
+      throw std::runtime_error("mkdtemp");
+    open_pipe();
+  }
+
+  spool_fixture(const spool_fixture&) = delete;
+  spool_fixture& operator=(const spool_fixture&) = delete;
+
+  ~spool_fixture() {
+    std::error_code ignored;
+    fs::remove_all(dir_, ignored);
+  }
+
+protected:
+  void open_pipe() {
+    std::array<int, 2> fds{};
+    if (::pipe2(fds.data(), O_CLOEXEC | O_NONBLOCK) != 0)
+      throw std::runtime_error("pipe2");
+    source = unique_fd::adopt(fds[0]);
+    sink = unique_fd::adopt(fds[1]);
+  }
+
+  [[nodiscard]] output_spool open_spool(std::uint64_t segment_size = 10,
+                                        unsigned segments = 3) const {
+    auto out =
+        output_spool::open({dir_ + "/log", "p.out", segment_size, segments});
+    REQUIRE(out);
+    return std::move(*out);
+  }
+
+  // Moves everything that was written, in as many steps as it takes.
+  void put(output_spool& spool, const std::string& bytes) const {
+    REQUIRE(::write(sink.get(), bytes.data(), bytes.size())
+            == static_cast<ssize_t>(bytes.size()));
+    auto last = progress::moved;
+    while (last == progress::moved)
+      last = spool.append_from(source.get(), 1024).value();
+    REQUIRE(last == progress::empty);
+  }
+
+  // All that is kept from `offset` on; segments are read one at a time.
+  static std::string text_from(const output_spool& spool,
+                               std::uint64_t offset) {
+    std::string out;
+    for (;;) {
+      auto chunk = spool.read(offset, 1024).value();
+      if (chunk.bytes.empty())
+        return out;
+      out += chunk.bytes;
+      offset = chunk.offset + chunk.bytes.size();
+    }
+  }
+
+  [[nodiscard]] std::size_t files() const {
+    std::error_code err;
+    fs::directory_iterator dir{dir_ + "/log", err};
+    return static_cast<std::size_t>(std::distance(begin(dir), end(dir)));
+  }
+
+  unique_fd source;
+  unique_fd sink;
+  std::string dir_ = "/tmp/reeve-spool-XXXXXX";
+};
+
+} // namespace
+
+TEST_CASE_METHOD(spool_fixture, "output_spool: no byte makes no file",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool();
+  CHECK(spool.append_from(source.get(), 100).value() == progress::empty);
+  sink.reset();
+  CHECK(spool.append_from(source.get(), 100).value() == progress::ended);
+  CHECK_FALSE(fs::exists(dir_ + "/log"));
+  CHECK(spool.begin() == 0);
+  CHECK(spool.end() == 0);
+}
+
+TEST_CASE_METHOD(spool_fixture, "output_spool: bytes can be read at any offset",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool(4, 10);
+  const std::string text = "0123456789abcdef";
+  put(spool, text);
+  CHECK(spool.end() == text.size());
+  for (std::size_t offset = 0; offset <= text.size(); ++offset)
+    CHECK(text_from(spool, offset) == text.substr(offset));
+  CHECK(spool.read(5, 2).value().bytes == "56");
+  CHECK(spool.read(100, 2).value().bytes.empty());
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: what was written before the end is kept",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool();
+  REQUIRE(::write(sink.get(), "bye", 3) == 3);
+  sink.reset();
+  CHECK(spool.append_from(source.get(), 100).value() == progress::moved);
+  CHECK(spool.append_from(source.get(), 100).value() == progress::ended);
+  CHECK(text_from(spool, 0) == "bye");
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: the oldest segments go, the numbering stays",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool(10, 3);
+  put(spool, "aaaaaaaaaabbbbbbbbbbccccccccccdddd");
+  CHECK(files() == 3);
+  CHECK(spool.begin() == 10);
+  CHECK(spool.end() == 34);
+  auto first = spool.read(0, 1024).value();
+  CHECK(first.offset == 10); // later than asked for: ten bytes are gone
+  CHECK(first.bytes == "bbbbbbbbbb");
+  CHECK(text_from(spool, 0) == "bbbbbbbbbbccccccccccdddd");
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: a new daemon goes on where the last one ended",
+                 "[kernel-iface][unit]") {
+  {
+    auto spool = open_spool();
+    put(spool, "aaaaaaaaaabbb");
+  }
+  auto spool = open_spool();
+  CHECK(spool.begin() == 0);
+  CHECK(spool.end() == 13);
+  put(spool, "BBBBBBBccc");
+  CHECK(spool.end() == 23);
+  CHECK(text_from(spool, 8) == "aabbbBBBBBBBccc");
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: files of other streams are left alone",
+                 "[kernel-iface][unit]") {
+  auto other = output_spool::open({dir_ + "/log", "p.out2", 10, 2}).value();
+  put(other, "other");
+  auto spool = open_spool();
+  CHECK(spool.end() == 0);
+  put(spool, "ours");
+  spool.remove();
+  CHECK(files() == 1);
+  CHECK(text_from(other, 0) == "other");
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: a segment is not appended to beyond its size",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool(10, 5);
+  put(spool, "12345678");
+  put(spool, "9abcd");
+  CHECK(fs::file_size(dir_ + "/log/p.out.0") == 10);
+  CHECK(fs::file_size(dir_ + "/log/p.out.10") == 3);
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: a directory that cannot be made is an error",
+                 "[kernel-iface][unit]") {
+  auto spool =
+      output_spool::open({dir_ + "/missing/log", "p.out", 10, 2}).value();
+  REQUIRE(::write(sink.get(), "x", 1) == 1);
+  auto moved = spool.append_from(source.get(), 10);
+  REQUIRE_FALSE(moved);
+  CHECK(moved.error().code == ENOENT);
+  CHECK(to_string(moved.error()).find("/missing/log") != std::string::npos);
+}
