@@ -43,16 +43,13 @@ struct daemon_log {
   bool operator==(const daemon_log&) const = default;
 };
 
-/// How long each step may take before it counts as hung.
+/// How long a step may take before it counts as hung.
 struct deadlines {
-  /// A request to a container's actors, as a whole.
-  std::chrono::milliseconds request{30'000};
-  std::chrono::milliseconds create{10'000};
   /// From the order to a holder until the process has been exec'd.
   std::chrono::milliseconds start{10'000};
-  /// From SIGKILL until everything has ended; what is left counts as held.
+  /// From SIGKILL until everything has ended, and for freezing and thawing.
   std::chrono::milliseconds kill{10'000};
-  std::chrono::milliseconds freeze{5'000};
+  /// One order to the zygote or the mount broker, which is killed then.
   std::chrono::milliseconds mount{10'000};
 
   bool operator==(const deadlines&) const = default;

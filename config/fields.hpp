@@ -138,10 +138,10 @@ inline constexpr auto fields<daemon_log> = std::tuple{
     field{"path", &daemon_log::path}, field{"json", &daemon_log::json}};
 
 template <>
-inline constexpr auto fields<deadlines> = std::tuple{
-    field{"request", &deadlines::request}, field{"create", &deadlines::create},
-    field{"start", &deadlines::start},     field{"kill", &deadlines::kill},
-    field{"freeze", &deadlines::freeze},   field{"mount", &deadlines::mount}};
+inline constexpr auto fields<deadlines> =
+    std::tuple{field{"start", &deadlines::start},
+               field{"kill", &deadlines::kill},
+               field{"mount", &deadlines::mount}};
 
 template <>
 inline constexpr auto fields<daemon_config> =

@@ -5,6 +5,10 @@
 
 #include "supervisor/runtime.hpp"
 
+#include <caf/scoped_actor.hpp>
+
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +25,15 @@ namespace {
 namespace fs = std::filesystem;
 
 /// A new directory that only we can enter, removed with all that is in it.
+constexpr auto prefix = "embedded-";
+
+config::daemon_config config_for(const fs::path& root) {
+  auto cfg = config::with_root({}, root.string());
+  cfg.pool_size = 0; // there will be one container
+  cfg.log.level = config::log_level::error;
+  return cfg;
+}
+
 class private_root {
 public:
   static kernel::result<private_root> make() {
@@ -54,9 +67,9 @@ private:
 
   static kernel::result<private_root> make_in(const fs::path& where) {
     for (auto n = 0;; ++n) {
-      auto path = where
-                  / ("embedded-" + std::to_string(::getpid()) + "-"
-                     + std::to_string(n));
+      auto path =
+          where
+          / (prefix + std::to_string(::getpid()) + "-" + std::to_string(n));
       if (::mkdir(path.c_str(), 0700) == 0)
         return private_root{std::move(path)};
       if (errno != EEXIST)
@@ -66,6 +79,32 @@ private:
 
   fs::path path_;
 };
+
+// Ends what a one-shot has left whose console was killed: its container has
+// stopped by itself by then, its groups and files have not gone.
+void clear_remains(caf::actor_system& sys, const fs::path& root) {
+  auto lock = kernel::unique_fd::adopt(
+      ::open((root / "state/lock").c_str(), O_RDWR | O_CLOEXEC));
+  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
+    return; // somebody lives there, or is just moving in
+  lock.reset();
+  auto rt = supervisor::runtime::start(sys, config_for(root));
+  if (!rt)
+    return; // another console was faster
+  caf::scoped_actor self{sys};
+  auto all = supervisor::container_list{};
+  auto ignore = [](const caf::error&) {};
+  self->request((*rt)->api(), request_limit, supervisor::list_containers{})
+      .receive([&](supervisor::container_list& list) { all = std::move(list); },
+               ignore);
+  for (const auto& item : all.containers)
+    self->request((*rt)->api(), request_limit,
+                  supervisor::destroy_container{item.container, true, 0})
+        .receive([](const supervisor::container_is&) {}, ignore);
+  (*rt)->stop(supervisor::farewell::stop);
+  auto err = std::error_code{};
+  fs::remove_all(root, err);
+}
 
 class embedded_host : public host {
 public:
@@ -80,10 +119,9 @@ public:
   }
 
   kernel::result<void> start() {
-    auto cfg = config::with_root({}, root_.path().string());
-    cfg.pool_size = 0; // there will be one container
-    cfg.log.level = config::log_level::error;
-    auto started = supervisor::runtime::start(system_, cfg);
+    clear_all_remains();
+    auto started =
+        supervisor::runtime::start(system_, config_for(root_.path()));
     if (!started)
       return tl::make_unexpected(std::move(started.error()));
     runtime_ = std::move(*started);
@@ -103,6 +141,15 @@ public:
   }
 
 private:
+  void clear_all_remains() {
+    auto err = std::error_code{};
+    for (const auto& item :
+         fs::directory_iterator{root_.path().parent_path(), err})
+      if (item.path() != root_.path()
+          && item.path().filename().string().starts_with(prefix))
+        clear_remains(system_, item.path());
+  }
+
   private_root root_; // outlives everything that writes to it
   system_config config_{system_config::network::off};
   caf::actor_system system_{config_};

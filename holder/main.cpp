@@ -8,6 +8,7 @@
 
 #include "holder/broker.hpp"
 #include "holder/zygote.hpp"
+#include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
 
 #include <fcntl.h>
@@ -38,8 +39,14 @@ bool drop_inheritance(int keep) {
     if (::dup2(null, fd) < 0)
       return false;
   auto below = keep > 3 ? ::syscall(SYS_close_range, 3U, keep - 1, 0U) : 0;
-  return below == 0 && ::syscall(SYS_close_range, keep + 1, ~0U, 0U) == 0
-         && ::fcntl(keep, F_SETFD, FD_CLOEXEC) == 0;
+  if (below != 0 || ::syscall(SYS_close_range, keep + 1, ~0U, 0U) != 0
+      || ::fcntl(keep, F_SETFD, FD_CLOEXEC) != 0)
+    return false;
+  // Taken from the start, so that no descriptor of an order lands there: the
+  // newborn puts the path of its listener in this place. Our own socket may
+  // be there, since the newborn closes it first.
+  constexpr auto reserved = reeve::kernel::holder::listener_path_fd;
+  return keep == reserved || ::dup3(STDIN_FILENO, reserved, O_CLOEXEC) >= 0;
 }
 
 // The daemon must be able to kill a helper that hangs.
@@ -50,6 +57,14 @@ bool introduce(int socket) {
   return raw >= 0
          && reeve::kernel::send_packet(socket, reeve::kernel::helper_hello_type,
                                        0, {}, {&raw, 1});
+}
+
+// Programs in the container see the arguments of their PID 1; the host's paths
+// are none of their business.
+void hide_arguments(int argc, char** argv) {
+  for (auto i = 0; i < argc; ++i)
+    std::memset(argv[i], 0, std::strlen(argv[i]));
+  std::memcpy(argv[0], "reeve", sizeof("reeve"));
 }
 
 } // namespace
@@ -79,6 +94,7 @@ int main(int argc, char** argv) {
   if (!drop_inheritance(fd))
     return 1;
   ::setsid();
+  hide_arguments(argc, argv);
   if (!introduce(fd))
     return 1;
   return zygote ? reeve::holder::run_zygote(fd) : reeve::holder::run_broker(fd);

@@ -41,10 +41,20 @@ using namespace kernel::holder;
 using kernel::packet;
 using kernel::unique_fd;
 
-std::int64_t now_ns() {
+std::int64_t read_clock_ns(clockid_t which) {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  ::clock_gettime(which, &now);
   return now.tv_sec * 1'000'000'000LL + now.tv_nsec;
+}
+
+// What reports tell.
+std::int64_t now_ns() {
+  return read_clock_ns(CLOCK_REALTIME);
+}
+
+// What deadlines are measured by: the wall clock may be set.
+std::int64_t elapsed_ns() {
+  return read_clock_ns(CLOCK_MONOTONIC);
 }
 
 std::uint64_t microseconds(const timeval& value) {
@@ -107,14 +117,14 @@ private:
       check_starting();
     if (polled_[0].revents != 0)
       reap();
-    if (deadline_ns_ != 0 && now_ns() >= deadline_ns_)
+    if (deadline_ns_ != 0 && elapsed_ns() >= deadline_ns_)
       end();
   }
 
   [[nodiscard]] int next_timeout() const {
     if (deadline_ns_ == 0)
       return -1;
-    auto left = (deadline_ns_ - now_ns()) / 1'000'000 + 1;
+    auto left = (deadline_ns_ - elapsed_ns()) / 1'000'000 + 1;
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
   }
 
@@ -241,7 +251,8 @@ private:
     for (auto& entry : table_.entries())
       if (entry.state != process_entry::phase::ended)
         ::kill(entry.pid, SIGTERM);
-    deadline_ns_ = now_ns() + static_cast<std::int64_t>(grace_ms_) * 1'000'000;
+    deadline_ns_ =
+        elapsed_ns() + static_cast<std::int64_t>(grace_ms_) * 1'000'000;
   }
 
   // The end of PID 1 is the end of its pid namespace.

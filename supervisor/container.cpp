@@ -9,6 +9,7 @@
 #include "config/parse.hpp"
 #include "config/validate.hpp"
 #include "supervisor/auto_stop.hpp"
+#include "supervisor/command_memory.hpp"
 #include "supervisor/container_kit.hpp"
 #include "supervisor/container_lifecycle.hpp"
 #include "supervisor/user_process.hpp"
@@ -138,6 +139,12 @@ public:
   // ------------------------------------------------------
 
   caf::result<container_created> create(const create_container& msg) {
+    auto promise = self_->make_response_promise<container_created>();
+    creators_.push_back(promise);
+    if (record_.created_ms != 0) { // a repeat of the command
+      settle_creators();
+      return promise;
+    }
     record_.spec = msg.spec;
     record_.created_ms = unix_ms();
     durable_ = msg.durable;
@@ -145,8 +152,6 @@ public:
     for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
       record_.serials.push_back(new_serial());
     creating_ = true;
-    auto promise = self_->make_response_promise<container_created>();
-    creators_.push_back(promise);
     apply(event_of::create_requested{});
     return promise;
   }
@@ -172,9 +177,11 @@ public:
       rebuilt_ = false;
     auto refused = apply(event_of::command_given{what, grace});
     if (refused) {
+      // Through the promise: once it exists, a returned error goes nowhere.
       waiters_.pop_back();
-      return make_error(errc::wrong_state,
-                        explain(*refused, record_.spec.name));
+      promise.deliver(
+          make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
+      return promise;
     }
     if (what == container_command::stop || what == container_command::start)
       want_up(what == container_command::start);
@@ -187,9 +194,8 @@ public:
 
   caf::result<process_started> run(const run_process& msg,
                                    std::vector<actors::shared_fd> stdio) {
-    if (auto done = commands_.find(msg.command);
-        msg.command != 0 && done != commands_.end())
-      return repeat(done->second);
+    if (auto made = commands_.find(msg.command))
+      return repeat(*made);
     if (auto refused = check_command(container_command::run_process))
       return std::move(*refused);
     if (auto ok = config::validate(msg.spec); !ok)
@@ -201,8 +207,7 @@ public:
               + "' already: remove it first or take another name");
     auto serial = new_serial();
     auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
-    if (msg.command != 0)
-      remember(msg.command, msg.spec.id);
+    commands_.remember(msg.command, msg.spec.id);
     self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
     auto promise = self_->make_response_promise<process_started>();
     auto keep = msg.spec.restart.type != config::restart_type::temporary;
@@ -270,18 +275,16 @@ public:
     for (const auto& [key, value] : msg.values)
       if (auto ok = config::set_key(wanted, key, value); !ok)
         return make_error(errc::invalid_argument, to_string(ok.error()));
+    if (!controller_) { // at rest: they hold from the next start
+      keep_limits(msg.values);
+      return limits_in_force{};
+    }
     auto promise = self_->make_response_promise<limits_in_force>();
     self_->request(controller_, caf::infinite, actors::apply_limits{wanted})
         .then(
             [this, promise,
              values = msg.values](const actors::limit_readings& now) mutable {
-              std::string text;
-              for (const auto& [key, value] : values) {
-                (void)config::set_key(record_.spec.limits, key, value);
-                text += (text.empty() ? "" : " ") + key + "=" + value;
-              }
-              save();
-              tell(event_kind::limits_changed, {}, text);
+              keep_limits(values);
               promise.deliver(in_force(now, {}));
             },
             [promise](caf::error& err) mutable {
@@ -412,7 +415,12 @@ private:
   void carry_out(const container_effect::report_phase& effect) {
     settle_creators();
     settle_waiters();
+    auto before = std::exchange(told_, effect.phase);
     if (auto kind = kind_of(effect.phase)) {
+      if (*kind == event_kind::container_started
+          && (before == container_phase::paused
+              || before == container_phase::pausing))
+        kind = event_kind::container_resumed;
       tell(*kind, {}, problems_text());
     } else {
       publish(std::nullopt);
@@ -555,8 +563,8 @@ private:
   }
 
   void own_cgroup(std::uint64_t serial) {
-    controller_ =
-        actors::spawn_cgroup_controller(self_->system(), {kit_->cgroup});
+    controller_ = actors::spawn_cgroup_controller(
+        self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
     ask(serial, controller_, actors::apply_limits{record_.spec.limits},
         [this, serial](const actors::limit_readings&) { finished(serial); });
   }
@@ -748,12 +756,13 @@ private:
             ::syscall(SYS_pidfd_open, record_.holder_pid, 0))));
     kit_->cgroup =
         std::make_shared<const kernel::container_cgroup>(std::move(*cgroup));
-    controller_ =
-        actors::spawn_cgroup_controller(self_->system(), {kit_->cgroup});
+    controller_ = actors::spawn_cgroup_controller(
+        self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
     actors::holder_options how;
     how.control = std::make_shared<kernel::unique_fd>(std::move(*socket));
     how.cgroup = kit_->cgroup;
     how.keep_alive = how_.with;
+    how.deadline = with_->config.deadlines.start;
     kit_->holder =
         actors::spawn_namespace_holder(self_->system(), *with_->control, how);
     listen();
@@ -834,8 +843,8 @@ private:
       kit_->id = record_.id;
       kit_->cgroup =
           std::make_shared<const kernel::container_cgroup>(std::move(*left));
-      controller_ =
-          actors::spawn_cgroup_controller(self_->system(), {kit_->cgroup});
+      controller_ = actors::spawn_cgroup_controller(
+          self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
     }
     auto same_boot = record_.boot_id == with_->boot_id;
     std::bitset<layer_count> standing;
@@ -904,6 +913,7 @@ private:
     if (found == processes_.end())
       return;
     auto serial = found->second.serial;
+    commands_.forget(id);
     self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
     processes_.erase(found);
     auto& kept = record_.serials;
@@ -923,13 +933,6 @@ private:
                         "the process of this command was removed since");
     const auto& now = found->second.info;
     return process_started{record_.spec.name, process, now.pid, now.ns_pid};
-  }
-
-  void remember(std::uint64_t command, const std::string& process) {
-    constexpr std::size_t most = 256;
-    if (commands_.size() >= most)
-      commands_.erase(commands_.begin());
-    commands_.emplace(command, process);
   }
 
   std::optional<caf::error> check_command(container_command what) {
@@ -968,8 +971,10 @@ private:
       standing.push_back({item.significant ? significance::significant
                                            : significance::ordinary,
                           item.info.phase, item.info.last.kind});
-    if (should_stop(rule_of(record_.spec.auto_stop), standing))
-      apply(event_of::command_given{container_command::stop, longest_grace()});
+    if (!should_stop(rule_of(record_.spec.auto_stop), standing))
+      return;
+    stop_grace_ = -1;
+    apply(event_of::command_given{container_command::stop, longest_grace()});
   }
 
   // -- answers
@@ -978,8 +983,10 @@ private:
   void settle_creators() {
     if (creators_.empty())
       return;
-    if (state_.phase == container_phase::running) {
-      creating_ = false;
+    auto made = !creating_ && record_.created_ms != 0 && !gone_;
+    if (made || state_.phase == container_phase::running) {
+      if (std::exchange(creating_, false))
+        tell(event_kind::container_created, {}, {});
       for (auto& promise : std::exchange(creators_, {}))
         promise.deliver(container_created{record_.spec.name, record_.id});
       return;
@@ -1078,6 +1085,18 @@ private:
     return out;
   }
 
+  // The values were checked before.
+  void
+  keep_limits(const std::vector<std::pair<std::string, std::string>>& values) {
+    std::string text;
+    for (const auto& [key, value] : values) {
+      (void)config::set_key(record_.spec.limits, key, value);
+      text += (text.empty() ? "" : " ") + key + "=" + value;
+    }
+    save();
+    tell(event_kind::limits_changed, {}, text);
+  }
+
   limits_in_force in_force(const actors::limit_readings& now,
                            const std::vector<std::string>& keys) {
     limits_in_force out;
@@ -1131,6 +1150,7 @@ private:
   bool rebuilt_ = false;
   bool gone_ = false;
   std::int64_t stop_grace_ = -1;
+  container_phase told_ = container_phase::creating;
   std::uint64_t generation_ = 0;
   std::uint32_t next_serial_ = 1;
   caf::error last_failure_;
@@ -1138,7 +1158,7 @@ private:
   actors::cgroup_controller_actor controller_;
   actors::filesystem_layer_actor layer_;
   std::map<std::string, entry> processes_;
-  std::map<std::uint64_t, std::string> commands_;
+  command_memory commands_{256};
   std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
       std::make_shared<std::atomic<std::uint64_t>>(0);
   std::vector<caf::typed_response_promise<container_created>> creators_;

@@ -66,9 +66,8 @@ capabilities_of(const config::container_spec& spec) {
       return kernel::capability_set::known_by_kernel();
     return kernel::capability_set::parse(names);
   };
-  if (spec.privileged)
-    return kernel::capability_set::known_by_kernel();
-  auto out = parse(spec.capabilities);
+  auto out = spec.privileged ? kernel::capability_set::known_by_kernel()
+                             : parse(spec.capabilities);
   if (!out)
     return out;
   auto add = parse(spec.cap_add);

@@ -185,8 +185,8 @@ public:
       self_->send_exit(which->holder, caf::exit_reason::user_shutdown);
     if (!which->cgroup)
       return forget(*which);
-    auto controller =
-        actors::spawn_cgroup_controller(self_->system(), {which->cgroup});
+    auto controller = actors::spawn_cgroup_controller(
+        self_->system(), {which->cgroup, with_->config.deadlines.kill});
     auto then_remove = [this, which, controller] {
       self_->request(controller, caf::infinite, actors::remove_cgroup{})
           .then(
@@ -214,12 +214,14 @@ private:
     self_->delayed_send(self_, after, refill_pool{});
   }
 
+  // Ids may be given to another container only when no file bears them.
   void forget(const kit& which) {
+    auto deleted = kernel::result<void>{};
     if (!which.id.empty())
-      if (auto ok = actors::delete_tree(with_->store->directory_of(which.id));
-          !ok)
-        with_->log->error("{}", to_string(ok.error()));
-    if (which.uid_base != 0)
+      deleted = actors::delete_tree(with_->store->directory_of(which.id));
+    if (!deleted)
+      with_->log->error("{}", to_string(deleted.error()));
+    else if (which.uid_base != 0)
       with_->ids->give_back(which.uid_base);
     --discarding_;
     finish_drain();
@@ -313,6 +315,7 @@ private:
     how.control = started.control;
     how.cgroup = m->out->cgroup;
     how.keep_alive = with_;
+    how.deadline = with_->config.deadlines.start;
     m->out->holder =
         actors::spawn_namespace_holder(self_->system(), *with_->control, how);
     if (auto ok = place(m); !ok)

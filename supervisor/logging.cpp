@@ -6,6 +6,7 @@
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include <cerrno>
@@ -80,22 +81,18 @@ public:
   }
 };
 
-} // namespace
-
-kernel::result<std::shared_ptr<spdlog::logger>>
-make_logger(const config::daemon_log& cfg) {
-  spdlog::sink_ptr sink;
-  if (cfg.sink == config::log_sink::file) {
-    try {
-      sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(
-          cfg.path.value_or(""));
-    } catch (const spdlog::spdlog_ex& err) {
-      return kernel::make_error(0, err.what());
-    }
-  } else {
-    sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+kernel::result<spdlog::sink_ptr> make_sink(const config::daemon_log& cfg) {
+  if (cfg.sink != config::log_sink::file)
+    return std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  try {
+    return std::make_shared<spdlog::sinks::basic_file_sink_mt>(
+        cfg.path.value_or(""));
+  } catch (const spdlog::spdlog_ex& err) {
+    return kernel::make_error(0, err.what());
   }
-  auto out = std::make_shared<spdlog::logger>("reeve", std::move(sink));
+}
+
+void set_formatter(spdlog::sinks::sink& sink, const config::daemon_log& cfg) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
       spdlog::pattern_time_type::utc);
   formatter->add_flag<json_text>('*').add_flag<priority_prefix>('&');
@@ -106,10 +103,35 @@ make_logger(const config::daemon_log& cfg) {
     formatter->set_pattern("%&%v");
   else
     formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v");
-  out->set_formatter(std::move(formatter));
+  sink.set_formatter(std::move(formatter));
+}
+
+} // namespace
+
+kernel::result<std::shared_ptr<spdlog::logger>>
+make_logger(const config::daemon_log& cfg) {
+  auto sink = make_sink(cfg);
+  if (!sink)
+    return tl::make_unexpected(std::move(sink.error()));
+  set_formatter(**sink, cfg);
+  // In between, because a logger's own sinks cannot be changed while it logs.
+  auto switchable = std::make_shared<spdlog::sinks::dist_sink_mt>();
+  switchable->set_sinks({*sink});
+  auto out = std::make_shared<spdlog::logger>("reeve", std::move(switchable));
   out->set_level(level_of(cfg.level));
   out->flush_on(spdlog::level::info);
   return out;
+}
+
+void reopen(spdlog::logger& log, const config::daemon_log& cfg) {
+  auto sink = make_sink(cfg);
+  if (!sink) {
+    log.error("cannot reopen the log: {}", to_string(sink.error()));
+    return;
+  }
+  set_formatter(**sink, cfg);
+  static_cast<spdlog::sinks::dist_sink_mt&>(*log.sinks().front())
+      .set_sinks({*sink});
 }
 
 } // namespace reeve::supervisor

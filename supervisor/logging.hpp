@@ -20,4 +20,8 @@ namespace reeve::supervisor {
 [[nodiscard]] kernel::result<std::shared_ptr<spdlog::logger>>
 make_logger(const config::daemon_log& cfg);
 
+/// Opens the logger's file anew, after somebody has rotated it; on an error the
+/// old one stays in use and gets the complaint. Any thread.
+void reopen(spdlog::logger& log, const config::daemon_log& cfg);
+
 } // namespace reeve::supervisor

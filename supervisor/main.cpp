@@ -94,7 +94,7 @@ int serve(const config::daemon_config& cfg) {
       throw std::runtime_error(to_string(endpoint.error()));
     supervisor::notify_service_manager("READY=1");
     while (supervisor::wait_for_signal() == SIGHUP)
-      ; // the log is opened for appending at each line's flush; nothing to do
+      (*rt)->reopen_log();
     supervisor::notify_service_manager("STOPPING=1");
     caf::anon_send_exit(gateway, caf::exit_reason::user_shutdown);
   }

@@ -144,8 +144,10 @@ kernel::result<void> fill_services(services& with,
   if (!mounts)
     return pass_on(mounts);
   with.mounts = std::move(*mounts);
-  auto groups = kernel::cgroup_instance::open(
-      with.mounts, cfg.cgroup_parent, instance_id(with.config.state_dir));
+  auto id = instance_id(with.config.state_dir);
+  with.cgroup_path = cfg.cgroup_parent + "/reeve-" + id;
+  auto groups =
+      kernel::cgroup_instance::open(with.mounts, cfg.cgroup_parent, id);
   if (!groups)
     return pass_on(groups);
   with.cgroups = std::make_unique<kernel::cgroup_instance>(std::move(*groups));
@@ -212,6 +214,10 @@ runtime::~runtime() {
 
 const local_api_actor& runtime::api() const {
   return parts_->api;
+}
+
+void runtime::reopen_log() {
+  reopen(*parts_->with->log, parts_->with->config.log);
 }
 
 void runtime::stop(farewell how, std::chrono::milliseconds deadline) {

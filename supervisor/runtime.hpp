@@ -50,6 +50,9 @@ public:
   /// What everybody talks to. Stays valid until `stop`.
   [[nodiscard]] const local_api_actor& api() const;
 
+  /// Opens the log file anew, after a rotation.
+  void reopen_log();
+
   /// Stops all actors within the deadline. Blocks.
   void stop(farewell how,
             std::chrono::milliseconds deadline = std::chrono::seconds{20});

@@ -35,6 +35,7 @@ struct services {
   std::unique_ptr<actors::poller> control; ///< sockets of helper processes
   std::unique_ptr<actors::poller> streams; ///< output of user processes
   kernel::cgroup_mounts mounts;
+  std::string cgroup_path; ///< of this instance, below each mount
   std::unique_ptr<kernel::cgroup_instance> cgroups;
   std::unique_ptr<id_ranges> ids;
   std::unique_ptr<state_store> store;

@@ -375,8 +375,8 @@ private:
   }
 
   void carry_out(const process_effect::spawn& effect) {
-    if (state_.run > 1)
-      ++info_.restarts;
+    if (state_.run > 1 && starters_.empty())
+      ++info_.restarts; // what somebody asked for is no restart
     if (!holder_) {
       // Asked for while the container has no PID 1.
       start_failed_ = make_error(errc::wrong_state,

@@ -7,6 +7,7 @@
 #include "actors/error.hpp"
 #include "actors/filesystem_layer.hpp"
 #include "config/validate.hpp"
+#include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
 #include "supervisor/version.hpp"
 
@@ -84,9 +85,9 @@ public:
   // -------------------------------------------------------------
 
   caf::result<container_created> create(const create_container& msg) {
-    if (msg.command != 0)
-      if (auto done = commands_.find(msg.command); done != commands_.end())
-        return repeat(done->second);
+    if (auto made = commands_.find(msg.command))
+      if (auto known = names_.find(*made); known != names_.end())
+        return self_->delegate(entries_.at(known->second).actor, msg);
     if (auto ok = config::validate(msg.spec); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
     if (auto err = check_root(msg.spec))
@@ -97,8 +98,7 @@ public:
           errc::already_exists,
           "container '" + name
               + "' exists already: remove it or take another name");
-    if (msg.command != 0)
-      remember(msg.command, name);
+    commands_.remember(msg.command, name);
     auto& entry = add(name);
     entry.info.image = msg.spec.image.value_or(msg.spec.rootfs.value_or(""));
     entry.info.properties = msg.spec.properties;
@@ -148,8 +148,9 @@ public:
     if (change.happened)
       add_event(std::move(*change.happened));
     if (change.name_free || change.gone)
-      names_.erase(found->second.info.container);
+      free_name(found->second.info.container, change.key);
     if (change.gone) {
+      commands_.forget(found->second.info.container);
       entries_.erase(found);
       finish_stop();
     }
@@ -192,7 +193,7 @@ public:
     out.state_dir = with_->config.state_dir;
     out.run_dir = with_->config.run_dir;
     out.cgroup_mode = to_string(with_->mounts.mode);
-    out.cgroup = with_->config.cgroup_parent;
+    out.cgroup = with_->cgroup_path;
     out.containers = static_cast<std::uint32_t>(entries_.size());
     auto promise = self_->make_response_promise<daemon_info>();
     self_->request(how_.pool, 5s, get_pool_stats{})
@@ -214,13 +215,13 @@ public:
   // ---------------------------------------------------------
 
   caf::result<all_adopted> adopt() {
-    auto promise = self_->make_response_promise<all_adopted>();
     std::vector<std::string> broken;
     auto records = with_->store->load(broken);
     for (const auto& text : broken)
       with_->log->error("a container is left alone: {}", text);
     if (!records)
       return make_error(records.error());
+    auto promise = self_->make_response_promise<all_adopted>();
     auto count = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
     auto one_done = [this, promise, pending, count]() mutable {
@@ -309,6 +310,13 @@ private:
     return entries_.emplace(key, std::move(out)).first->second;
   }
 
+  // That of a held container may be another's by now.
+  void free_name(const std::string& name, const std::string& key) {
+    if (auto found = names_.find(name);
+        found != names_.end() && found->second == key)
+      names_.erase(found);
+  }
+
   // An actor that ended in order has said so before.
   void on(const caf::down_msg& down) {
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
@@ -316,7 +324,7 @@ private:
         continue;
       with_->log->error("the actor of container '{}' ended: {}",
                         it->second.info.container, caf::to_string(down.reason));
-      names_.erase(it->second.info.container);
+      free_name(it->second.info.container, it->first);
       entries_.erase(it);
       return;
     }
@@ -357,21 +365,6 @@ private:
                          return found != info.properties.end()
                                 && found->second == item.second;
                        });
-  }
-
-  caf::result<container_created> repeat(const std::string& name) {
-    auto found = names_.find(name);
-    if (found == names_.end())
-      return make_error(errc::not_found,
-                        "the container of this command was removed since");
-    return container_created{name, entries_.at(found->second).info.id};
-  }
-
-  void remember(std::uint64_t command, const std::string& name) {
-    constexpr std::size_t most = 1024;
-    if (commands_.size() >= most)
-      commands_.erase(commands_.begin());
-    commands_.emplace(command, name);
   }
 
   // What a crash has left: groups with processes, directories without record.
@@ -466,7 +459,7 @@ private:
   std::uint64_t last_key_ = 0;
   std::map<std::string, entry> entries_;     ///< by key
   std::map<std::string, std::string> names_; ///< name to key
-  std::map<std::uint64_t, std::string> commands_;
+  command_memory commands_{1024};
   event_log log_;
   std::vector<reader> readers_;
   std::optional<caf::typed_response_promise<all_stopped>> stopping_;
