@@ -45,6 +45,9 @@ enum class message : std::uint16_t {
 /// points around in a mount namespace of his own.
 inline constexpr int listener_path_fd = 9;
 
+/// A holder keeps no more processes than this, ended ones included.
+inline constexpr std::uint32_t max_processes = 8192;
+
 /// What becomes of the container when the control connection breaks.
 enum class owner_loss : std::uint8_t {
   stop = 0, ///< SIGTERM to all, after the grace SIGKILL, then end
@@ -124,8 +127,8 @@ struct spawn_order {
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.spec, self.argv, self.env, self.cwd, self.user,
        self.groups, self.rlimits, self.capabilities, self.no_new_privs,
-       self.umask, self.stdio, self.has_stdin, self.rows, self.cols,
-       self.join_count, self.has_cgroup_dir);
+       self.umask, self.stdio, self.has_stdin, self.rows,
+       self.cols, self.join_count, self.has_cgroup_dir);
   }
 };
 
