@@ -171,6 +171,8 @@ public:
   // -- events -----------------------------------------------------------------
 
   void on(holder_packet& event) {
+    if (lost_)
+      return; // what a liar had said before it was found out
     auto& in = *event.in;
     switch (static_cast<message>(in.type)) {
     case message::hello:
@@ -178,8 +180,7 @@ public:
     case message::process_state:
       return on_process_state(in);
     case message::hello_done:
-      greeted_ = true;
-      return answer_inventory();
+      return on_hello_done();
     case message::spawned:
       return on_spawned(in);
     case message::spawn_failed:
@@ -296,9 +297,18 @@ private:
 
   void on_hello(const kernel::packet& in) {
     hello_report report;
-    if (greeted_ || !kernel::wire::decode(in.body, report))
+    if (announced_ || !kernel::wire::decode(in.body, report)
+        || report.processes > max_processes)
       return broken("sent a bad greeting");
+    announced_ = report.processes;
     inventory_.configured = report.configured;
+  }
+
+  void on_hello_done() {
+    if (greeted_ || inventory_.processes.size() != announced_)
+      return broken("announced other processes than it described");
+    greeted_ = true;
+    answer_inventory();
   }
 
   void on_process_state(kernel::packet& in) {
@@ -309,6 +319,9 @@ private:
     known.handles.process = known.state.process;
     known.handles.ns_pid = known.state.ns_pid;
     if (!greeted_) {
+      // Each brings descriptors, of which the daemon has not so many.
+      if (inventory_.processes.size() >= announced_.value_or(0))
+        return broken("described more processes than it announced");
       inventory_.processes.push_back(std::move(known));
       return;
     }
@@ -395,6 +408,7 @@ private:
       return;
     lost_ = std::move(why);
     channel_->close();
+    inventory_ = {};
     for (auto& [id, done] : std::exchange(pending_, {}))
       done(make_error(errc::gone, "the container's PID 1 has gone"));
     spawns_.clear();
@@ -411,6 +425,7 @@ private:
   holder_listener listener_;
   std::shared_ptr<packet_channel> channel_;
   std::optional<kernel::sys_error> lost_;
+  std::optional<std::uint32_t> announced_; ///< processes, by its hello
   bool greeted_ = false;
   holder_inventory inventory_;
   std::vector<caf::typed_response_promise<holder_inventory>> inventory_waiters_;

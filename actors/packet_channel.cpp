@@ -103,7 +103,9 @@ void packet_channel::on_ready(std::uint32_t ready) {
 }
 
 void packet_channel::read_all() {
-  for (;;) {
+  // A bound, so that one peer's flood cannot starve the others that share the
+  // poller; what is left makes the descriptor ready again.
+  for (auto i = 0; i < 64; ++i) {
     packet in;
     kernel::result<kernel::reception> got;
     {

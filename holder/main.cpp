@@ -7,6 +7,7 @@
 // executed.
 
 #include "holder/broker.hpp"
+#include "holder/sealed_copy.hpp"
 #include "holder/zygote.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
@@ -69,7 +70,7 @@ void hide_arguments(int argc, char** argv) {
 
 } // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv, char** envp) {
   if (argc != 3)
     return usage();
   char* end = nullptr;
@@ -80,6 +81,11 @@ int main(int argc, char** argv) {
   auto zygote = std::strcmp(argv[1], "--zygote") == 0;
   if (!zygote && std::strcmp(argv[1], "--broker") != 0)
     return usage();
+  // Only holders share a container with hostile code.
+  if (zygote && !reeve::holder::continue_as_sealed_copy(argv, envp)) {
+    std::perror("reeve-holder: run from a copy in memory");
+    return 1;
+  }
   // Out of the daemon's hands: it waits for this process only, and the
   // grandchild belongs to the host's init.
   switch (::fork()) {

@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
 
 namespace reeve::holder {
 
@@ -37,17 +38,19 @@ class newborn {
 public:
   newborn(birth& from, int zygote) : from_(from), zygote_(zygote) {}
 
-  unique_fd run() {
+  belongings run() {
+    belongings out;
     enter_cgroups();
     join_namespaces();
     mount_proc();
-    auto listener = open_listener();
+    out.listener = open_listener();
+    out.oom_score = open_oom_score(); // its number is taken by now
     make_namespaces();
     become_root();
     raise_loopback();
     go_home();
     tell(birth_note::kind::ready);
-    return listener;
+    return out;
   }
 
 private:
@@ -109,6 +112,14 @@ private:
                 nullptr)
         != 0)
       fail("mount proc");
+  }
+
+  unique_fd open_oom_score() {
+    auto path = std::string{layout::proc} + "/self/oom_score_adj";
+    auto fd = unique_fd::adopt(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (!fd)
+      fail("open oom_score_adj");
+    return fd;
   }
 
   // A tmpfs of its own that the broker moves into the container: mode 0700 and
@@ -197,7 +208,7 @@ private:
 
 } // namespace
 
-unique_fd come_to_life(birth& from, int zygote) {
+belongings come_to_life(birth& from, int zygote) {
   return newborn{from, zygote}.run();
 }
 

@@ -33,10 +33,17 @@ struct birth_note {
   char step[56] = {};
 };
 
+/// What a newborn opens for the rest of its life.
+struct belongings {
+  kernel::unique_fd listener; ///< for adoption by later daemons
+  /// Its own /proc/self/oom_score_adj: after its user namespace is made, the
+  /// file belongs to somebody else.
+  kernel::unique_fd oom_score;
+};
+
 /// Runs in the new process until `ready` was sent: joins cgroups, mounts its
 /// proc, opens its listener, makes its namespaces, becomes root in them and
 /// leaves the limits. Ends the process with a `failed` note if a step fails.
-/// Returns the listening socket for adoption by later daemons.
-[[nodiscard]] kernel::unique_fd come_to_life(birth& from, int zygote);
+[[nodiscard]] belongings come_to_life(birth& from, int zygote);
 
 } // namespace reeve::holder

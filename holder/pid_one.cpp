@@ -67,6 +67,7 @@ public:
   explicit pid_one(pid_one_setup setup)
       : control_(std::move(setup.control)),
         listener_(std::move(setup.listener)),
+        oom_score_(std::move(setup.oom_score)),
         has_pid_namespace_(setup.has_pid_namespace) {}
 
   [[noreturn]] void run() {
@@ -457,9 +458,11 @@ private:
     entry.exec_status = unique_fd::adopt(pair[0]);
     plan.order = std::move(order);
     plan.clone3_guard = clone3_guard_;
+    child_note note;
     auto pid = -1L;
     if (ok) {
-      pid = fork_into(cgroup.get(), entry.pidfd);
+      pid = fork_scored(plan.order.oom_score_adj, cgroup.get(), entry.pidfd,
+                        note);
       code = errno;
     }
     if (pid == 0) {
@@ -469,10 +472,34 @@ private:
     if (pid < 0) {
       auto process = entry.id;
       table_.forget(entry);
-      return spawn_failed(in.id, process, {}, code);
+      return spawn_failed(in.id, process, note, code);
     }
     entry.pid = static_cast<pid_t>(pid);
     entry.started_at_ns = now_ns();
+  }
+
+  // A child that is not dumpable may not even write its own oom_score_adj, and
+  // the program's first children shall have it, too: so it is inherited.
+  long fork_scored(std::int32_t score, int cgroup, unique_fd& pidfd,
+                   child_note& note) {
+    if (score == no_oom_score_adj)
+      return fork_into(cgroup, pidfd);
+    std::array<char, 16> own{};
+    auto text = std::to_string(score);
+    auto size = ::pread(oom_score_.get(), own.data(), own.size(), 0);
+    if (size <= 0
+        || ::pwrite(oom_score_.get(), text.data(), text.size(), 0) < 0) {
+      note.step = spawn_step::set_oom_score;
+      text.copy(note.subject, sizeof(note.subject) - 1);
+      return -1;
+    }
+    auto pid = fork_into(cgroup, pidfd);
+    auto code = errno;
+    if (pid != 0)
+      (void)::pwrite(oom_score_.get(), own.data(),
+                     static_cast<std::size_t>(size), 0);
+    errno = code;
+    return pid;
   }
 
   // A real fork, not vfork: a child that enters a frozen group, or whose
@@ -662,6 +689,7 @@ private:
 
   unique_fd control_;
   unique_fd listener_;
+  unique_fd oom_score_;
   unique_fd signals_;
   bool has_pid_namespace_;
   bool sealed_ = false;

@@ -10,6 +10,7 @@ namespace reeve::holder {
 struct pid_one_setup {
   kernel::unique_fd control;
   kernel::unique_fd listener;
+  kernel::unique_fd oom_score; ///< its own /proc/self/oom_score_adj
   /// False in a shared pid namespace: then "all processes" are not ours.
   bool has_pid_namespace = true;
 };

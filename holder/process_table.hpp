@@ -47,7 +47,7 @@ struct process_entry {
 /// forgot, so that an order repeated late is not carried out twice.
 class process_table {
 public:
-  static constexpr std::size_t capacity = 8192;
+  static constexpr std::size_t capacity = kernel::holder::max_processes;
 
   [[nodiscard]] process_entry* find(std::uint64_t id);
   [[nodiscard]] process_entry* find_pid(pid_t pid);

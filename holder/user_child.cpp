@@ -309,7 +309,8 @@ private:
         from = null.get();
       } else if (plan_.order.stdio == stdio_mode::pipes
                  && ::fchown(from, who.uid, who.gid) != 0) {
-        fail(spawn_step::stdio, "chown");
+        fail(spawn_step::stdio, "chown to " + std::to_string(who.uid) + ":"
+                                    + std::to_string(who.gid));
       }
       if (::dup2(from, fd) < 0)
         fail(spawn_step::stdio, {});

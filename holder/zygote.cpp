@@ -196,10 +196,11 @@ private:
       ::prctl(PR_SET_NAME, "reeve-holder");
       auto control = std::move(from.control);
       auto has_pid_ns = pid_mode == ns_mode::fresh;
-      auto listener = come_to_life(from, theirs.get());
+      auto own = come_to_life(from, theirs.get());
       theirs.reset();
       from = {};
-      run_pid_one({std::move(control), std::move(listener), has_pid_ns});
+      run_pid_one({std::move(control), std::move(own.listener),
+                   std::move(own.oom_score), has_pid_ns});
     }
     if (pid_mode == ns_mode::joined
         && ::setns(own_pid_ns_.get(), CLONE_NEWPID) != 0)

@@ -45,6 +45,9 @@ enum class message : std::uint16_t {
 /// points around in a mount namespace of his own.
 inline constexpr int listener_path_fd = 9;
 
+/// A holder keeps no more processes than this, ended ones included.
+inline constexpr std::uint32_t max_processes = 8192;
+
 /// What becomes of the container when the control connection breaks.
 enum class owner_loss : std::uint8_t {
   stop = 0, ///< SIGTERM to all, after the grace SIGKILL, then end
@@ -97,6 +100,7 @@ struct rlimit_entry {
 };
 
 inline constexpr std::uint32_t no_umask = 0xffffffff;
+inline constexpr std::int32_t no_oom_score_adj = 0x7fffffff;
 
 /// Descriptors: `join_count` cgroup `tasks` files for the child to write "0"
 /// to, then one cgroup directory for CLONE_INTO_CGROUP if `has_cgroup_dir`,
@@ -114,6 +118,7 @@ struct spawn_order {
   std::uint64_t capabilities = 0;
   bool no_new_privs = true;
   std::uint32_t umask = no_umask;
+  std::int32_t oom_score_adj = no_oom_score_adj;
   stdio_mode stdio = stdio_mode::null;
   bool has_stdin = false; ///< pipes: without it stdin is /dev/null
   std::uint16_t rows = 0;
@@ -124,8 +129,8 @@ struct spawn_order {
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.spec, self.argv, self.env, self.cwd, self.user,
        self.groups, self.rlimits, self.capabilities, self.no_new_privs,
-       self.umask, self.stdio, self.has_stdin, self.rows, self.cols,
-       self.join_count, self.has_cgroup_dir);
+       self.umask, self.oom_score_adj, self.stdio, self.has_stdin, self.rows,
+       self.cols, self.join_count, self.has_cgroup_dir);
   }
 };
 
@@ -276,6 +281,7 @@ enum class spawn_step : std::uint16_t {
   set_seccomp,
   change_directory,
   execute,
+  set_oom_score,
 };
 
 struct spawn_failed_report {

@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -47,6 +48,15 @@ choices_of(const config::namespace_choices& ns) {
 }
 
 } // namespace
+
+kernel::result<std::uint32_t> first_id_of(std::int32_t pid) {
+  auto path = "/proc/" + std::to_string(pid) + "/uid_map";
+  std::uint32_t inside = 0;
+  std::uint32_t outside = 0;
+  if (std::ifstream in{path}; in >> inside >> outside)
+    return outside;
+  return kernel::make_error(ESRCH, "read", path);
+}
 
 std::vector<std::string> joined_containers(const config::container_spec& spec) {
   std::vector<std::string> out;
@@ -106,9 +116,12 @@ make_kit_request(const config::container_spec& spec,
     case namespace_mode::join: {
       mode = ns_mode::joined;
       auto holder = holders.find(item.choice->container);
-      auto path = "/proc/"
-                  + std::to_string(holder == holders.end() ? 0 : holder->second)
-                  + "/ns/" + item.file;
+      auto pid = holder == holders.end() ? 0 : holder->second;
+      if (item.kind == ns_kind::user && first_id_of(pid).value_or(1) == 0) {
+        mode = ns_mode::host; // which cannot be entered a second time
+        break;
+      }
+      auto path = "/proc/" + std::to_string(pid) + "/ns/" + item.file;
       auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
       if (!fd)
         return kernel::last_error("join the namespaces of container",
@@ -137,6 +150,11 @@ actors::attach_root make_attach_order(const config::container_spec& spec,
                                              + *spec.image + "/rootfs");
   overlay.upper_parent = store.layer_of(with.id);
   overlay.first_id = out.has_user_namespace ? with.uid_base : 0;
+  if (out.has_user_namespace
+      && spec.namespaces.user.mode == namespace_mode::join) {
+    overlay.first_id = first_id_of(with.holder_pid).value_or(with.uid_base);
+    out.has_user_namespace = overlay.first_id != 0;
+  }
   overlay.writes = spec.remove_on_exit ? kernel::durability::throw_away
                                        : kernel::durability::durable;
   out.root.access = spec.readonly_root ? kernel::mount_access::read_only

@@ -29,6 +29,11 @@ make_kit_request(const config::container_spec& spec,
 [[nodiscard]] kernel::result<kernel::capability_set>
 capabilities_of(const config::container_spec& spec);
 
+/// The host's id of who is root where this process lives, as its uid_map says;
+/// 0 in the host's user namespace. Joined users are not those of the
+/// container's own range.
+[[nodiscard]] kernel::result<std::uint32_t> first_id_of(std::int32_t pid);
+
 [[nodiscard]] actors::attach_root
 make_attach_order(const config::container_spec& spec, const kit& with,
                   const state_store& store);

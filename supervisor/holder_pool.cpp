@@ -10,6 +10,7 @@
 #include "kernel-iface/cgroup_devices.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "kernel-iface/seccomp_filter.hpp"
+#include "supervisor/container_kit.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -283,9 +284,17 @@ private:
     start(m);
   }
 
-  [[nodiscard]] static bool has_user_namespace(const kit_request& request) {
-    return request.modes[static_cast<std::size_t>(ns_kind::user)]
-           != ns_mode::host;
+  /// The host's id of the container's root.
+  [[nodiscard]] static std::uint32_t root_of(const making& m) {
+    switch (m.request.modes[static_cast<std::size_t>(ns_kind::user)]) {
+    case ns_mode::host:
+      return 0;
+    case ns_mode::joined:
+      return first_id_of(m.out->holder_pid).value_or(m.out->uid_base);
+    case ns_mode::fresh:
+      break;
+    }
+    return m.out->uid_base;
   }
 
   void start(const shared_making& m) {
@@ -322,9 +331,7 @@ private:
       return fail(m, actors::make_error(ok.error()));
     actors::prepare_root order{
         started.pid, started.pidfd,
-        stage_of(m->request,
-                 has_user_namespace(m->request) ? m->out->uid_base : 0,
-                 with_->mounts)};
+        stage_of(m->request, root_of(*m), with_->mounts)};
     self_->request(with_->broker, caf::infinite, std::move(order))
         .then(
             [this, m](const actors::root_prepared& done) {
@@ -340,8 +347,8 @@ private:
     const auto& cgroup = *m->out->cgroup;
     if (auto ok = cgroup.finish_placement(); !ok)
       return ok;
-    if (has_user_namespace(m->request))
-      if (auto ok = cgroup.delegate_to(m->out->uid_base, m->out->uid_base); !ok)
+    if (auto root = root_of(*m); root != 0)
+      if (auto ok = cgroup.delegate_to(root, root); !ok)
         return ok;
     if (m->request.privileged)
       return {};

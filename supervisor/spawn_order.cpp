@@ -59,6 +59,8 @@ spawn_order make_spawn_order(std::uint64_t process,
   out.no_new_privs = spec.no_new_privs;
   if (spec.umask)
     out.umask = *spec.umask;
+  if (spec.oom_score_adj)
+    out.oom_score_adj = *spec.oom_score_adj;
   out.stdio = mode_of(spec.stdio);
   out.has_stdin = spec.stdin_open;
   out.rows = spec.tty.rows;
@@ -89,6 +91,7 @@ start_step step_of(spawn_step step) {
   case spawn_step::set_user:
   case spawn_step::set_capabilities:
   case spawn_step::set_seccomp:
+  case spawn_step::set_oom_score:
     return start_step::credentials;
   case spawn_step::change_directory:
     return start_step::directory;
@@ -126,6 +129,8 @@ const char* words_for(spawn_step step) {
     return "change the directory to";
   case spawn_step::execute:
     return "execute";
+  case spawn_step::set_oom_score:
+    return "set oom_score_adj to";
   }
   return "start";
 }

@@ -1,0 +1,181 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "tests/integration/probe_image.hpp"
+#include "tests/support/host_snapshot.hpp"
+#include "tests/support/instance.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <unistd.h>
+
+using namespace reeve;
+using namespace reeve::supervisor;
+using namespace reeve::tests;
+
+namespace {
+
+struct kind {
+  const char* file; ///< in /proc/PID/ns
+  config::namespace_choice config::namespace_choices::*choice;
+};
+
+constexpr kind kinds[] = {
+    {"pid", &config::namespace_choices::pid},
+    {"net", &config::namespace_choices::net},
+    {"uts", &config::namespace_choices::uts},
+    {"ipc", &config::namespace_choices::ipc},
+    {"mnt", &config::namespace_choices::mount},
+    {"user", &config::namespace_choices::user},
+    {"cgroup", &config::namespace_choices::cgroup},
+    {"time", &config::namespace_choices::time},
+};
+
+std::string namespace_of(pid_t pid, const char* file) {
+  char target[64];
+  auto path = "/proc/" + std::to_string(pid) + "/ns/" + file;
+  auto size = ::readlink(path.c_str(), target, sizeof(target));
+  REQUIRE(size > 0);
+  return {target, static_cast<std::size_t>(size)};
+}
+
+pid_t sleeper(instance& reeve, const std::string& container) {
+  return reeve.run(container, instance::process("sleeper", {"sleep", "1000"}))
+      .pid;
+}
+
+// What a container is good for, whatever it shares.
+void works(instance& reeve, const std::string& container) {
+  auto done =
+      reeve.shell(container, "set -e; id -u; stat -c %u:%g / /etc /dev/null; "
+                             "echo x > /new; chown 1000:1000 /new; cat /new; "
+                             "rm /new; echo y > /dev/shm/y; rm /dev/shm/y; "
+                             "test -e /proc/self/status; ls / | wc -l");
+  INFO(done.err);
+  CHECK(done.reason == exit_reason::exited(0));
+  CHECK(done.out.starts_with("0\n0:0\n0:0\n0:0\nx\n"));
+  auto user = instance::process("user", {"sh", "-c", "id -u; id -g"});
+  user.user = "ann";
+  CHECK(reeve.run_to_end(container, user).out == "1000\n1001\n");
+}
+
+} // namespace
+
+TEST_CASE("namespaces: by default all eight are the container's own",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("one"));
+  reeve.create(image.spec("two"));
+  auto one = sleeper(reeve, "one");
+  auto two = sleeper(reeve, "two");
+  for (const auto& item : kinds) {
+    INFO(item.file);
+    CHECK(namespace_of(one, item.file) != namespace_of(two, item.file));
+    CHECK(namespace_of(one, item.file) != namespace_of(::getpid(), item.file));
+    CHECK(namespace_of(two, item.file) != namespace_of(::getpid(), item.file));
+  }
+  works(reeve, "one");
+}
+
+TEST_CASE("namespaces: one of the host's is shared with the host alone",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  auto before = host_snapshot::take();
+  {
+    probe_image image;
+    instance reeve;
+    for (const auto& shared : kinds) {
+      if (shared.choice == &config::namespace_choices::mount)
+        continue;
+      DYNAMIC_SECTION(shared.file) {
+        auto spec = image.spec("box");
+        (spec.namespaces.*shared.choice).mode = config::namespace_mode::host;
+        reeve.create(spec);
+        auto pid = sleeper(reeve, "box");
+        for (const auto& item : kinds) {
+          INFO(item.file);
+          auto same = namespace_of(pid, item.file)
+                      == namespace_of(::getpid(), item.file);
+          CHECK(same == (item.file == shared.file));
+        }
+        works(reeve, "box");
+        reeve.destroy("box");
+        CHECK(
+            ::access(("/proc/" + std::to_string(pid) + "/ns/pid").c_str(), F_OK)
+            != 0);
+      }
+    }
+  }
+  CHECK(leaked_since(before).empty());
+}
+
+TEST_CASE("namespaces: one of another container's is shared with it alone",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  auto before = host_snapshot::take();
+  {
+    probe_image image;
+    instance reeve;
+    reeve.create(image.spec("first"));
+    auto first = sleeper(reeve, "first");
+    for (const auto& shared : kinds) {
+      if (shared.choice == &config::namespace_choices::mount)
+        continue;
+      DYNAMIC_SECTION(shared.file) {
+        auto spec = image.spec("box");
+        spec.namespaces
+            .*shared.choice = {config::namespace_mode::join, "first"};
+        reeve.create(spec);
+        auto pid = sleeper(reeve, "box");
+        for (const auto& item : kinds) {
+          INFO(item.file);
+          auto same =
+              namespace_of(pid, item.file) == namespace_of(first, item.file);
+          CHECK(same == (item.file == shared.file));
+          CHECK(namespace_of(pid, item.file)
+                != namespace_of(::getpid(), item.file));
+        }
+        works(reeve, "box");
+        reeve.destroy("box");
+        works(reeve, "first");
+        CHECK(reeve.process_of("first", "sleeper").pid == first);
+      }
+    }
+  }
+  CHECK(leaked_since(before).empty());
+}
+
+TEST_CASE("namespaces: the mount namespace is always the container's own",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  auto spec = image.spec("box");
+  spec.namespaces.mount.mode = config::namespace_mode::host;
+  auto why = reeve.refusal<container_created>(create_container{0, spec, false});
+  CHECK(why.find("mount") != std::string::npos);
+}
+
+TEST_CASE("namespaces: joining a container that is not there is refused",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  auto before = host_snapshot::take();
+  {
+    probe_image image;
+    instance reeve;
+    auto spec = image.spec("box");
+    spec.namespaces.net = {config::namespace_mode::join, "nobody"};
+    auto why =
+        reeve.refusal<container_created>(create_container{0, spec, false});
+    CHECK(why.find("nobody") != std::string::npos);
+    reeve.refusal<container_details>(get_container{"box"});
+  }
+  CHECK(leaked_since(before).empty());
+}
