@@ -172,9 +172,11 @@ public:
       rebuilt_ = false;
     auto refused = apply(event_of::command_given{what, grace});
     if (refused) {
+      // The promise has taken the request over: a returned error is lost.
       waiters_.pop_back();
-      return make_error(errc::wrong_state,
-                        explain(*refused, record_.spec.name));
+      promise.deliver(
+          make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
+      return promise;
     }
     if (what == container_command::stop || what == container_command::start)
       want_up(what == container_command::start);
