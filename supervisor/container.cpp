@@ -982,8 +982,10 @@ private:
       standing.push_back({item.significant ? significance::significant
                                            : significance::ordinary,
                           item.info.phase, item.info.last.kind});
-    if (should_stop(rule_of(record_.spec.auto_stop), standing))
-      apply(event_of::command_given{container_command::stop, longest_grace()});
+    if (!should_stop(rule_of(record_.spec.auto_stop), standing))
+      return;
+    want_up(false);
+    apply(event_of::command_given{container_command::stop, longest_grace()});
   }
 
   // -- answers
