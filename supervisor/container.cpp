@@ -177,7 +177,7 @@ public:
       rebuilt_ = false;
     auto refused = apply(event_of::command_given{what, grace});
     if (refused) {
-      // Through the promise: once it exists, a returned error goes nowhere.
+      // The promise has taken the request over: a returned error is lost.
       waiters_.pop_back();
       promise.deliver(
           make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
@@ -699,16 +699,7 @@ private:
   }
 
   void undo_holder(std::uint64_t serial) {
-    ++generation_; // its end is expected from here on
-    if (!kit_)
-      return finished(serial);
-    if (kit_->holder_pidfd)
-      ::syscall(SYS_pidfd_send_signal, kit_->holder_pidfd->get(), SIGKILL,
-                nullptr, 0);
-    else if (kit_->holder)
-      self_->send(kit_->holder, actors::quit_holder{});
-    if (kit_->holder)
-      self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
+    end_holder();
     for (auto& [id, item] : processes_)
       self_->send(item.actor, lose_holder{});
     // Not every process need be in its pid namespace.
@@ -718,9 +709,30 @@ private:
         [this, serial](actors::cgroup_done) { finished(serial); });
   }
 
+  void end_holder() {
+    ++generation_; // its end is expected from here on
+    if (!kit_)
+      return;
+    if (kit_->holder_pidfd)
+      ::syscall(SYS_pidfd_send_signal, kit_->holder_pidfd->get(), SIGKILL,
+                nullptr, 0);
+    else if (kit_->holder)
+      self_->send(kit_->holder, actors::quit_holder{});
+    if (kit_->holder)
+      self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
+  }
+
+  // A kit comes with its PID 1: a plan that changes while it is being made, or
+  // a holder that cannot be reached after a crash, leaves one to be ended here.
   void undo_cgroup(std::uint64_t serial) {
+    end_holder();
     if (!controller_)
       return finished(serial);
+    ask(serial, controller_, actors::kill_cgroup{true},
+        [this, serial](actors::cgroup_done) { remove_cgroup(serial); });
+  }
+
+  void remove_cgroup(std::uint64_t serial) {
     ask(serial, controller_, actors::remove_cgroup{},
         [this, serial](actors::cgroup_done) {
           self_->send_exit(controller_, caf::exit_reason::user_shutdown);
@@ -974,6 +986,7 @@ private:
     if (!should_stop(rule_of(record_.spec.auto_stop), standing))
       return;
     stop_grace_ = -1;
+    want_up(false);
     apply(event_of::command_given{container_command::stop, longest_grace()});
   }
 

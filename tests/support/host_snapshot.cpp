@@ -20,6 +20,11 @@ std::string read_file(const fs::path& path) {
   return {std::istreambuf_iterator<char>{in}, {}};
 }
 
+std::set<std::string>& noted() {
+  static std::set<std::string> out;
+  return out;
+}
+
 void find_cgroups(const fs::path& dir, int depth, std::set<std::string>& out) {
   std::error_code err;
   for (const auto& item : fs::directory_iterator{dir, err}) {
@@ -32,6 +37,12 @@ void find_cgroups(const fs::path& dir, int depth, std::set<std::string>& out) {
   }
 }
 
+bool is_ours(const fs::path& process) {
+  std::error_code err;
+  auto program = fs::read_symlink(process / "exe", err).string();
+  return !err && program.starts_with(fs::canonical(REEVE_TEST_HOLDER).string());
+}
+
 // Zombies do not count: they hold nothing and wait for the host's init.
 void find_processes(std::set<std::string>& out) {
   std::error_code err;
@@ -39,9 +50,9 @@ void find_processes(std::set<std::string>& out) {
     auto name = item.path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos)
       continue;
-    auto comm = read_file(item.path() / "comm");
-    if (!comm.starts_with("reeve-"))
+    if (!is_ours(item.path()))
       continue;
+    auto comm = read_file(item.path() / "comm");
     auto stat = read_file(item.path() / "stat");
     auto end = stat.rfind(')');
     if (end != std::string::npos && end + 2 < stat.size()
@@ -58,7 +69,9 @@ std::string difference(const host_snapshot& before, const host_snapshot& now) {
       if (old.count(item) == 0)
         out += std::string{kind} + ": " + item + "\n";
   };
-  compare("cgroup", before.cgroups, now.cgroups);
+  for (const auto& item : now.cgroups)
+    if (before.cgroups.count(item) == 0 && noted().count(item) != 0)
+      out += "cgroup: " + item + "\n";
   compare("mount", before.mounts, now.mounts);
   compare("process", before.processes, now.processes);
   compare("descriptor", before.descriptors, now.descriptors);
@@ -93,6 +106,25 @@ std::string leaked_since(const host_snapshot& before) {
       return out;
     std::this_thread::sleep_for(std::chrono::milliseconds{20});
   }
+}
+
+void note_groups_of(pid_t reeve) {
+  std::error_code err;
+  auto dir = fs::path{"/proc"} / std::to_string(reeve) / "fd";
+  for (const auto& item : fs::directory_iterator{dir, err}) {
+    auto target = fs::read_symlink(item.path(), err);
+    if (!err && target.string().starts_with("/sys/fs/cgroup/")
+        && target.filename().string().starts_with("reeve-"))
+      noted().insert(target);
+  }
+}
+
+void forget_noted_groups() {
+  noted().clear();
+}
+
+std::vector<std::string> noted_groups() {
+  return {noted().begin(), noted().end()};
 }
 
 } // namespace reeve::tests

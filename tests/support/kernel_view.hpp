@@ -1,0 +1,42 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+/// What the kernel says, for tests that do not take Reeve's word for it.
+namespace reeve::tests {
+
+[[nodiscard]] std::string read_file(const std::string& path);
+
+/// There is such a process and it is no zombie.
+[[nodiscard]] bool is_alive(pid_t pid);
+
+[[nodiscard]] pid_t parent_of(pid_t pid);
+
+/// Children that are no zombies.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
+
+/// Pids of this build's holder program with this name ("reeve-zygote").
+[[nodiscard]] std::vector<pid_t> helpers_called(const std::string& comm);
+
+/// The group directories of a container, in all hierarchies, of any Reeve
+/// under test.
+[[nodiscard]] std::vector<std::string> groups_of(const std::string& id);
+
+/// Everything that runs in a container, PID 1 aside.
+[[nodiscard]] std::vector<pid_t> members_of(const std::string& id);
+
+/// As the freezer of its hierarchy has it.
+[[nodiscard]] bool is_frozen(const std::string& id);
+
+/// The numbers in a text, one to a line, are first, first + 1, ... without a
+/// gap or a repetition. A last line that is not finished does not count.
+/// Returns how many there are, or -1.
+[[nodiscard]] long unbroken(const std::string& lines, long first = 0);
+
+} // namespace reeve::tests
