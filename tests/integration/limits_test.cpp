@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/integration/output_so_far.hpp"
 #include "tests/integration/probe_image.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
@@ -48,8 +49,9 @@ pid_t allocate(instance& reeve, const std::string& name,
       reeve
           .run(name, instance::process("hog", {"probe", "allocate", mebibytes}))
           .pid;
-  eventually("the memory is allocated",
-             [&] { return reeve.output(name, "hog") == "allocated\n"; });
+  eventually("the memory is allocated", [&] {
+    return output_so_far(reeve, name, "hog") == "allocated\n";
+  });
   return pid;
 }
 
@@ -203,7 +205,7 @@ TEST_CASE("limits: a fork bomb stays within its pids",
   CHECK(number_in(limit) == 40);
   reeve.run("box", instance::process("bomb", {"probe", "bomb"}));
   eventually("the bomb has hit the limit", [&] {
-    return reeve.output("box", "bomb").starts_with("fork: EAGAIN\n");
+    return output_so_far(reeve, "box", "bomb").starts_with("fork: EAGAIN\n");
   });
   CHECK(number_in(cgroup_file(peer, "pids", "pids.current")) <= 40);
   // Who joins a group from outside is not held up: help can come in.
