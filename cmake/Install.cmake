@@ -28,3 +28,9 @@ install(FILES "${PROJECT_BINARY_DIR}/reeved.service"
   DESTINATION lib/systemd/system COMPONENT reeve_runtime)
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
   DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT reeve_runtime)
+
+# Together: reeve-bench looks for the program of the floors beside itself.
+if(REEVE_BUILD_BENCHMARKS)
+  install(TARGETS reeve_bench_program reeve_bench_floor_program
+    RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT reeve_bench)
+endif()
