@@ -202,7 +202,8 @@ private:
                                                  : text.substr(colon + 1);
     std::string name;
     auto known = find_user(user.empty() ? "0" : user, who, name);
-    if (!known && !parse_number(user, who.uid)) {
+    // An image need not have a passwd file for root to be root.
+    if (!known && user != "root" && !parse_number(user, who.uid)) {
       errno = ENOENT;
       fail(spawn_step::resolve_user, user);
     }
@@ -293,22 +294,19 @@ private:
     }
   }
 
+  // What the order leaves out stays PID 1's own: the /dev/null that it opened
+  // before anything of the container ran, whatever the path leads to by now.
   // Pipes belong to whoever made them: without the chown a program of another
   // user could not re-open /dev/stdout.
   void connect_stdio(const identity& who) {
-    unique_fd null;
     unique_fd* ends[] = {&plan_.stdin_end, &plan_.stdout_end,
                          &plan_.stderr_end};
     for (auto fd = 0; fd < 3; ++fd) {
       auto from = ends[fd]->get();
-      if (from < 0) {
-        if (!null)
-          null = unique_fd::adopt(::open("/dev/null", O_RDWR | O_CLOEXEC));
-        if (!null)
-          fail(spawn_step::stdio, "/dev/null");
-        from = null.get();
-      } else if (plan_.order.stdio == stdio_mode::pipes
-                 && ::fchown(from, who.uid, who.gid) != 0) {
+      if (from < 0)
+        continue;
+      if (plan_.order.stdio == stdio_mode::pipes
+          && ::fchown(from, who.uid, who.gid) != 0) {
         fail(spawn_step::stdio, "chown to " + std::to_string(who.uid) + ":"
                                     + std::to_string(who.gid));
       }

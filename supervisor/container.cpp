@@ -460,10 +460,9 @@ private:
             });
   }
 
+  // The warden hears of it first: whoever has the answer finds the name free.
   void be_gone() {
     gone_ = true;
-    settle_creators();
-    settle_waiters();
     for (auto& [id, item] : processes_)
       self_->send_exit(item.actor, caf::exit_reason::user_shutdown);
     processes_.clear();
@@ -475,6 +474,8 @@ private:
                           {},
                           {}},
                     false, true});
+    settle_creators();
+    settle_waiters();
     self_->send_exit(layer_, caf::exit_reason::user_shutdown);
     self_->quit();
   }
