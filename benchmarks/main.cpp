@@ -3,6 +3,7 @@
 
 #include "benchmarks/floor_client.hpp"
 #include "benchmarks/measurement.hpp"
+#include "benchmarks/reeve_subjects.hpp"
 #include "benchmarks/scenario.hpp"
 
 #include <CLI/CLI.hpp>
@@ -90,6 +91,7 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   auto all = registry{};
+  provide_reeve(all);
   if (asked.words == std::vector<std::string>{"list"})
     return list(all);
   end_in_order_on(SIGINT);

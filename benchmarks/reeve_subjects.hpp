@@ -1,0 +1,18 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "benchmarks/scenario.hpp"
+
+namespace reeve::bench {
+
+/// Adds Reeve's side of every scenario.
+void provide_reeve(registry& to);
+
+/// The ramp of `density`: containers without a process, made one after the
+/// other by a daemon without a pool.
+[[nodiscard]] kernel::result<std::vector<metric>>
+measure_density(const run_options& options);
+
+} // namespace reeve::bench
