@@ -154,7 +154,7 @@ private:
     return channel_->start(std::move(handlers));
   }
 
-  void lose(kernel::sys_error why) {
+  void lose(const kernel::sys_error& why) {
     if (pidfd_)
       ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     pidfd_.reset();

@@ -1105,7 +1105,8 @@ private:
     std::string text;
     for (const auto& [key, value] : values) {
       (void)config::set_key(record_.spec.limits, key, value);
-      text += (text.empty() ? "" : " ") + key + "=" + value;
+      text.append(text.empty() ? "" : " ").append(key).append("=");
+      text.append(value);
     }
     save();
     tell(event_kind::limits_changed, {}, text);

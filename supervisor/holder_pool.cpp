@@ -145,7 +145,7 @@ public:
         [this](shared_kit made) {
           making_ = false;
           if (draining_) {
-            discard(std::move(made));
+            discard(made);
             return;
           }
           ready_.push_back(std::move(made));
@@ -171,13 +171,13 @@ public:
     auto promise = self_->make_response_promise<pool_drained>();
     drainers_.push_back(promise);
     for (auto& item : std::exchange(ready_, {}))
-      discard(std::move(item));
+      discard(item);
     finish_drain();
     return promise;
   }
 
   // Every part may be missing: also used for what was half made.
-  void discard(shared_kit which) {
+  void discard(const shared_kit& which) {
     ++discarding_;
     if (which->holder_pidfd)
       ::syscall(SYS_pidfd_send_signal, which->holder_pidfd->get(), SIGKILL,

@@ -224,7 +224,7 @@ public:
     auto promise = self_->make_response_promise<all_adopted>();
     auto count = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
-    auto one_done = [this, promise, pending, count]() mutable {
+    auto one_done = [promise, pending, count]() mutable {
       if (--*pending == 0)
         promise.deliver(all_adopted{count});
     };
