@@ -139,7 +139,7 @@ private:
         || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address),
                   sizeof(address))
                != 0
-        || ::listen(fd.get(), 1) != 0)
+        || ::listen(fd.get(), 64) != 0)
       fail("listen for daemons");
     auto path = unique_fd::adopt(
         ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -175,9 +176,15 @@ kernel::result<unique_fd> connect_to_holder(const container_record& record,
   address.sun_family = AF_UNIX;
   std::snprintf(address.sun_path, sizeof(address.sun_path), "/proc/%d/fd/%d",
                 record.holder_pid, kernel::holder::listener_path_fd);
-  auto fd = unique_fd::adopt(
-      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd)
+  auto fd =
+      unique_fd::adopt(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  // Where root inside is root outside, it may keep the listener's queue full:
+  // wait for a place, but not for ever.
+  timeval patience{5, 0};
+  if (!fd
+      || ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &patience,
+                      sizeof(patience))
+             != 0)
     return kernel::last_error("socket");
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address),
                 sizeof(address))
@@ -191,6 +198,8 @@ kernel::result<unique_fd> connect_to_holder(const container_record& record,
     return kernel::make_error(EPROTO, "connect to the PID 1 of container",
                               "'" + record.spec.name + "'",
                               "another process answered");
+  if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
+    return kernel::last_error("make a socket non-blocking");
   return fd;
 }
 
