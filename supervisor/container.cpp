@@ -8,6 +8,7 @@
 #include "actors/filesystem_layer.hpp"
 #include "config/parse.hpp"
 #include "config/validate.hpp"
+#include "kernel-iface/cgroup_freezer.hpp"
 #include "supervisor/auto_stop.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container_kit.hpp"
@@ -49,6 +50,8 @@ struct process_changed {
   process_change change;
 };
 
+struct record_due {};
+
 } // namespace
 
 } // namespace reeve::supervisor
@@ -57,6 +60,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::work_deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rebuild_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 
 namespace reeve::supervisor {
 
@@ -72,7 +76,7 @@ namespace event_of = container_event;
 using internal_actor = container_actor::extend<
     caf::reacts_to<work_deadline>, caf::reacts_to<rebuild_timer>,
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
-    caf::reacts_to<process_changed>>;
+    caf::reacts_to<process_changed>, caf::reacts_to<record_due>>;
 
 std::int64_t unix_ms() {
   return std::chrono::duration_cast<milliseconds>(
@@ -161,6 +165,7 @@ public:
     next_serial_ = record_.next_serial;
     state_.rebuilds = restart_tracker{rebuild_policy(record_.spec)};
     add_declared();
+    restore_ends();
     auto promise = self_->make_response_promise<container_is>();
     adopt_what_stands(promise);
     return promise;
@@ -218,6 +223,9 @@ public:
               if (keep) {
                 record_.spec.processes.push_back(spec);
                 record_.serials.push_back(serial);
+                if (auto found = processes_.find(spec.id);
+                    found != processes_.end())
+                  note_end(found->second); // it may be over already
                 save();
               }
               promise.deliver(started);
@@ -368,10 +376,17 @@ public:
                               [&event](const auto& item) {
                                 return item.second.serial == event.serial;
                               });
-    if (found != processes_.end())
+    if (found != processes_.end()) {
       found->second.info = event.change.info;
+      note_end(found->second);
+    }
     publish(std::move(event.change.happened));
     check_auto_stop();
+  }
+
+  void on(record_due) {
+    if (std::exchange(save_due_, false))
+      save();
   }
 
 private:
@@ -438,6 +453,7 @@ private:
   }
 
   void carry_out(const container_effect::forget&) {
+    forgotten_ = true;
     if (auto ok = with_->store->drop_record(record_.id);
         !ok && !record_.id.empty())
       with_->log->error("{}", to_string(ok.error()));
@@ -645,11 +661,14 @@ private:
   // have been restarted had it died alone.
   [[nodiscard]] bool wanted_now(const entry& item, bool rebuild) const {
     if (!rebuild)
-      return std::find(record_.serials.begin(), record_.serials.end(),
-                       item.serial)
-             != record_.serials.end();
+      return is_declared(item.serial);
     return !item.info.has_ended
            || wants_restart(item.info.restart, item.info.last);
+  }
+
+  [[nodiscard]] bool is_declared(std::uint32_t serial) const {
+    return std::find(record_.serials.begin(), record_.serials.end(), serial)
+           != record_.serials.end();
   }
 
   // -- undoing them
@@ -819,15 +838,25 @@ private:
       standing = (1U << static_cast<unsigned>(layer::freezer)) - 1;
     else
       standing.set(static_cast<std::size_t>(layer::cgroup));
+    // A daemon that was killed could not thaw what it had frozen.
+    if (auto state = kernel::get_freeze_state(*kit_->cgroup);
+        !state || *state != kernel::freeze_state::thawed)
+      standing.set(static_cast<std::size_t>(layer::freezer));
     apply(event_of::found{standing});
     tell(event_kind::container_adopted, {}, {});
-    // Permanent ones that the holder does not know: they were waiting for
-    // their next start, or their end was known to the daemon that died.
+    if (!record_.wanted_up) // the daemon died while it stopped it
+      apply(event_of::command_given{container_command::stop, longest_grace()});
+    // What the holder does not know and what was not over by the record was
+    // waiting for its next start. How often it had been started, nobody knows:
+    // seconds outrun any number of runs that a back-off allows.
+    auto used_runs = static_cast<std::uint64_t>(unix_ms() / 1000) & 0xffffffffU;
     for (auto& [id, item] : processes_) {
       if (newest.count(item.serial) != 0)
         continue;
-      self_->send(item.actor, use_holder{kit_->holder, kit_->cgroup});
-      if (item.info.restart == config::restart_type::permanent)
+      self_->send(item.actor,
+                  use_holder{kit_->holder, kit_->cgroup, used_runs});
+      if (record_.wanted_up && !item.info.has_ended
+          && item.info.restart != config::restart_type::temporary)
         caf::anon_send(item.actor,
                        bring_up{process_event::start_cause::rebuild});
     }
@@ -861,11 +890,17 @@ private:
     }
     auto same_boot = record_.boot_id == with_->boot_id;
     std::bitset<layer_count> standing;
-    if (same_boot && record_.wanted_up)
+    if (same_boot)
       standing.set(static_cast<std::size_t>(layer::cgroup));
     rebuilt_ = true;
     apply(event_of::found{standing});
     tell(event_kind::container_adopted, {}, {});
+    if (!record_.wanted_up) {
+      // Also for one whose stop was cut short: nothing of it may be left.
+      waiters_.push_back({promise, container_phase::stopped});
+      apply(event_of::command_given{container_command::stop});
+      return settle_waiters();
+    }
     if (!same_boot && record_.spec.boot && record_.wanted_up)
       apply(event_of::command_given{container_command::start});
     promise.deliver(is_now());
@@ -921,6 +956,42 @@ private:
       add_process(record_.spec.processes[i], record_.serials[i], false, {});
   }
 
+  void restore_ends() {
+    for (auto& [id, item] : processes_) {
+      auto found = record_.ended.find(item.serial);
+      if (found == record_.ended.end())
+        continue;
+      item.info.has_ended = true;
+      item.info.last = found->second;
+      item.info.phase = found->second.kind == exit_kind::gave_up
+                            ? process_phase::gave_up
+                            : process_phase::exited;
+      self_->send(item.actor, restore_end{found->second});
+    }
+  }
+
+  // Declared processes only, and only when one is over for good or begins
+  // again: restarts write nothing.
+  void note_end(const entry& item) {
+    if (creating_ || state_.phase == container_phase::destroying
+        || !is_declared(item.serial))
+      return;
+    auto known = record_.ended.find(item.serial);
+    if (is_live(item.info.phase)) {
+      if (known == record_.ended.end())
+        return;
+      record_.ended.erase(known);
+    } else {
+      if (!item.info.has_ended
+          || (known != record_.ended.end() && known->second == item.info.last))
+        return;
+      record_.ended[item.serial] = item.info.last;
+    }
+    // A stop of the whole ends many at a time: one file for all of them.
+    if (!std::exchange(save_due_, true))
+      self_->send(self_, record_due{});
+  }
+
   void drop_process(const std::string& id) {
     auto found = processes_.find(id);
     if (found == processes_.end())
@@ -936,6 +1007,7 @@ private:
     record_.spec.processes.erase(record_.spec.processes.begin()
                                  + (where - kept.begin()));
     kept.erase(where);
+    record_.ended.erase(serial);
     save();
   }
 
@@ -968,8 +1040,9 @@ private:
   }
 
   void save() {
-    if (record_.id.empty())
+    if (record_.id.empty() || forgotten_)
       return;
+    save_due_ = false;
     auto ok = with_->store->save(record_, state_store::sync::later);
     if (!ok)
       with_->log->error("container '{}': {}", record_.spec.name,
@@ -1163,6 +1236,8 @@ private:
   bool durable_ = false;
   bool creating_ = false;
   bool rebuilt_ = false;
+  bool forgotten_ = false;
+  bool save_due_ = false;
   bool gone_ = false;
   std::int64_t stop_grace_ = -1;
   container_phase told_ = container_phase::creating;
@@ -1238,6 +1313,7 @@ behavior(internal_actor::stateful_pointer<container_actor_state> self,
       [s](holder_gone event) { s->on(event); },
       [s](const end_process& event) { s->on(event); },
       [s](process_changed& event) { s->on(event); },
+      [s](record_due event) { s->on(event); },
   };
 }
 

@@ -36,6 +36,42 @@ kernel::result<void> make_directory(const std::string& path, mode_t mode) {
   return {};
 }
 
+json to_json(const std::map<std::uint32_t, exit_reason>& ended) {
+  auto out = json::array();
+  for (const auto& [serial, how] : ended)
+    out.push_back({{"serial", serial},
+                   {"kind", how.kind},
+                   {"code", how.code},
+                   {"signal", how.signal},
+                   {"core_dumped", how.core_dumped},
+                   {"limit", how.limit},
+                   {"step", how.step},
+                   {"error", how.error}});
+  return out;
+}
+
+// Out of range means written by somebody else: the last one that we know.
+template <class Enum>
+Enum enum_of(const json& in, Enum last) {
+  return static_cast<Enum>(
+      std::clamp(in.get<int>(), 0, static_cast<int>(last)));
+}
+
+std::map<std::uint32_t, exit_reason> ended_from(const json& in) {
+  std::map<std::uint32_t, exit_reason> out;
+  for (const auto& item : in) {
+    auto& how = out[item.at("serial").get<std::uint32_t>()];
+    how.kind = enum_of(item.at("kind"), exit_kind::lost);
+    item.at("code").get_to(how.code);
+    item.at("signal").get_to(how.signal);
+    item.at("core_dumped").get_to(how.core_dumped);
+    how.limit = enum_of(item.at("limit"), oom_limit::unknown);
+    how.step = enum_of(item.at("step"), start_step::exec);
+    item.at("error").get_to(how.error);
+  }
+  return out;
+}
+
 std::string to_text(const container_record& record) {
   json out;
   out["version"] = state_store::version;
@@ -44,6 +80,7 @@ std::string to_text(const container_record& record) {
   out["created_ms"] = record.created_ms;
   out["next_serial"] = record.next_serial;
   out["serials"] = record.serials;
+  out["ended"] = to_json(record.ended);
   out["wanted_up"] = record.wanted_up;
   out["holder_pid"] = record.holder_pid;
   out["holder_start_time"] = record.holder_start_time;
@@ -74,6 +111,7 @@ kernel::result<container_record> from_text(const std::string& text,
     in.at("created_ms").get_to(out.created_ms);
     in.at("next_serial").get_to(out.next_serial);
     in.at("serials").get_to(out.serials);
+    out.ended = ended_from(in.value("ended", json::array()));
     in.at("wanted_up").get_to(out.wanted_up);
     in.at("holder_pid").get_to(out.holder_pid);
     in.at("holder_start_time").get_to(out.holder_start_time);

@@ -6,8 +6,10 @@
 #include "config/container_spec.hpp"
 #include "kernel-iface/result.hpp"
 #include "kernel-iface/unique_fd.hpp"
+#include "supervisor/exit_reason.hpp"
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -25,6 +27,9 @@ struct container_record {
   std::uint32_t next_serial = 1;
   /// Serials of `spec.processes`, in their order.
   std::vector<std::uint32_t> serials;
+  /// How those of them that are over ended. A new daemon could not tell them
+  /// from processes that wait for their next start.
+  std::map<std::uint32_t, exit_reason> ended;
   /// The user wants it up. A stopped container is adopted as stopped.
   bool wanted_up = true;
   /// PID 1 of this boot; 0: none.

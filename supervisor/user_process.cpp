@@ -125,10 +125,15 @@ public:
   caf::result<process_started> start(const bring_up& msg) {
     auto promise = self_->make_response_promise<process_started>();
     starters_.push_back(promise);
-    if (state_.phase == process_phase::running)
+    is_wish_ = msg.cause == process_event::start_cause::by_hand;
+    if (state_.phase == process_phase::running) {
       answer_starters();
-    else
-      apply(process_event::start_requested{msg.cause});
+    } else if (auto refused =
+                   apply(process_event::start_requested{msg.cause})) {
+      starters_.pop_back();
+      promise.deliver(
+          make_error(errc::wrong_state, explain(*refused, how_.spec.id)));
+    }
     return promise;
   }
 
@@ -153,6 +158,7 @@ public:
   void use(const use_holder& msg) {
     holder_ = msg.holder;
     cgroup_ = msg.cgroup;
+    state_.run = std::max(state_.run, msg.used_runs);
   }
 
   void lose() {
@@ -170,11 +176,26 @@ public:
     apply(process_event::ended{run_of(msg.process), reason});
   }
 
+  // Nothing is to be decided any more, so no event of the machine fits.
+  void restore(const restore_end& msg) {
+    state_.phase = msg.reason.kind == exit_kind::gave_up
+                       ? process_phase::gave_up
+                       : process_phase::exited;
+    state_.last = msg.reason;
+    info_.has_ended = true;
+    info_.last = msg.reason;
+    has_ended_ = true;
+    changed(std::nullopt);
+  }
+
   process_is adopt(const adopt_process& msg) {
     const auto& known = msg.known.state;
     if (known.ended) {
       reconnect(msg.known.handles);
       finish_run(known.process);
+      state_.run = std::max(state_.run, run_of(known.process));
+      if (is_final(state_.phase))
+        return get(); // that was dealt with; only its output was not all read
       apply(process_event::found_ended{run_of(known.process),
                                        explain_kill(reason_of(known.end))});
       return get();
@@ -418,11 +439,16 @@ private:
                   how_.spec.id, "pid " + std::to_string(info_.pid)});
   }
 
-  // The first start is somebody's wish: it fails loudly, and a policy that
-  // would try again must not hide it.
+  // A start that is somebody's wish fails loudly, and a policy that would try
+  // again must not hide it. One after a rebuild or an adoption is a restart
+  // like any other.
   void on_start_failed(std::uint64_t run, start_step where, int code) {
-    if (!starters_.empty() && state_.phase == process_phase::starting)
-      apply(process_event::stop_requested{SIGKILL, 0ms});
+    if (!starters_.empty() && state_.phase == process_phase::starting) {
+      if (is_wish_)
+        apply(process_event::stop_requested{SIGKILL, 0ms});
+      else
+        fail_starters();
+    }
     apply(process_event::ended{run, exit_reason::start_failed(where, code)});
   }
 
@@ -638,6 +664,7 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::unique_ptr<process_streams> streams_;
   bool has_ended_ = false;
+  bool is_wish_ = false;
   bool poll_armed_ = false;
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
@@ -665,6 +692,7 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](const use_holder& msg) { self->state.use(msg); },
       [=](lose_holder) { self->state.lose(); },
       [=](const end_process& msg) { self->state.end(msg); },
+      [=](const restore_end& msg) { self->state.restore(msg); },
       [=](const adopt_process& msg) { return self->state.adopt(msg); },
       [=](process_timer event) { self->state.on(event); },
       [=](output_news event) { self->state.on(event); },

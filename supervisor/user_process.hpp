@@ -32,6 +32,8 @@ struct bring_up {
 struct use_holder {
   actors::namespace_holder_actor holder;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
+  /// The holder may remember runs up to this one, which we do not.
+  std::uint64_t used_runs = 0;
 };
 
 /// PID 1 died, and with it this process.
@@ -46,6 +48,12 @@ struct end_process {
 /// A new daemon found this process in its container.
 struct adopt_process {
   actors::known_process known;
+};
+
+/// It was over before the daemon began, and is not to be started again by
+/// itself. Comes before anything else.
+struct restore_end {
+  exit_reason reason;
 };
 
 struct get_process {};
@@ -74,7 +82,7 @@ using user_process_actor =
                      caf::replies_to<wait_process>::with<process_is>,
                      caf::replies_to<get_process>::with<process_is>,
                      caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
-                     caf::reacts_to<end_process>,
+                     caf::reacts_to<end_process>, caf::reacts_to<restore_end>,
                      caf::replies_to<adopt_process>::with<process_is>>;
 
 struct user_process_options {
@@ -116,4 +124,5 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lose_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::end_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_process)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::restore_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::get_process)

@@ -2,92 +2,476 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "kernel-iface/process_identity.hpp"
+#include "tests/support/daemon_process.hpp"
+#include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/kernel_view.hpp"
 
 #include <catch2/catch.hpp>
 
-#include <sys/types.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
 #include <csignal>
-#include <sstream>
+#include <filesystem>
+#include <fstream>
+#include <thread>
 
 using namespace reeve;
 using namespace reeve::supervisor;
 using namespace reeve::tests;
+using namespace std::chrono_literals;
 
 namespace {
 
-// Lines 0, 1, 2, ... without a gap and without a repeat.
-bool counts_up(const std::string& text) {
-  std::istringstream in{text};
-  auto expected = 0;
-  for (std::string line; std::getline(in, line); ++expected)
-    if (line != std::to_string(expected))
-      return false;
-  return expected > 0;
+// Counts on standard output, and in a file, whoever listens.
+config::process_spec counter(const std::string& id) {
+  return api_client::process(id,
+                             {"sh", "-c",
+                              "i=0; while true; do echo $i; echo $i > /" + id
+                                  + "; i=$((i+1)); sleep 0.001; done"});
 }
 
-config::process_spec counter(const std::string& id, config::restart_type type) {
-  auto out = instance::process(
-      id, {"sh", "-c",
-           "i=0; while true; do echo $i; i=$((i+1)); sleep 0.01; "
-           "done"});
-  out.restart.type = type;
-  return out;
+config::process_spec sleeper(const std::string& id) {
+  return api_client::process(id, {"sleep", "1000"});
+}
+
+long number_in(pid_t pid1, const std::string& id) {
+  auto text = read_file("/proc/" + std::to_string(pid1) + "/root/" + id);
+  return text.empty() ? -1 : std::stol(text);
+}
+
+void await_growth(pid_t pid1, const std::string& id) {
+  auto last = number_in(pid1, id);
+  eventually("'" + id + "' counts on",
+             [&] { return number_in(pid1, id) > last + 20; });
+}
+
+void await_death(pid_t pid) {
+  eventually("it is dead", [pid] { return !is_alive(pid); });
+}
+
+struct identity {
+  pid_t pid;
+  std::uint64_t since;
+
+  explicit identity(pid_t of)
+      : pid(of),
+        since(kernel::start_time(of).value().value()) {}
+
+  [[nodiscard]] bool still_runs() const {
+    auto now = kernel::start_time(pid);
+    return now && *now && **now == since && is_alive(pid);
+  }
+};
+
+std::string record_of(const std::string& root, const std::string& id) {
+  return root + "/state/containers/" + id + "/record.json";
+}
+
+void replace_in(const std::string& path, const std::string& what,
+                const std::string& by) {
+  auto text = read_file(path);
+  auto at = text.find(what);
+  REQUIRE(at != std::string::npos);
+  std::ofstream{path} << text.replace(at, what.size(), by);
 }
 
 } // namespace
 
-TEST_CASE("adoption: processes outlive their supervisor and are taken over",
+TEST_CASE("adoption: processes go on, and their output has no gap",
           "[integration][adoption]") {
   if (!is_root())
     return;
   instance reeve;
   reeve.create("web");
-  auto a = reeve.run("web", counter("a", config::restart_type::permanent)).pid;
-  auto b = reeve.run("web", counter("b", config::restart_type::temporary)).pid;
-  auto since = kernel::start_time(a).value().value();
-  reeve.restart();
-  CHECK(reeve.process_of("web", "a").pid == a);
-  CHECK(reeve.process_of("web", "b").pid == b);
-  CHECK(reeve.process_of("web", "b").phase == process_phase::running);
-  CHECK(kernel::start_time(a).value().value() == since);
-  CHECK(reeve.shell("web", "echo new").out == "new\n");
-  // Whose restart policy works on.
-  REQUIRE(::kill(a, SIGKILL) == 0);
-  eventually("a runs again", [&] {
-    auto now = reeve.process_of("web", "a");
-    return now.phase == process_phase::running && now.pid != a;
-  });
-  reeve.ask<process_is>(stop_process{"web", "b", 0});
-  CHECK(counts_up(reeve.output("web", "b")));
+  auto info = reeve.details_of("web").info;
+  std::vector<identity> all{identity{info.pid}};
+  for (const auto* id : {"a", "b", "c"})
+    all.emplace_back(reeve.run("web", counter(id)).pid);
+  for (int round = 0; round < 3; ++round) {
+    eventually("there is output",
+               [&] { return unbroken(reeve.output_so_far("web", "a")) > 10; });
+    reeve.go_down();
+    await_growth(info.pid, "a");
+    reeve.come_up();
+    for (const auto& item : all)
+      CHECK(item.still_runs());
+    auto now = reeve.details_of("web");
+    CHECK(now.info.pid == info.pid);
+    CHECK(now.info.phase == container_phase::running);
+    for (const auto* id : {"a", "b", "c"}) {
+      auto in_file = number_in(info.pid, id);
+      eventually("all that it wrote has come", [&] {
+        auto lines = unbroken(reeve.output_so_far("web", id));
+        REQUIRE(lines >= 0);
+        return lines > in_file;
+      });
+      CHECK(reeve.process_of("web", id).restarts == 0);
+    }
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto* id = std::array{"a", "b", "c"}[i];
+    CHECK(reeve.process_of("web", id).pid == all[i + 1].pid);
+  }
 }
 
-TEST_CASE("adoption: an end that nobody saw is told with its true status",
+TEST_CASE("adoption: ends that nobody saw are told as they were",
           "[integration][adoption]") {
   if (!is_root())
     return;
   instance reeve;
   reeve.create("web");
-  auto leaves = instance::process("leaves", {"sh", "-c", "read x; exit 7"});
-  leaves.stdin_open = true;
-  auto dies = instance::process("dies", {"sleep", "1000"});
-  auto seven = reeve.run("web", leaves).pid;
-  auto killed = reeve.run("web", dies).pid;
-  reeve.ask<process_is>(write_input{"web", "leaves", "", false});
+  auto coded =
+      reeve
+          .run("web",
+               instance::process("coded", {"sh", "-c",
+                                           "trap 'echo bye; exit 7' USR1; "
+                                           "echo ready; "
+                                           "while true; do sleep 0.01; done"}))
+          .pid;
+  eventually("it is ready",
+             [&] { return reeve.output_so_far("web", "coded") == "ready\n"; });
+  auto killed = reeve.run("web", sleeper("killed")).pid;
+  auto spec = sleeper("permanent");
+  spec.restart.type = config::restart_type::permanent;
+  auto permanent = reeve.run("web", spec).pid;
   reeve.go_down();
+  REQUIRE(::kill(coded, SIGUSR1) == 0);
   REQUIRE(::kill(killed, SIGKILL) == 0);
-  REQUIRE(::kill(seven, SIGTERM) == 0);
-  eventually("both have ended", [&] {
-    return !kernel::start_time(seven).value()
-           && !kernel::start_time(killed).value();
-  });
+  REQUIRE(::kill(permanent, SIGKILL) == 0);
+  for (auto pid : {coded, killed, permanent})
+    await_death(pid);
   reeve.come_up();
-  CHECK(reeve.wait("web", "dies").last
+  CHECK(reeve.wait("web", "coded").last == exit_reason::exited(7));
+  CHECK(reeve.output("web", "coded") == "ready\nbye\n");
+  CHECK(reeve.wait("web", "killed").last
         == exit_reason::signaled(SIGKILL, false));
-  CHECK(reeve.wait("web", "leaves").last
-        == exit_reason::signaled(SIGTERM, false));
+  eventually("the permanent one is back", [&] {
+    auto now = reeve.process_of("web", "permanent");
+    return now.phase == process_phase::running && is_alive(now.pid);
+  });
+  CHECK(reeve.process_of("web", "permanent").last
+        == exit_reason::signaled(SIGKILL, false));
+  CHECK(reeve.process_of("web", "permanent").restarts == 1);
+}
+
+TEST_CASE("adoption: a temporary process is known in full",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto spec = instance::process("once", {"sleep", "1000"});
+  spec.significant = true;
+  spec.stop_signal = "SIGINT";
+  spec.env = {"A=1"};
+  auto before = reeve.run("web", spec);
+  auto then = reeve.process_of("web", "once");
+  reeve.restart();
+  auto now = reeve.process_of("web", "once");
+  CHECK(now.phase == process_phase::running);
+  CHECK(now.pid == before.pid);
+  CHECK(now.ns_pid == before.ns_pid);
+  CHECK(now.argv == spec.argv);
+  CHECK(now.restart == config::restart_type::temporary);
+  CHECK(std::abs(now.since_ms - then.since_ms) <= 1000);
+  auto done = reeve.ask<process_is>(stop_process{"web", "once", 20'000});
+  CHECK(done.info.last
+        == exit_reason::stopped(exit_reason::signaled(SIGINT, false)));
+}
+
+TEST_CASE("adoption: what was asked to stop stays so",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  spec.processes = {sleeper("main"), sleeper("other")};
+  for (auto& item : spec.processes)
+    item.restart.type = config::restart_type::permanent;
+  reeve.create(spec);
+  spec.name = "stopped";
+  reeve.create(spec);
+  reeve.ask<process_is>(stop_process{"web", "main", 0});
+  reeve.ask<container_is>(stop_container{"stopped", 0});
+  auto other = identity{reeve.process_of("web", "other").pid};
+  reeve.restart();
+  CHECK(reeve.phase_of("stopped") == container_phase::stopped);
+  CHECK(reeve.phase_of("web") == container_phase::running);
+  CHECK(other.still_runs());
+  // A shell's whole life is time enough for a wrong start.
+  reeve.shell("web", "true");
+  CHECK(reeve.process_of("web", "main").phase == process_phase::exited);
+  CHECK(children_of(reeve.details_of("web").info.pid)
+        == std::vector<pid_t>{other.pid});
+}
+
+TEST_CASE("adoption: a process that was backing off is started again",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  for (auto type :
+       {config::restart_type::permanent, config::restart_type::transient}) {
+    auto id =
+        type == config::restart_type::permanent ? "permanent" : "transient";
+    auto spec = sleeper(id);
+    spec.restart.type = type;
+    spec.restart.backoff_min = 2s;
+    spec.restart.backoff_max = 2s;
+    auto pid = reeve.run("web", spec).pid;
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    eventually("it is back", [&] {
+      auto now = reeve.process_of("web", id);
+      return now.phase == process_phase::running && now.pid != pid;
+    });
+    REQUIRE(::kill(reeve.process_of("web", id).pid, SIGKILL) == 0);
+    eventually("it backs off", [&] {
+      return reeve.process_of("web", id).phase == process_phase::backing_off;
+    });
+  }
+  reeve.restart();
+  for (const auto* id : {"permanent", "transient"})
+    eventually(std::string{id} + " runs again", [&] {
+      auto now = reeve.process_of("web", id);
+      return now.phase == process_phase::running && is_alive(now.pid);
+    });
+}
+
+TEST_CASE("adoption: a paused container thaws when its owner goes",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  auto pid = identity{reeve.run("web", counter("count")).pid};
+  reeve.ask<container_is>(pause_container{"web"});
+  REQUIRE(is_frozen(info.id));
+  reeve.restart();
+  eventually("it is thawed", [&] { return !is_frozen(info.id); });
+  eventually("it runs",
+             [&] { return reeve.phase_of("web") == container_phase::running; });
+  CHECK(pid.still_runs());
+  await_growth(info.pid, "count");
+}
+
+TEST_CASE("adoption: PID 1 that died meanwhile is answered by the policy",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("stops");
+  spec.processes = {sleeper("main")};
+  spec.processes[0].restart.type = config::restart_type::permanent;
+  reeve.create(spec);
+  spec.name = "rebuilds";
+  spec.on_holder_death = config::holder_death::rebuild;
+  reeve.create(spec);
+  auto stops = reeve.details_of("stops").info;
+  auto rebuilds = reeve.details_of("rebuilds").info;
+  reeve.go_down();
+  for (auto pid : {stops.pid, rebuilds.pid}) {
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    await_death(pid);
+  }
+  reeve.come_up();
+  eventually("one has stopped", [&] {
+    return reeve.phase_of("stops") == container_phase::stopped;
+  });
+  CHECK(groups_of(stops.id).empty());
+  eventually("one runs again", [&] {
+    return reeve.phase_of("rebuilds") == container_phase::running;
+  });
+  auto now = reeve.details_of("rebuilds").info;
+  CHECK(now.pid != rebuilds.pid);
+  CHECK(children_of(now.pid)
+        == std::vector<pid_t>{reeve.process_of("rebuilds", "main").pid});
+}
+
+TEST_CASE("adoption: a record of a newer Reeve is kept and told",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto log = reeve.root() + "/log";
+  reeve.config().log.sink = config::log_sink::file;
+  reeve.config().log.path = log;
+  reeve.create("web");
+  reeve.create("beside");
+  auto info = reeve.details_of("web").info;
+  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto record = record_of(reeve.root(), info.id);
+  reeve.go_down();
+  replace_in(record, "\"version\":1", "\"version\":99");
+  reeve.come_up();
+  CHECK(reeve.container_names() == std::vector<std::string>{"beside"});
+  auto told = read_file(log);
+  CHECK(told.find(record) != std::string::npos);
+  CHECK(told.find("version 99") != std::string::npos);
+  CHECK(pid.still_runs());
+  CHECK(is_alive(info.pid));
+  CHECK(std::filesystem::exists(record));
+  reeve.go_down();
+  replace_in(record, "\"version\":99", "\"version\":1");
+  reeve.come_up();
+  CHECK(reeve.phase_of("web") == container_phase::running);
+  CHECK(reeve.process_of("web", "main").pid == pid.pid);
+  CHECK(pid.still_runs());
+}
+
+TEST_CASE("adoption: a zygote or mount broker that is killed is replaced",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  for (const auto* helper : {"reeve-zygote", "reeve-broker"}) {
+    auto others = helpers_called(helper);
+    instance reeve;
+    reeve.create("web");
+    auto main = identity{reeve.run("web", counter("main")).pid};
+    auto mine = helpers_called(helper);
+    mine.erase(std::remove_if(
+                   mine.begin(), mine.end(),
+                   [&](pid_t pid) {
+                     return std::count(others.begin(), others.end(), pid) != 0;
+                   }),
+               mine.end());
+    REQUIRE(mine.size() == 1);
+    REQUIRE(::kill(mine[0], SIGKILL) == 0);
+    await_death(mine[0]);
+    for (const auto* name : {"one", "two", "three"}) {
+      reeve.create(name);
+      CHECK(reeve.shell(name, "echo works").out == "works\n");
+    }
+    CHECK(main.still_runs());
+    CHECK(unbroken(reeve.output_so_far("web", "main")) > 0);
+  }
+}
+
+TEST_CASE("adoption: one root has one Reeve", "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto second = runtime::start(reeve.system(), reeve.config());
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == EBUSY);
+  CHECK(to_string(second.error()).find("pid " + std::to_string(::getpid()))
+        != std::string::npos);
+  CHECK(pid.still_runs());
+  CHECK(reeve.shell("web", "echo works").out == "works\n");
+}
+
+TEST_CASE("adoption: a daemon that is killed is not noticed inside",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  std::vector<identity> all{identity{info.pid}};
+  for (const auto* id : {"a", "b", "c"}) {
+    auto spec = counter(id);
+    spec.restart.type = config::restart_type::permanent;
+    all.emplace_back(reeve.run("web", spec).pid);
+  }
+  await_growth(info.pid, "a");
+  reeve.kill();
+  for (const auto* id : {"a", "b", "c"})
+    await_growth(info.pid, id); // a closed pipe would have killed it
+  reeve.start();
+  for (const auto& item : all)
+    CHECK(item.still_runs());
+  for (const auto* id : {"a", "b", "c"}) {
+    auto in_file = number_in(info.pid, id);
+    eventually("all that it wrote has come", [&] {
+      auto lines = unbroken(reeve.output_so_far("web", id));
+      REQUIRE(lines >= 0);
+      return lines > in_file;
+    });
+    CHECK(reeve.process_of("web", id).restarts == 0);
+  }
+
+  // The policy is the new daemon's business as it was the old one's.
+  REQUIRE(::kill(all[2].pid, SIGKILL) == 0);
+  eventually("b runs again", [&] {
+    auto now = reeve.process_of("web", "b");
+    return now.phase == process_phase::running && now.pid != all[2].pid;
+  });
+  CHECK(reeve.process_of("web", "b").restarts == 1);
+  CHECK(all[1].still_runs());
+  CHECK(all[3].still_runs());
+}
+
+TEST_CASE("adoption: a paused container thaws when a new daemon has come",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  auto pid = identity{reeve.run("web", counter("count")).pid};
+  reeve.ask<container_is>(pause_container{"web"});
+  REQUIRE(is_frozen(info.id));
+  reeve.kill();
+  CHECK(pid.still_runs());
+  reeve.start();
+  eventually("it is thawed", [&] { return !is_frozen(info.id); });
+  eventually("it runs",
+             [&] { return reeve.phase_of("web") == container_phase::running; });
+  CHECK(pid.still_runs());
+  await_growth(info.pid, "count");
+}
+
+TEST_CASE("adoption: a second daemon on the same root is refused",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  reeve.create("web");
+  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto second = reeve.try_another();
+  CHECK(second.status == 1);
+  CHECK(second.text.find("pid " + std::to_string(reeve.pid()))
+        != std::string::npos);
+  CHECK(pid.still_runs());
+  CHECK(reeve.shell("web", "echo works").out == "works\n");
+}
+
+TEST_CASE("adoption: a create that the daemon's death cut short leaves a whole "
+          "container or nothing",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  auto spec = api_client::spec("half");
+  spec.processes = {sleeper("main")};
+  for (int i = 0; i < 12; ++i) {
+    reeve.tell(create_container{0, spec, false});
+    // Any moment will do; it is the moments that must not matter.
+    std::this_thread::sleep_for(std::chrono::microseconds{500 * i});
+    reeve.kill();
+    reeve.start();
+    auto names = reeve.container_names();
+    if (names.empty()) {
+      // Nothing but what the new daemon's own pool holds.
+      for (const auto& item : std::filesystem::directory_iterator{
+               reeve.root() + "/state/containers"})
+        CHECK_FALSE(std::filesystem::exists(item.path() / "record.json"));
+      reeve.create(spec);
+    }
+    eventually("it runs", [&] {
+      return reeve.phase_of("half") == container_phase::running;
+    });
+    CHECK(reeve.shell("half", "echo works").out == "works\n");
+    reeve.destroy("half");
+  }
 }
 
 TEST_CASE("adoption: a container that nobody owns is swept",
@@ -107,15 +491,4 @@ TEST_CASE("adoption: a container that nobody owns is swept",
     return !kernel::start_time(pid).value()
            && !kernel::start_time(info.pid).value();
   });
-}
-
-TEST_CASE("adoption: a second Reeve on the same directories is refused",
-          "[integration][adoption]") {
-  if (!is_root())
-    return;
-  instance reeve{0};
-  auto second = runtime::start(reeve.system(), reeve.config());
-  REQUIRE_FALSE(second);
-  CHECK(to_string(second.error()).find(std::to_string(::getpid()))
-        != std::string::npos);
 }

@@ -1,0 +1,70 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "tests/support/api_client.hpp"
+#include "tests/support/leak_guard.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/send.hpp>
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+namespace reeve::tests {
+
+/// A real `reeved` on a temporary root, and a connection to it. Its end
+/// destroys all containers, stops the daemon and looks for anything left.
+class daemon_process : public api_client {
+public:
+  daemon_process();
+  daemon_process(const daemon_process&) = delete;
+  daemon_process& operator=(const daemon_process&) = delete;
+  ~daemon_process();
+
+  [[nodiscard]] const std::string& root() const {
+    return root_;
+  }
+
+  [[nodiscard]] pid_t pid() const {
+    return pid_;
+  }
+
+  /// SIGKILL, and reaps it.
+  void kill();
+
+  /// Starts another one on the same root and connects to it.
+  void start();
+
+  /// Sends without waiting for the answer; returns when it is on its way.
+  template <class Request>
+  void tell(const Request& what) {
+    caf::anon_send(api_, what);
+  }
+
+  /// What a reeved on this root writes to standard error, and its status: for
+  /// one that is expected to refuse.
+  struct refused_start {
+    int status = -1;
+    std::string text;
+  };
+  refused_start try_another();
+
+private:
+  class client_system;
+
+  void disconnect();
+
+  leak_guard guard_;
+  std::string root_;
+  std::string config_file_;
+  pid_t pid_ = -1;
+  std::unique_ptr<client_system> client_;
+  supervisor::api_actor api_;
+};
+
+} // namespace reeve::tests
