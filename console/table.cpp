@@ -107,7 +107,7 @@ void table::add(std::vector<cell> row) {
   for (auto& c : row) {
     c.text = printable(c.text);
     if (c.text.empty())
-      c.text = "-";
+      c.text = std::string{"-"};
   }
   rows_.push_back(std::move(row));
 }

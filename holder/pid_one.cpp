@@ -495,9 +495,18 @@ private:
     }
     auto pid = fork_into(cgroup, pidfd);
     auto code = errno;
-    if (pid != 0)
-      (void)::pwrite(oom_score_.get(), own.data(),
-                     static_cast<std::size_t>(size), 0);
+    if (pid == 0)
+      return 0;
+    // Else those that name no score would have this one.
+    if (::pwrite(oom_score_.get(), own.data(), static_cast<std::size_t>(size),
+                 0)
+            < 0
+        && pid > 0) {
+      code = errno;
+      note.step = spawn_step::set_oom_score;
+      ::kill(static_cast<pid_t>(pid), SIGKILL); // reaped as an orphan
+      pid = -1;
+    }
     errno = code;
     return pid;
   }

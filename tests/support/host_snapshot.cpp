@@ -3,6 +3,7 @@
 
 #include "tests/support/host_snapshot.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -37,10 +38,29 @@ void find_cgroups(const fs::path& dir, int depth, std::set<std::string>& out) {
   }
 }
 
+// In the group of a Reeve that no test has started.
+bool is_of_another(const fs::path& process) {
+  std::ifstream in{process / "cgroup"};
+  for (std::string line; std::getline(in, line);) {
+    auto at = line.find(":/reeve-");
+    if (at == std::string::npos)
+      continue;
+    auto name = line.substr(at + 2, line.find('/', at + 2) - at - 2);
+    return std::none_of(
+        noted().begin(), noted().end(),
+        [&name](const fs::path& group) { return group.filename() == name; });
+  }
+  return false;
+}
+
+// PID 1 and the zygote run a sealed copy, the mount broker the file.
 bool is_ours(const fs::path& process) {
   std::error_code err;
   auto program = fs::read_symlink(process / "exe", err).string();
-  return !err && program.starts_with(fs::canonical(REEVE_TEST_HOLDER).string());
+  return !err
+         && (program.starts_with("/memfd:reeve-holder")
+             || program.starts_with(fs::canonical(REEVE_TEST_HOLDER).string()))
+         && !is_of_another(process);
 }
 
 // Zombies do not count: they hold nothing and wait for the host's init.
