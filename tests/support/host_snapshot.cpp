@@ -3,8 +3,10 @@
 
 #include "tests/support/host_snapshot.hpp"
 
-#include <algorithm>
+#include <unistd.h>
+
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <system_error>
@@ -38,29 +40,28 @@ void find_cgroups(const fs::path& dir, int depth, std::set<std::string>& out) {
   }
 }
 
-// In the group of a Reeve that no test has started.
-bool is_of_another(const fs::path& process) {
-  std::ifstream in{process / "cgroup"};
-  for (std::string line; std::getline(in, line);) {
-    auto at = line.find(":/reeve-");
-    if (at == std::string::npos)
-      continue;
-    auto name = line.substr(at + 2, line.find('/', at + 2) - at - 2);
-    return std::none_of(
-        noted().begin(), noted().end(),
-        [&name](const fs::path& group) { return group.filename() == name; });
-  }
-  return false;
+// Helpers have the environment of what started them. Others' tests may run at
+// the same time.
+const std::string& mark_of_this_run() {
+  static const auto mark = [] {
+    auto pid = std::to_string(::getpid());
+    ::setenv("REEVE_TEST_RUN", pid.c_str(), 1);
+    return "REEVE_TEST_RUN=" + pid;
+  }();
+  return mark;
 }
 
 // PID 1 and the zygote run a sealed copy, the mount broker the file.
 bool is_ours(const fs::path& process) {
   std::error_code err;
   auto program = fs::read_symlink(process / "exe", err).string();
-  return !err
-         && (program.starts_with("/memfd:reeve-holder")
-             || program.starts_with(fs::canonical(REEVE_TEST_HOLDER).string()))
-         && !is_of_another(process);
+  if (err
+      || (!program.starts_with("/memfd:reeve-holder")
+          && !program.starts_with(fs::canonical(REEVE_TEST_HOLDER).string())))
+    return false;
+  auto environment = std::string{'\0'} + read_file(process / "environ");
+  return environment.find('\0' + mark_of_this_run() + '\0')
+         != std::string::npos;
 }
 
 // Zombies do not count: they hold nothing and wait for the host's init.
@@ -102,6 +103,7 @@ std::string difference(const host_snapshot& before, const host_snapshot& now) {
 
 host_snapshot host_snapshot::take() {
   host_snapshot out;
+  (void)mark_of_this_run();
   find_cgroups("/sys/fs/cgroup", 2, out.cgroups);
   std::ifstream mounts{"/proc/self/mountinfo"};
   for (std::string line; std::getline(mounts, line);)
