@@ -10,6 +10,7 @@
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/process_streams.hpp"
 #include "supervisor/spawn_order.hpp"
+#include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -73,12 +74,6 @@ using internal_actor = user_process_actor::extend<
 constexpr auto stray_grace = 500ms;
 
 constexpr auto longest_wait = 60s;
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 double random_fraction() {
   thread_local std::minstd_rand engine{std::random_device{}()};

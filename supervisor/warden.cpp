@@ -9,6 +9,7 @@
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
+#include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 
 #include <caf/send.hpp>
@@ -51,12 +52,6 @@ using clock = std::chrono::steady_clock;
 using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>>;
 
 constexpr auto longest_wait = 60s;
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 class warden_state {
 public:

@@ -1,0 +1,283 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The user processes of a container, as a collection: who is in it, what is
+// kept of each, and when the ends of some stop the whole.
+
+#include "config/validate.hpp"
+#include "supervisor/auto_stop.hpp"
+#include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using namespace std::chrono_literals;
+using actors::errc;
+using actors::make_error;
+using std::chrono::milliseconds;
+namespace event_of = container_event;
+
+namespace {
+
+// The spec's words and the pure rule's own.
+auto_stop rule_of(config::auto_stop rule) {
+  switch (rule) {
+  case config::auto_stop::never:
+    return auto_stop::never;
+  case config::auto_stop::any_significant:
+    return auto_stop::any_significant;
+  case config::auto_stop::all_significant:
+    return auto_stop::all_significant;
+  }
+  return auto_stop::never;
+}
+
+} // namespace
+
+caf::result<process_started>
+container_actor_state::run(const run_process& msg,
+                           std::vector<actors::shared_fd> stdio) {
+  if (auto made = commands_.find(msg.command))
+    return repeat(*made);
+  if (auto refused = check_command(container_command::run_process))
+    return std::move(*refused);
+  if (auto ok = config::validate(msg.spec); !ok)
+    return make_error(errc::invalid_argument, to_string(ok.error()));
+  if (processes_.count(msg.spec.id) != 0)
+    return make_error(errc::already_exists,
+                      "container '" + record_.spec.name + "' has a process '"
+                          + msg.spec.id
+                          + "' already: remove it first or take another name");
+  auto serial = new_serial();
+  auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
+  commands_.remember(msg.command, msg.spec.id);
+  self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
+  auto promise = self_->make_response_promise<process_started>();
+  auto keep = msg.spec.restart.type != config::restart_type::temporary;
+  self_->request(entry.actor, caf::infinite, bring_up{})
+      .then(
+          [this, promise, keep, spec = msg.spec,
+           serial](const process_started& started) mutable {
+            if (keep) {
+              record_.spec.processes.push_back(spec);
+              record_.serials.push_back(serial);
+              if (auto found = processes_.find(spec.id);
+                  found != processes_.end())
+                note_end(found->second); // it may be over already
+              save();
+            }
+            promise.deliver(started);
+          },
+          [this, promise, id = msg.spec.id](caf::error& err) mutable {
+            drop_process(id);
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+caf::result<process_started>
+container_actor_state::start(const start_process& msg) {
+  if (auto refused = check_command(container_command::run_process))
+    return std::move(*refused);
+  return forward<process_started>(msg.process, bring_up{});
+}
+
+caf::result<process_is>
+container_actor_state::remove(const remove_process& msg) {
+  auto found = processes_.find(msg.process);
+  if (found == processes_.end())
+    return unknown(msg.process);
+  auto promise = self_->make_response_promise<process_is>();
+  self_->request(found->second.actor, caf::infinite, msg)
+      .then(
+          [this, promise, id = msg.process](const process_is& done) mutable {
+            drop_process(id);
+            promise.deliver(done);
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+caf::error container_actor_state::unknown(const std::string& process) const {
+  return make_error(errc::not_found, "container '" + record_.spec.name
+                                         + "' has no process '" + process
+                                         + "'");
+}
+
+caf::result<process_started>
+container_actor_state::repeat(const std::string& process) {
+  auto found = processes_.find(process);
+  if (found == processes_.end())
+    return make_error(errc::not_found,
+                      "the process of this command was removed since");
+  const auto& now = found->second.info;
+  return process_started{record_.spec.name, process, now.pid, now.ns_pid};
+}
+
+void container_actor_state::on(const end_process& event) {
+  for (auto& [id, entry] : processes_)
+    if (entry.serial == serial_of(event.process))
+      self_->send(entry.actor, event);
+}
+
+void container_actor_state::on(process_changed& event) {
+  auto found = std::find_if(processes_.begin(), processes_.end(),
+                            [&event](const auto& item) {
+                              return item.second.serial == event.serial;
+                            });
+  if (found != processes_.end()) {
+    found->second.info = event.change.info;
+    note_end(found->second);
+  }
+  publish(std::move(event.change.happened));
+  check_auto_stop();
+}
+
+container_actor_state::entry&
+container_actor_state::add_process(const config::process_spec& spec,
+                                   std::uint32_t serial, bool attached,
+                                   std::vector<actors::shared_fd> stdio) {
+  user_process_options how;
+  how.with = how_.with;
+  how.container = record_.spec.name;
+  how.container_id = record_.id;
+  how.serial = serial;
+  how.spec = spec;
+  if (auto caps = capabilities_of(record_.spec))
+    how.capabilities = *caps;
+  how.attached = attached;
+  how.stdio = std::move(stdio);
+  how.oom_kills_seen = oom_kills_seen_;
+  auto me = caf::actor_cast<internal_container_actor>(self_);
+  auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
+  how.on_change = [weak, serial](process_change change) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     process_changed{serial, std::move(change)});
+  };
+  entry item;
+  item.serial = serial;
+  item.significant = spec.significant;
+  item.info.container = record_.spec.name;
+  item.info.process = spec.id;
+  item.info.argv = spec.argv;
+  item.info.restart = spec.restart.type;
+  item.actor = spawn_user_process(self_->system(), std::move(how));
+  return processes_.emplace(spec.id, std::move(item)).first->second;
+}
+
+// Unique for ever, also over a crash: the record always promises more than
+// was given out, and is written once for many.
+std::uint32_t container_actor_state::new_serial() {
+  constexpr std::uint32_t reserve = 1024;
+  if (next_serial_ >= record_.next_serial) {
+    record_.next_serial = next_serial_ + reserve;
+    save();
+  }
+  return next_serial_++;
+}
+
+void container_actor_state::add_declared() {
+  for (std::size_t i = 0; i < record_.spec.processes.size(); ++i)
+    add_process(record_.spec.processes[i], record_.serials[i], false, {});
+}
+
+bool container_actor_state::is_declared(std::uint32_t serial) const {
+  return std::find(record_.serials.begin(), record_.serials.end(), serial)
+         != record_.serials.end();
+}
+
+// By hand: what the container declares. After a death of PID 1: what would
+// have been restarted had it died alone.
+bool container_actor_state::wanted_now(const entry& item, bool rebuild) const {
+  if (!rebuild)
+    return is_declared(item.serial);
+  return !item.info.has_ended
+         || wants_restart(item.info.restart, item.info.last);
+}
+
+void container_actor_state::restore_ends() {
+  for (auto& [id, item] : processes_) {
+    auto found = record_.ended.find(item.serial);
+    if (found == record_.ended.end())
+      continue;
+    item.info.has_ended = true;
+    item.info.last = found->second;
+    item.info.phase = found->second.kind == exit_kind::gave_up
+                          ? process_phase::gave_up
+                          : process_phase::exited;
+    self_->send(item.actor, restore_end{found->second});
+  }
+}
+
+// Declared processes only, and only when one is over for good or begins
+// again: restarts write nothing.
+void container_actor_state::note_end(const entry& item) {
+  if (creating_ || state_.phase == container_phase::destroying
+      || !is_declared(item.serial))
+    return;
+  auto known = record_.ended.find(item.serial);
+  if (is_live(item.info.phase)) {
+    if (known == record_.ended.end())
+      return;
+    record_.ended.erase(known);
+  } else {
+    if (!item.info.has_ended
+        || (known != record_.ended.end() && known->second == item.info.last))
+      return;
+    record_.ended[item.serial] = item.info.last;
+  }
+  // A stop of the whole ends many at a time: one file for all of them.
+  if (!std::exchange(save_due_, true))
+    self_->send(self_, record_due{});
+}
+
+void container_actor_state::drop_process(const std::string& id) {
+  auto found = processes_.find(id);
+  if (found == processes_.end())
+    return;
+  auto serial = found->second.serial;
+  commands_.forget(id);
+  self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
+  processes_.erase(found);
+  auto& kept = record_.serials;
+  auto where = std::find(kept.begin(), kept.end(), serial);
+  if (where == kept.end())
+    return;
+  record_.spec.processes.erase(record_.spec.processes.begin()
+                               + (where - kept.begin()));
+  kept.erase(where);
+  record_.ended.erase(serial);
+  save();
+}
+
+milliseconds container_actor_state::longest_grace() const {
+  auto out = 0ms;
+  for (const auto& spec : record_.spec.processes)
+    out = std::max(out, spec.stop_grace);
+  return std::max(out, 10'000ms);
+}
+
+void container_actor_state::check_auto_stop() {
+  if (state_.phase != container_phase::running)
+    return;
+  std::vector<process_standing> standing;
+  for (const auto& [id, item] : processes_)
+    standing.push_back(
+        {item.significant ? significance::significant : significance::ordinary,
+         item.info.phase, item.info.last.kind});
+  if (!should_stop(rule_of(record_.spec.auto_stop), standing))
+    return;
+  stop_grace_ = -1;
+  want_up(false);
+  apply(event_of::command_given{container_command::stop, longest_grace()});
+}
+
+} // namespace reeve::supervisor
