@@ -86,7 +86,7 @@ container_actor_state::create(const create_container& msg) {
   }
   record_.spec = msg.spec;
   record_.created_ms = unix_ms();
-  durable_ = msg.durable;
+  record_.durable = msg.durable;
   state_.rebuilds = restart_tracker{rebuild_policy(msg.spec)};
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(new_serial());
@@ -273,7 +273,7 @@ void container_actor_state::save() {
   if (record_.id.empty() || forgotten_)
     return;
   save_due_ = false;
-  auto ok = with_->store->save(record_, state_store::sync::later);
+  auto ok = with_->store->save(record_);
   if (!ok)
     with_->log->error("container '{}': {}", record_.spec.name,
                       to_string(ok.error()));

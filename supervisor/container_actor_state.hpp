@@ -218,7 +218,6 @@ private:
   services* with_ = nullptr;
   container_state state_;
   container_record record_;
-  bool durable_ = false;
   bool creating_ = false;
   bool rebuilt_ = false;
   bool forgotten_ = false;

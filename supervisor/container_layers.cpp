@@ -126,9 +126,7 @@ void container_actor_state::make_configured(std::uint64_t serial) {
       static_cast<std::uint32_t>(record_.spec.on_owner_loss.grace.count());
   ask(serial, kit_->holder, std::move(msg),
       [this, serial](actors::holder_configured) {
-        auto when =
-            durable_ ? state_store::sync::now : state_store::sync::later;
-        if (auto ok = with_->store->save(record_, when); !ok)
+        if (auto ok = with_->store->save(record_); !ok)
           return failed(serial, make_error(ok.error()));
         finished(serial);
       });
