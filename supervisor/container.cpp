@@ -7,6 +7,7 @@
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -18,6 +19,9 @@ using clock = std::chrono::steady_clock;
 namespace event_of = container_event;
 
 namespace {
+
+// A grace that nobody outlives; clocks can still count it.
+constexpr milliseconds no_end = std::chrono::hours{24 * 365};
 
 // What the death of PID 1 leads to: a rebuild under the limits of a permanent
 // process, or the end.
@@ -91,7 +95,7 @@ container_actor_state::create(const create_container& msg) {
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(new_serial());
   creating_ = true;
-  apply(event_of::create_requested{});
+  apply(event_of::create_requested{msg.spec.remove_on_exit});
   return promise;
 }
 
@@ -111,8 +115,9 @@ caf::result<container_is> container_actor_state::command(container_command what,
                                                          std::int64_t grace_ms,
                                                          container_phase goal) {
   auto promise = self_->make_response_promise<container_is>();
-  auto grace = grace_ms >= 0 ? milliseconds{grace_ms} : longest_grace();
-  stop_grace_ = grace_ms;
+  auto grace = grace_ms >= 0
+                   ? std::optional{std::min(milliseconds{grace_ms}, no_end)}
+                   : std::nullopt;
   waiters_.push_back({promise, goal});
   if (what == container_command::start
       && state_.phase != container_phase::rebuilding)
@@ -142,6 +147,8 @@ void container_actor_state::on(rebuild_timer event) {
 void container_actor_state::on(holder_gone event) {
   if (event.generation != generation_)
     return;
+  if (kit_)
+    kit_->holder_pid = 0;
   for (auto& [id, entry] : processes_)
     self_->send(entry.actor, lose_holder{});
   apply(event_of::holder_died{});
@@ -164,11 +171,24 @@ container_actor_state::apply(const container_event::any& event) {
 }
 
 void container_actor_state::carry_out(const container_effect::begin& effect) {
-  self_->delayed_send(self_, effect.deadline, work_deadline{effect.serial});
+  await(effect.what, effect.serial);
   if (effect.what.way == work::direction::make)
     make(effect.what.what, effect.serial);
   else
     undo(effect.what.what, effect.serial);
+}
+
+void container_actor_state::carry_out(
+    const container_effect::shorten_stop& effect) {
+  await({work::direction::undo, layer::processes}, effect.serial);
+  stop_each([] {});
+}
+
+void container_actor_state::await(const work& doing, std::uint64_t serial) {
+  auto deadline = deadline_of(doing, with_->config.deadlines);
+  if (doing == work{work::direction::undo, layer::processes})
+    deadline += state_.grace.value_or(longest_grace());
+  self_->delayed_send(self_, deadline, work_deadline{serial});
 }
 
 void container_actor_state::carry_out(
@@ -178,6 +198,7 @@ void container_actor_state::carry_out(
 
 void container_actor_state::carry_out(
     const container_effect::report_phase& effect) {
+  keep_up_with(effect.phase);
   settle_creators();
   settle_waiters();
   auto before = std::exchange(told_, effect.phase);
@@ -190,11 +211,35 @@ void container_actor_state::carry_out(
   } else {
     publish(std::nullopt);
   }
-  auto ended = effect.phase == container_phase::stopped
-               || effect.phase == container_phase::failed;
-  if (ended && (creating_ || record_.spec.remove_on_exit))
-    caf::anon_send(caf::actor_cast<container_actor>(self_),
-                   destroy_container{record_.spec.name, true, 0});
+}
+
+// What the phase means for the processes and for the record.
+void container_actor_state::keep_up_with(container_phase phase) {
+  switch (phase) {
+  case container_phase::creating:
+    unrecorded_ = false; // after a destroy that had failed
+    return;
+  case container_phase::pausing:
+  case container_phase::paused:
+    if (!std::exchange(starts_suspended_, true))
+      for (auto& [id, item] : processes_)
+        self_->send(item.actor, suspend_starts{});
+    return;
+  case container_phase::running:
+  case container_phase::stopped:
+  case container_phase::rebuilding:
+  case container_phase::failed:
+    if (std::exchange(starts_suspended_, false))
+      for (auto& [id, item] : processes_)
+        self_->send(item.actor, resume_starts{});
+    return;
+  case container_phase::destroying:
+    return drop_record();
+  case container_phase::stopping: // no start now that would be stopped at once
+  case container_phase::held:
+  case container_phase::destroyed:
+    return;
+  }
 }
 
 void container_actor_state::carry_out(const container_effect::free_name&) {
@@ -203,10 +248,6 @@ void container_actor_state::carry_out(const container_effect::free_name&) {
 }
 
 void container_actor_state::carry_out(const container_effect::forget&) {
-  forgotten_ = true;
-  if (auto ok = with_->store->drop_record(record_.id);
-      !ok && !record_.id.empty())
-    with_->log->error("{}", to_string(ok.error()));
   if (record_.id.empty())
     return be_gone();
   // Ids may be given to another container only when no file bears them.
@@ -246,14 +287,21 @@ void container_actor_state::be_gone() {
   self_->quit();
 }
 
+// An answer may come after its deadline: then other work is under way.
+bool container_actor_state::is_current(std::uint64_t serial) const {
+  return state_.doing && state_.serial == serial;
+}
+
 void container_actor_state::finished(std::uint64_t serial) {
   apply(event_of::work_finished{serial});
 }
 
 void container_actor_state::failed(std::uint64_t serial,
                                    const caf::error& err) {
-  last_failure_ = err;
-  apply(event_of::work_failed{serial, actors::text_of(err)});
+  if (is_current(serial) && !first_failure_)
+    first_failure_ = err;
+  apply(event_of::work_failed{serial, actors::text_of(err),
+                              actors::code_of(err) == errc::timed_out});
 }
 
 std::optional<caf::error>
@@ -270,13 +318,26 @@ void container_actor_state::want_up(bool up) {
 }
 
 void container_actor_state::save() {
-  if (record_.id.empty() || forgotten_)
+  if (record_.id.empty() || unrecorded_)
     return;
   save_due_ = false;
-  auto ok = with_->store->save(record_);
-  if (!ok)
+  if (auto ok = with_->store->save(record_); !ok) {
     with_->log->error("container '{}': {}", record_.spec.name,
                       to_string(ok.error()));
+    return;
+  }
+  for (auto process : std::exchange(to_acknowledge_, {}))
+    acknowledge(process);
+}
+
+// Goes first: if the daemon dies before the end of it, the next one finds what
+// no record owns, and sweeps it.
+void container_actor_state::drop_record() {
+  unrecorded_ = true;
+  if (record_.id.empty())
+    return;
+  if (auto ok = with_->store->drop_record(record_.id); !ok)
+    with_->log->error("{}", to_string(ok.error()));
 }
 
 namespace {
@@ -331,6 +392,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const wait_process& msg) {
         return s->forward<process_is>(msg.process, msg);
       },
+      [s](const resolve_holder& msg) { return s->resolve(msg); },
       [s](const set_limits& msg) { return s->set(msg); },
       [s](const get_limits& msg) { return s->get(msg); },
       [s](const get_container&) { return s->details(); },
@@ -338,6 +400,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](rebuild_timer event) { s->on(event); },
       [s](holder_gone event) { s->on(event); },
       [s](const end_process& event) { s->on(event); },
+      [s](const late_start& event) { s->on(event); },
       [s](process_changed& event) { s->on(event); },
       [s](record_due event) { s->on(event); },
   };

@@ -24,6 +24,8 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <atomic>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -65,7 +67,8 @@ namespace reeve::supervisor {
 using internal_container_actor = container_actor::extend<
     caf::reacts_to<work_deadline>, caf::reacts_to<rebuild_timer>,
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
-    caf::reacts_to<process_changed>, caf::reacts_to<record_due>>;
+    caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
+    caf::reacts_to<record_due>>;
 
 class container_actor_state {
 public:
@@ -100,6 +103,7 @@ public:
     return self_->delegate(found->second.actor, what);
   }
 
+  caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
   caf::result<container_details> details();
@@ -110,6 +114,7 @@ public:
   void on(rebuild_timer event);
   void on(holder_gone event);
   void on(const end_process& event);
+  void on(const late_start& event);
   void on(process_changed& event);
   void on(record_due);
 
@@ -118,6 +123,7 @@ private:
     user_process_actor actor;
     std::uint32_t serial = 0;
     bool significant = false;
+    std::chrono::milliseconds stop_grace{0};
     process_info info;
   };
 
@@ -132,12 +138,16 @@ private:
 
   std::optional<container_refusal> apply(const container_event::any& event);
   void carry_out(const container_effect::begin& effect);
+  void carry_out(const container_effect::shorten_stop& effect);
   void carry_out(const container_effect::arm_timer& effect);
   void carry_out(const container_effect::report_phase& effect);
   void carry_out(const container_effect::free_name&);
   void carry_out(const container_effect::forget&);
   void be_gone();
 
+  void await(const work& doing, std::uint64_t serial);
+  void keep_up_with(container_phase phase);
+  [[nodiscard]] bool is_current(std::uint64_t serial) const;
   void finished(std::uint64_t serial);
   void failed(std::uint64_t serial, const caf::error& err);
 
@@ -152,15 +162,16 @@ private:
   std::optional<caf::error> check_command(container_command what);
   void want_up(bool up);
   void save();
+  void drop_record();
 
   // -- making and undoing the layers ------------------------------------------
 
   void make(layer what, std::uint64_t serial);
   void make_cgroup(std::uint64_t serial);
-  void resolve(std::uint64_t serial, std::vector<std::string> names,
-               std::map<std::string, std::int32_t> holders);
+  void resolve_joined(std::uint64_t serial, std::vector<std::string> names,
+                      std::map<std::string, holder_resolved> holders);
   void take_kit_for(std::uint64_t serial,
-                    const std::map<std::string, std::int32_t>& holders);
+                    const std::map<std::string, holder_resolved>& holders);
   void own_cgroup(std::uint64_t serial);
   void make_holder(std::uint64_t serial);
   void listen();
@@ -169,6 +180,7 @@ private:
 
   void undo(layer what, std::uint64_t serial);
   void undo_processes(std::uint64_t serial);
+  std::size_t stop_each(const std::function<void()>& done);
   void undo_holder(std::uint64_t serial);
   void end_holder();
   void undo_cgroup(std::uint64_t serial);
@@ -179,6 +191,9 @@ private:
   void adopt_what_stands(adopt_promise promise);
   void take_inventory(const actors::holder_inventory& found,
                       adopt_promise promise);
+  bool adopt_groups(kernel::result<kernel::container_cgroup> found);
+  void forget_run(const actors::known_process& known);
+  void mark_lost();
   entry* adopted_entry(std::uint32_t serial, const std::string& text);
   void adopt_remains(adopt_promise promise);
 
@@ -193,8 +208,14 @@ private:
   std::uint32_t new_serial();
   [[nodiscard]] bool is_declared(std::uint32_t serial) const;
   [[nodiscard]] bool wanted_now(const entry& item, bool rebuild) const;
+  [[nodiscard]] entry* find(std::uint32_t serial);
   void restore_ends();
+  void restore_end(entry& item, const exit_reason& how);
+  void end_stray(std::uint64_t process);
+  void dismiss(std::uint64_t process);
   void note_end(const entry& item);
+  void acknowledge(std::uint64_t process);
+  void count_over(const entry& item);
   [[nodiscard]] std::chrono::milliseconds longest_grace() const;
   void check_auto_stop();
 
@@ -220,18 +241,20 @@ private:
   container_record record_;
   bool creating_ = false;
   bool rebuilt_ = false;
-  bool forgotten_ = false;
+  bool unrecorded_ = false; ///< being destroyed: nothing is saved any more
   bool save_due_ = false;
   bool gone_ = false;
-  std::int64_t stop_grace_ = -1;
+  bool starts_suspended_ = false;
   container_phase told_ = container_phase::creating;
   std::uint64_t generation_ = 0;
   std::uint32_t next_serial_ = 1;
-  caf::error last_failure_;
+  caf::error first_failure_; ///< of a create, the reason of all others
+  std::vector<std::uint64_t> to_acknowledge_; ///< ends, once they are saved
   shared_kit kit_;
   actors::cgroup_controller_actor controller_;
   actors::filesystem_layer_actor layer_;
   std::map<std::string, entry> processes_;
+  std::deque<std::uint32_t> over_; ///< temporary ones that have ended
   command_memory commands_{256};
   std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
       std::make_shared<std::atomic<std::uint64_t>>(0);

@@ -6,6 +6,7 @@
 #include "config/parse.hpp"
 #include "config/validate.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
 #include "supervisor/unix_time.hpp"
@@ -30,21 +31,16 @@ void container_actor_state::adopt_what_stands(adopt_promise promise) {
   auto socket = connect_to_holder(record_, with_->boot_id);
   if (!socket)
     with_->log->warn("{}", to_string(socket.error()));
-  auto cgroup = with_->cgroups->adopt(record_.id);
-  if (!socket || !*socket || !cgroup)
+  if (!socket || !*socket || !adopt_groups(with_->cgroups->adopt(record_.id)))
     return adopt_remains(std::move(promise));
-  kit_ = std::make_shared<kit>();
-  kit_->id = record_.id;
+  // What the kernel has killed before may have been explained already.
+  oom_kills_seen_->store(kernel::oom_kill_count(*kit_->cgroup).value_or(0));
   kit_->uid_base = record_.uid_base;
   kit_->holder_pid = record_.holder_pid;
   kit_->holder_start_time = record_.holder_start_time;
   kit_->holder_pidfd =
       std::make_shared<kernel::unique_fd>(kernel::unique_fd::adopt(
           static_cast<int>(::syscall(SYS_pidfd_open, record_.holder_pid, 0))));
-  kit_->cgroup =
-      std::make_shared<const kernel::container_cgroup>(std::move(*cgroup));
-  controller_ = actors::spawn_cgroup_controller(
-      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
   actors::holder_options how;
   how.control = std::make_shared<kernel::unique_fd>(std::move(*socket));
   how.cgroup = kit_->cgroup;
@@ -65,19 +61,38 @@ void container_actor_state::adopt_what_stands(adopt_promise promise) {
           });
 }
 
+bool container_actor_state::adopt_groups(
+    kernel::result<kernel::container_cgroup> found) {
+  if (!found)
+    return false;
+  kit_ = std::make_shared<kit>();
+  kit_->id = record_.id;
+  kit_->cgroup =
+      std::make_shared<const kernel::container_cgroup>(std::move(*found));
+  controller_ = actors::spawn_cgroup_controller(
+      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
+  return true;
+}
+
 void container_actor_state::take_inventory(
     const actors::holder_inventory& found, adopt_promise promise) {
   // The newest run of each serial is the one that counts.
   std::map<std::uint32_t, const actors::known_process*> newest;
   for (const auto& known : found.processes) {
     auto& slot = newest[serial_of(known.state.process)];
+    const auto* older = &known;
     if (slot == nullptr || slot->state.process < known.state.process)
-      slot = &known;
+      std::swap(slot, older);
+    if (older != nullptr)
+      forget_run(*older);
   }
   auto pending = std::make_shared<std::size_t>(1);
   auto one_done = [this, promise, pending]() mutable {
-    if (--*pending == 0)
-      promise.deliver(is_now());
+    if (--*pending > 0)
+      return;
+    if (!record_.wanted_up) // the daemon died while it stopped it
+      apply(event_of::command_given{container_command::stop});
+    promise.deliver(is_now());
   };
   for (const auto& [serial, known] : newest)
     if (auto* item = adopted_entry(serial, known->state.spec)) {
@@ -97,10 +112,8 @@ void container_actor_state::take_inventory(
   if (auto state = kernel::get_freeze_state(*kit_->cgroup);
       !state || *state != kernel::freeze_state::thawed)
     standing.set(static_cast<std::size_t>(layer::freezer));
-  apply(event_of::found{standing});
+  apply(event_of::found{standing, record_.spec.remove_on_exit});
   tell(event_kind::container_adopted, {}, {});
-  if (!record_.wanted_up) // the daemon died while it stopped it
-    apply(event_of::command_given{container_command::stop, longest_grace()});
   // What the holder does not know and what was not over by the record was
   // waiting for its next start. How often it had been started, nobody knows:
   // seconds outrun any number of runs that a back-off allows.
@@ -119,9 +132,8 @@ void container_actor_state::take_inventory(
 container_actor_state::entry*
 container_actor_state::adopted_entry(std::uint32_t serial,
                                      const std::string& text) {
-  for (auto& [id, item] : processes_)
-    if (item.serial == serial)
-      return &item;
+  if (auto* item = find(serial))
+    return item;
   auto spec = config::parse_process_spec(text, "holder", config::format::json);
   if (!spec || !config::validate(*spec) || processes_.count(spec->id) != 0) {
     with_->log->error("container '{}': PID 1 knows a process {} that nobody "
@@ -132,22 +144,38 @@ container_actor_state::adopted_entry(std::uint32_t serial,
   return &add_process(*spec, serial, false, {});
 }
 
+// The holder still knows a run that has a successor.
+void container_actor_state::forget_run(const actors::known_process& known) {
+  if (known.state.ended)
+    dismiss(known.state.process);
+  else
+    end_stray(known.state.process); // its end comes to the actor
+}
+
+// What ran in a PID 1 that is gone, and does not come back by itself.
+void container_actor_state::mark_lost() {
+  if (!record_.wanted_up)
+    return;
+  for (auto& [id, item] : processes_) {
+    if (item.info.has_ended
+        || item.info.restart != config::restart_type::temporary)
+      continue;
+    record_.ended[item.serial] = exit_reason::lost();
+    restore_end(item, exit_reason::lost());
+  }
+}
+
 // PID 1 is gone: what it left in the kernel is cleared by the machine.
 void container_actor_state::adopt_remains(adopt_promise promise) {
-  if (auto left = with_->cgroups->leftover(record_.id)) {
-    kit_ = std::make_shared<kit>();
-    kit_->id = record_.id;
-    kit_->cgroup =
-        std::make_shared<const kernel::container_cgroup>(std::move(*left));
-    controller_ = actors::spawn_cgroup_controller(
-        self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
-  }
-  auto same_boot = record_.boot_id == with_->boot_id;
+  auto same_boot = record_.boot_id == with_->boot_id; // else there are none
+  if (same_boot && !kit_)
+    adopt_groups(with_->cgroups->leftover(record_.id));
+  mark_lost();
   std::bitset<layer_count> standing;
   if (same_boot)
     standing.set(static_cast<std::size_t>(layer::cgroup));
   rebuilt_ = true;
-  apply(event_of::found{standing});
+  apply(event_of::found{standing, record_.spec.remove_on_exit});
   tell(event_kind::container_adopted, {}, {});
   if (!record_.wanted_up) {
     // Also for one whose stop was cut short: nothing of it may be left.

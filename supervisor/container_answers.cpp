@@ -30,6 +30,19 @@ limits_in_force in_force(const actors::limit_readings& now,
 
 } // namespace
 
+// Only while PID 1 is known to live: a pid outlives its process on paper.
+caf::result<holder_resolved>
+container_actor_state::resolve(const resolve_holder&) const {
+  auto is_up = state_.phase == container_phase::running
+               || state_.phase == container_phase::paused;
+  if (!is_up || !kit_ || kit_->holder_pid == 0)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name + "' is "
+                          + std::string{name_of(state_.phase)}
+                          + ": its namespaces cannot be shared");
+  return holder_resolved{kit_->holder_pid, kit_->holder_start_time};
+}
+
 caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   if (auto refused = check_command(container_command::set_limit))
     return std::move(*refused);
@@ -124,11 +137,15 @@ void container_actor_state::settle_creators() {
       promise.deliver(container_created{record_.spec.name, record_.id});
     return;
   }
-  // A failed create is answered when nothing of it is left.
-  if (gone_ || state_.phase == container_phase::held) {
-    auto err = last_failure_
-                   ? last_failure_
-                   : make_error(errc::wrong_state, "it was stopped meanwhile");
+  // A failed create is answered when nothing of it is left, or when something
+  // is that does not go.
+  if (gone_ || state_.phase == container_phase::failed
+      || state_.phase == container_phase::held) {
+    auto err = first_failure_;
+    if (!err && !state_.errors.empty())
+      err = make_error(errc::timed_out, problems_text());
+    if (!err)
+      err = make_error(errc::wrong_state, "it was stopped meanwhile");
     for (auto& promise : std::exchange(creators_, {}))
       promise.deliver(err);
   }
@@ -153,9 +170,11 @@ void container_actor_state::settle_waiters() {
 }
 
 bool container_actor_state::reached(container_phase goal) const {
-  if (goal == container_phase::destroyed)
-    return gone_;
-  return state_.phase == goal && !state_.doing;
+  if (gone_) // which is the end of a stop with `remove_on_exit`, too
+    return goal == container_phase::destroyed
+           || goal == container_phase::stopped;
+  return goal != container_phase::destroyed && state_.phase == goal
+         && !state_.doing;
 }
 
 // It has come to rest, but not there.
@@ -174,11 +193,11 @@ bool container_actor_state::impossible(container_phase goal) const {
     return goal != container_phase::destroyed && !gone_
            && state_.goal == state_.phase;
   case container_phase::failed:
-    return goal != container_phase::destroyed || !creating_;
   case container_phase::held:
     return true;
-  case container_phase::destroyed:
-    return goal != container_phase::destroyed;
+  case container_phase::destroyed: // and soon gone
+    return goal != container_phase::destroyed
+           && goal != container_phase::stopped;
   }
   return false;
 }

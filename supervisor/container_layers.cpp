@@ -45,12 +45,12 @@ void container_actor_state::make_cgroup(std::uint64_t serial) {
   if (names.empty())
     return take_kit_for(serial, {});
   // One after the other: there are eight kinds at most.
-  resolve(serial, std::move(names), {});
+  resolve_joined(serial, std::move(names), {});
 }
 
-void container_actor_state::resolve(
+void container_actor_state::resolve_joined(
     std::uint64_t serial, std::vector<std::string> names,
-    std::map<std::string, std::int32_t> holders) {
+    std::map<std::string, holder_resolved> holders) {
   if (names.empty())
     return take_kit_for(serial, holders);
   auto name = names.back();
@@ -58,13 +58,16 @@ void container_actor_state::resolve(
   ask(serial, how_.resolver, resolve_holder{name},
       [this, serial, name, names = std::move(names),
        holders = std::move(holders)](const holder_resolved& found) mutable {
-        holders.emplace(name, found.pid);
-        resolve(serial, std::move(names), std::move(holders));
+        if (!is_current(serial))
+          return;
+        holders.emplace(name, found);
+        resolve_joined(serial, std::move(names), std::move(holders));
       });
 }
 
 void container_actor_state::take_kit_for(
-    std::uint64_t serial, const std::map<std::string, std::int32_t>& holders) {
+    std::uint64_t serial,
+    const std::map<std::string, holder_resolved>& holders) {
   auto request = make_kit_request(record_.spec, holders);
   if (!request)
     return failed(serial, make_error(request.error()));
@@ -72,6 +75,9 @@ void container_actor_state::take_kit_for(
   request->uid_base = record_.uid_base;
   ask(serial, how_.pool, take_kit{std::move(*request)},
       [this, serial](const shared_kit& made) {
+        if (!is_current(serial))
+          return; // too late: nobody claims it, so the pool has it back
+        made->is_claimed = true;
         kit_ = made;
         record_.id = made->id;
         record_.uid_base = made->uid_base;
@@ -85,6 +91,7 @@ void container_actor_state::take_kit_for(
 }
 
 void container_actor_state::own_cgroup(std::uint64_t serial) {
+  oom_kills_seen_->store(0); // a new group counts anew
   controller_ = actors::spawn_cgroup_controller(
       self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
   ask(serial, controller_, actors::apply_limits{record_.spec.limits},
@@ -107,6 +114,11 @@ void container_actor_state::listen() {
       caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
                      end_process{process, end});
   };
+  to.on_late_start = [weak](actors::process_spawned report) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     late_start{std::move(report)});
+  };
   to.on_lost = [weak, n = generation_](const std::string&) {
     if (auto strong = weak.lock())
       caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
@@ -126,6 +138,8 @@ void container_actor_state::make_configured(std::uint64_t serial) {
       static_cast<std::uint32_t>(record_.spec.on_owner_loss.grace.count());
   ask(serial, kit_->holder, std::move(msg),
       [this, serial](actors::holder_configured) {
+        if (!is_current(serial))
+          return;
         if (auto ok = with_->store->save(record_); !ok)
           return failed(serial, make_error(ok.error()));
         finished(serial);
@@ -181,27 +195,33 @@ void container_actor_state::undo(layer what, std::uint64_t serial) {
   }
 }
 
-// Peers in parallel, each down its own ladder.
 void container_actor_state::undo_processes(std::uint64_t serial) {
   auto pending = std::make_shared<std::size_t>(1);
   auto one_done = [this, serial, pending] {
     if (--*pending == 0)
       finished(serial);
   };
-  auto gentle = state_.phase != container_phase::rebuilding;
+  if (state_.phase != container_phase::rebuilding) // else PID 1 took them along
+    *pending += stop_each(one_done);
+  one_done();
+}
+
+// Peers in parallel, each down its own ladder. Returns how many answer.
+std::size_t
+container_actor_state::stop_each(const std::function<void()>& done) {
+  std::size_t asked = 0;
+  auto grace = state_.grace ? state_.grace->count() : -1;
   for (auto& [id, item] : processes_) {
-    if (!gentle)
-      continue; // PID 1 has died and they with it
     if (!is_live(item.info.phase) && item.info.phase != process_phase::exited)
       continue;
-    ++*pending;
+    ++asked;
     self_
         ->request(item.actor, caf::infinite,
-                  stop_process{record_.spec.name, id, stop_grace_})
-        .then([one_done](const process_is&) mutable { one_done(); },
-              [one_done](const caf::error&) mutable { one_done(); });
+                  stop_process{record_.spec.name, id, grace})
+        .then([done](const process_is&) { done(); },
+              [done](const caf::error&) { done(); });
   }
-  one_done();
+  return asked;
 }
 
 void container_actor_state::undo_holder(std::uint64_t serial) {
@@ -219,6 +239,7 @@ void container_actor_state::end_holder() {
   ++generation_; // its end is expected from here on
   if (!kit_)
     return;
+  kit_->holder_pid = 0;
   if (kit_->holder_pidfd)
     ::syscall(SYS_pidfd_send_signal, kit_->holder_pidfd->get(), SIGKILL,
               nullptr, 0);

@@ -12,6 +12,7 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -23,6 +24,9 @@ using std::chrono::milliseconds;
 namespace event_of = container_event;
 
 namespace {
+
+// Processes that were run once and have ended, for each container.
+constexpr std::size_t kept_when_over = 100;
 
 // The spec's words and the pure rule's own.
 auto_stop rule_of(config::auto_stop rule) {
@@ -105,6 +109,14 @@ container_actor_state::remove(const remove_process& msg) {
   return promise;
 }
 
+container_actor_state::entry*
+container_actor_state::find(std::uint32_t serial) {
+  auto found = std::find_if(
+      processes_.begin(), processes_.end(),
+      [serial](const auto& item) { return item.second.serial == serial; });
+  return found == processes_.end() ? nullptr : &found->second;
+}
+
 caf::error container_actor_state::unknown(const std::string& process) const {
   return make_error(errc::not_found, "container '" + record_.spec.name
                                          + "' has no process '" + process
@@ -122,20 +134,29 @@ container_actor_state::repeat(const std::string& process) {
 }
 
 void container_actor_state::on(const end_process& event) {
-  for (auto& [id, entry] : processes_)
-    if (entry.serial == serial_of(event.process))
-      self_->send(entry.actor, event);
+  if (auto* item = find(serial_of(event.process)))
+    self_->send(item->actor, event);
+  else
+    dismiss(event.process); // removed while the kernel still held it
+}
+
+void container_actor_state::on(const late_start& event) {
+  if (auto* item = find(serial_of(event.report.process)))
+    self_->send(item->actor, event);
+  else if (event.report.error == 0)
+    end_stray(event.report.process); // its `run` was answered with an error
 }
 
 void container_actor_state::on(process_changed& event) {
-  auto found = std::find_if(processes_.begin(), processes_.end(),
-                            [&event](const auto& item) {
-                              return item.second.serial == event.serial;
-                            });
-  if (found != processes_.end()) {
-    found->second.info = event.change.info;
-    note_end(found->second);
+  if (auto* item = find(event.serial)) {
+    item->info = event.change.info;
+    note_end(*item);
+    count_over(*item);
   }
+  if (event.change.ended != 0 && save_due_)
+    to_acknowledge_.push_back(event.change.ended);
+  else if (event.change.ended != 0)
+    acknowledge(event.change.ended);
   publish(std::move(event.change.happened));
   check_auto_stop();
 }
@@ -165,6 +186,7 @@ container_actor_state::add_process(const config::process_spec& spec,
   entry item;
   item.serial = serial;
   item.significant = spec.significant;
+  item.stop_grace = spec.stop_grace;
   item.info.container = record_.spec.name;
   item.info.process = spec.id;
   item.info.argv = spec.argv;
@@ -199,29 +221,31 @@ bool container_actor_state::is_declared(std::uint32_t serial) const {
 bool container_actor_state::wanted_now(const entry& item, bool rebuild) const {
   if (!rebuild)
     return is_declared(item.serial);
-  return !item.info.has_ended
-         || wants_restart(item.info.restart, item.info.last);
+  if (item.info.has_ended)
+    return wants_restart(item.info.restart, item.info.last);
+  // After an adoption: it ran, or waited for its next start.
+  return item.info.restart != config::restart_type::temporary;
 }
 
 void container_actor_state::restore_ends() {
-  for (auto& [id, item] : processes_) {
-    auto found = record_.ended.find(item.serial);
-    if (found == record_.ended.end())
-      continue;
-    item.info.has_ended = true;
-    item.info.last = found->second;
-    item.info.phase = found->second.kind == exit_kind::gave_up
-                          ? process_phase::gave_up
-                          : process_phase::exited;
-    self_->send(item.actor, restore_end{found->second});
-  }
+  for (auto& [id, item] : processes_)
+    if (auto found = record_.ended.find(item.serial);
+        found != record_.ended.end())
+      restore_end(item, found->second);
+}
+
+void container_actor_state::restore_end(entry& item, const exit_reason& how) {
+  item.info.has_ended = true;
+  item.info.last = how;
+  item.info.phase = how.kind == exit_kind::gave_up ? process_phase::gave_up
+                                                   : process_phase::exited;
+  self_->send(item.actor, supervisor::restore_end{how});
 }
 
 // Declared processes only, and only when one is over for good or begins
 // again: restarts write nothing.
 void container_actor_state::note_end(const entry& item) {
-  if (creating_ || state_.phase == container_phase::destroying
-      || !is_declared(item.serial))
+  if (creating_ || unrecorded_ || !is_declared(item.serial))
     return;
   auto known = record_.ended.find(item.serial);
   if (is_live(item.info.phase)) {
@@ -237,6 +261,61 @@ void container_actor_state::note_end(const entry& item) {
   // A stop of the whole ends many at a time: one file for all of them.
   if (!std::exchange(save_due_, true))
     self_->send(self_, record_due{});
+}
+
+// A crash before the end is recorded must not lose it: PID 1 remembers it until
+// it hears that we do.
+void container_actor_state::acknowledge(std::uint64_t process) {
+  if (kit_ && kit_->holder)
+    self_->send(kit_->holder, actors::acknowledge_end{process});
+}
+
+// Nobody wants to know of it any more: PID 1 may forget it.
+void container_actor_state::dismiss(std::uint64_t process) {
+  acknowledge(process);
+  if (kit_ && kit_->holder)
+    self_
+        ->request(kit_->holder, caf::infinite,
+                  actors::release_streams{{process, 0xff}})
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+}
+
+// It runs, and no actor stands for it.
+void container_actor_state::end_stray(std::uint64_t process) {
+  if (kit_ && kit_->holder)
+    self_
+        ->request(kit_->holder, caf::infinite,
+                  actors::signal_holder_process{{process, SIGKILL, true}})
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+}
+
+// Each that has ended costs an actor, its log files and a name. Whoever wants
+// to keep one declares it, or asks in time.
+void container_actor_state::count_over(const entry& item) {
+  auto is_over = item.info.phase == process_phase::exited
+                 || item.info.phase == process_phase::gave_up;
+  if (!is_over || is_declared(item.serial)
+      || std::find(over_.begin(), over_.end(), item.serial) != over_.end())
+    return;
+  over_.push_back(item.serial);
+  if (over_.size() <= kept_when_over)
+    return;
+  auto* oldest = find(over_.front());
+  over_.pop_front();
+  if (oldest == nullptr)
+    return;
+  // Refused if it was started again meanwhile.
+  auto id = oldest->info.process;
+  self_
+      ->request(oldest->actor, caf::infinite,
+                remove_process{record_.spec.name, id})
+      .then(
+          [this, id, serial = oldest->serial](const process_is&) {
+            if (auto found = processes_.find(id);
+                found != processes_.end() && found->second.serial == serial)
+              drop_process(id);
+          },
+          [](const caf::error&) {});
 }
 
 void container_actor_state::drop_process(const std::string& id) {
@@ -260,9 +339,10 @@ void container_actor_state::drop_process(const std::string& id) {
 
 milliseconds container_actor_state::longest_grace() const {
   auto out = 0ms;
-  for (const auto& spec : record_.spec.processes)
-    out = std::max(out, spec.stop_grace);
-  return std::max(out, 10'000ms);
+  for (const auto& [id, item] : processes_)
+    if (is_live(item.info.phase))
+      out = std::max(out, item.stop_grace);
+  return out;
 }
 
 void container_actor_state::check_auto_stop() {
@@ -275,9 +355,8 @@ void container_actor_state::check_auto_stop() {
          item.info.phase, item.info.last.kind});
   if (!should_stop(rule_of(record_.spec.auto_stop), standing))
     return;
-  stop_grace_ = -1;
   want_up(false);
-  apply(event_of::command_given{container_command::stop, longest_grace()});
+  apply(event_of::command_given{container_command::stop});
 }
 
 } // namespace reeve::supervisor
