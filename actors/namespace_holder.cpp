@@ -357,6 +357,7 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
+    acknowledge({report.process}); // else it is kept for the next daemon
     finish_spawn(report.process, std::move(out));
   }
 
