@@ -378,6 +378,7 @@ public:
                               });
     if (found != processes_.end()) {
       found->second.info = event.change.info;
+      found->second.output_awaited = event.change.output_awaited;
       note_end(found->second);
     }
     publish(std::move(event.change.happened));
@@ -395,6 +396,7 @@ private:
     std::uint32_t serial = 0;
     bool significant = false;
     process_info info;
+    bool output_awaited = false; ///< by somebody who follows it
   };
 
   struct waiter {
@@ -1053,10 +1055,14 @@ private:
     if (state_.phase != container_phase::running)
       return;
     std::vector<process_standing> standing;
-    for (const auto& [id, item] : processes_)
+    for (const auto& [id, item] : processes_) {
+      // It will be told when the last of its output has been read.
+      if (item.significant && !is_live(item.info.phase) && item.output_awaited)
+        return;
       standing.push_back({item.significant ? significance::significant
                                            : significance::ordinary,
                           item.info.phase, item.info.last.kind});
+    }
     if (!should_stop(rule_of(record_.spec.auto_stop), standing))
       return;
     stop_grace_ = -1;

@@ -259,8 +259,10 @@ public:
     auto got = streams_->read(msg);
     if (!got)
       return make_error(got.error());
-    if (msg.follow)
+    if (msg.follow) {
       arm_poll_timer();
+      tell_when_read();
+    }
     if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
       return std::move(*got);
     auto promise = self_->make_response_promise<output_chunk>();
@@ -476,6 +478,8 @@ private:
   }
 
   void reconnect(const actors::process_spawned& handles) {
+    if (how_.attached)
+      arm_poll_timer(); // whoever is awaited may never come
     if (auto ok = streams_->connect(handles); !ok)
       how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
                             how_.container, to_string(ok.error()));
@@ -630,6 +634,13 @@ private:
         left.push_back(std::move(item));
     }
     readers_ = std::move(left);
+    tell_when_read();
+  }
+
+  // A container that goes away with this process waits for its readers.
+  void tell_when_read() {
+    if (output_awaited_ && !streams_->is_awaited() && is_final(state_.phase))
+      changed(std::nullopt);
   }
 
   void arm_poll_timer() {
@@ -653,7 +664,8 @@ private:
   }
 
   void changed(std::optional<event> what) {
-    how_.on_change({info(), std::move(what)});
+    output_awaited_ = streams_->is_awaited();
+    how_.on_change({info(), std::move(what), output_awaited_});
   }
 
   self_pointer self_ = nullptr;
@@ -666,6 +678,7 @@ private:
   bool has_ended_ = false;
   bool is_wish_ = false;
   bool poll_armed_ = false;
+  bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
   caf::error start_failed_;

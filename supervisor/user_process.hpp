@@ -62,6 +62,7 @@ struct get_process {};
 struct process_change {
   process_info info;
   std::optional<event> happened;
+  bool output_awaited = false; ///< somebody who follows it has not seen all
 };
 
 /// One user process under its restart policy: from its definition, over any
