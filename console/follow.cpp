@@ -32,6 +32,9 @@ using steady = std::chrono::steady_clock;
 /// again: what it says next is read from the same place.
 constexpr auto next_run_pause = std::chrono::milliseconds{200};
 
+/// For an answer that changes nothing any more.
+constexpr auto goodbye_limit = std::chrono::seconds{2};
+
 constexpr std::size_t input_chunk = 64 * 1024;
 
 /// So many signals without an answer mean that the user wants out.
@@ -80,6 +83,7 @@ private:
   void forward(int signo);
   void resize();
   void send_again();
+  void let_go();
   void advance();
   void wait();
   void fail(const caf::error& err, const char* doing);
@@ -351,6 +355,22 @@ void session::wait() {
     streams_[1].pump.write();
 }
 
+/// Says that we read no more, so that the program is not held back, nor its
+/// container kept, until our lease is over.
+void session::let_go() {
+  auto answers = 0;
+  for (auto& s : streams_) {
+    auto request = request_for(s);
+    request.follow = false;
+    request.max = 1;
+    mail_.send<output_chunk>(
+        request, goodbye_limit,
+        [&answers](const answer<output_chunk>&) { ++answers; });
+  }
+  while (answers < 2)
+    (void)mail_.wait(nullptr);
+}
+
 result<farewell> session::run() {
   // A terminal has but one stream.
   streams_[0].done = !what_.output;
@@ -361,8 +381,11 @@ result<farewell> session::run() {
     resize();
   for (;;) {
     advance();
-    if (outcome_)
+    if (outcome_) {
+      if (what_.hold && what_.output && !ended_)
+        let_go();
       return std::move(*outcome_);
+    }
     wait();
   }
 }

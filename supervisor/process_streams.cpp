@@ -101,6 +101,8 @@ kernel::result<output_chunk> process_streams::read(const read_output& query) {
     followers_[index].erase(expected_reader);
     followers_[index][query.reader] = {query.offset, clock::now() + lease};
   }
+  if (!query.follow)
+    followers_[index].erase(query.reader);
   // Nothing was ever written, but an earlier daemon may have kept something.
   auto stream = open_stream(index);
   if (!stream)

@@ -259,10 +259,9 @@ public:
     auto got = streams_->read(msg);
     if (!got)
       return make_error(got.error());
-    if (msg.follow) {
+    if (msg.follow)
       arm_poll_timer();
-      tell_when_read();
-    }
+    tell_when_read();
     if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
       return std::move(*got);
     auto promise = self_->make_response_promise<output_chunk>();

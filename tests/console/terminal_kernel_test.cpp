@@ -61,7 +61,8 @@ TEST_CASE("console: keys are the program's: interrupt, end of file, stop",
   daemon.create("web");
   console_at_terminal screen{prompting_shell(daemon)};
   screen.expect("at 0> ");
-  screen.type("echo now; sleep 1000\r");
+  // What it says first, it says as a job of its own.
+  screen.type("sh -c 'echo now; exec sleep 1000'\r");
   screen.expect("now\r\n");
   screen.type(ctrl_c);
   screen.expect("at 130> ");
@@ -71,8 +72,8 @@ TEST_CASE("console: keys are the program's: interrupt, end of file, stop",
   screen.expect("typed\r\ntyped\r\n");
   screen.expect("at 0> ");
   // Job control: the shell is the leader of the session, its jobs are groups.
-  screen.type("sleep 1000\r");
-  screen.expect("sleep 1000\r\n");
+  screen.type("sh -c 'echo go; exec sleep 1000'\r");
+  screen.expect("go\r\n");
   screen.type(ctrl_z);
   screen.expect("Stopped");
   screen.expect("> ");
