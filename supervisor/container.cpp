@@ -151,7 +151,7 @@ public:
     }
     record_.spec = msg.spec;
     record_.created_ms = unix_ms();
-    durable_ = msg.durable;
+    record_.durable = msg.durable;
     state_.rebuilds = restart_tracker{rebuild_policy(msg.spec)};
     for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
       record_.serials.push_back(new_serial());
@@ -622,9 +622,7 @@ private:
         static_cast<std::uint32_t>(record_.spec.on_owner_loss.grace.count());
     ask(serial, kit_->holder, std::move(msg),
         [this, serial](actors::holder_configured) {
-          auto when =
-              durable_ ? state_store::sync::now : state_store::sync::later;
-          if (auto ok = with_->store->save(record_, when); !ok)
+          if (auto ok = with_->store->save(record_); !ok)
             return failed(serial, make_error(ok.error()));
           finished(serial);
         });
@@ -1045,7 +1043,7 @@ private:
     if (record_.id.empty() || forgotten_)
       return;
     save_due_ = false;
-    auto ok = with_->store->save(record_, state_store::sync::later);
+    auto ok = with_->store->save(record_);
     if (!ok)
       with_->log->error("container '{}': {}", record_.spec.name,
                         to_string(ok.error()));
@@ -1239,7 +1237,6 @@ private:
   services* with_ = nullptr;
   container_state state_;
   container_record record_;
-  bool durable_ = false;
   bool creating_ = false;
   bool rebuilt_ = false;
   bool forgotten_ = false;

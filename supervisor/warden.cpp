@@ -215,10 +215,8 @@ public:
   // ---------------------------------------------------------
 
   caf::result<all_adopted> adopt() {
-    std::vector<std::string> broken;
+    std::vector<broken_record> broken;
     auto records = with_->store->load(broken);
-    for (const auto& text : broken)
-      with_->log->error("a container is left alone: {}", text);
     if (!records)
       return make_error(records.error());
     auto promise = self_->make_response_promise<all_adopted>();
@@ -228,7 +226,12 @@ public:
       if (--*pending == 0)
         promise.deliver(all_adopted{count});
     };
+    // A record that cannot be read still protects its files and processes.
     std::set<std::string> owned;
+    for (const auto& [id, why] : broken) {
+      with_->log->error("container {} is left alone: {}", id, why);
+      owned.insert(id);
+    }
     for (auto& record : *records) {
       owned.insert(record.id);
       ++*pending;
@@ -242,9 +245,7 @@ public:
                   one_done();
                 });
     }
-    // A record that cannot be read still protects its files and processes.
-    if (broken.empty())
-      sweep(owned, pending, one_done);
+    sweep(owned, pending, one_done);
     one_done();
     return promise;
   }
@@ -376,9 +377,13 @@ private:
       with_->log->error("{}", to_string(groups.error()));
       return;
     }
+    auto directories = with_->store->ids();
+    if (!directories) {
+      with_->log->error("{}", to_string(directories.error()));
+      return;
+    }
     std::set<std::string> strays(groups->begin(), groups->end());
-    for (const auto& id : with_->store->ids())
-      strays.insert(id);
+    strays.insert(directories->begin(), directories->end());
     for (const auto& id : strays) {
       if (owned.count(id) != 0)
         continue;
