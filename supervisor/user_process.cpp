@@ -313,8 +313,10 @@ public:
 
   // Long polls that have waited long enough, followers that have gone.
   void on(poll_expired) {
-    poll_armed_ = false;
     auto now = clock::now();
+    if (now < poll_at_)
+      return; // an earlier timer has taken over
+    poll_at_ = clock::time_point::max();
     auto followers = streams_->expire_followers(now);
     serve_readers(false);
     auto late = std::stable_partition(
@@ -643,13 +645,14 @@ private:
   }
 
   void arm_poll_timer() {
-    if (std::exchange(poll_armed_, true))
-      return;
     auto next = clock::now() + process_streams::lease;
     for (const auto& item : readers_)
       next = std::min(next, item.until);
     for (const auto& item : waiters_)
       next = std::min(next, item.until);
+    if (poll_at_ <= next)
+      return;
+    poll_at_ = next;
     auto delay = std::max<clock::duration>(next - clock::now(), 1ms);
     self_->delayed_send(self_, delay, poll_expired{});
   }
@@ -676,7 +679,7 @@ private:
   std::unique_ptr<process_streams> streams_;
   bool has_ended_ = false;
   bool is_wish_ = false;
-  bool poll_armed_ = false;
+  clock::time_point poll_at_ = clock::time_point::max(); ///< armed for
   bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
