@@ -62,6 +62,11 @@ process_streams::connect(const actors::process_spawned& handles) {
   is_terminal_ = static_cast<bool>(handles.master);
   over_ = false;
   close_input();
+  for (auto& list : followers_)
+    for (auto& [who, item] : list)
+      item.has_all = false;
+  if (is_terminal_) // it has but one stream
+    followers_[1].clear();
   const actors::shared_fd* sources[] = {handles.master ? &handles.master
                                                        : &handles.stdout_end,
                                         &handles.stderr_end};
@@ -96,13 +101,17 @@ kernel::result<output_chunk> process_streams::read(const read_output& query) {
     followers_[index].erase(expected_reader);
     followers_[index][query.reader] = {query.offset, clock::now() + lease};
   }
+  if (!query.follow)
+    followers_[index].erase(query.reader);
   // Nothing was ever written, but an earlier daemon may have kept something.
   auto stream = open_stream(index);
   if (!stream)
     return tl::make_unexpected(std::move(stream.error()));
   acknowledged_[index] = std::max(acknowledged_[index], query.offset);
   update_hold(index);
-  auto was_open = (*stream)->is_open(); // before the read: then no end is lost
+  // Both before the read: then no end is lost.
+  auto was_open = (*stream)->is_open();
+  auto has_more = (*stream)->has_more();
   constexpr std::uint32_t most = 1024 * 1024;
   auto got = (*stream)->read(query.offset, std::min(query.max, most));
   if (!got)
@@ -110,7 +119,10 @@ kernel::result<output_chunk> process_streams::read(const read_output& query) {
   out.offset = got->offset;
   out.bytes = std::move(got->bytes);
   out.end = (*stream)->end();
-  out.at_end = out.offset + out.bytes.size() >= out.end && (!was_open || over_);
+  auto is_last = !was_open || (over_ && !has_more);
+  out.at_end = is_last && out.offset + out.bytes.size() >= out.end;
+  if (query.follow)
+    followers_[index][query.reader].has_all = out.at_end;
   return out;
 }
 
@@ -131,6 +143,15 @@ void process_streams::update_hold(std::size_t index) {
   if (options_.log.mode == config::log_mode::none)
     hold = std::min(hold, acknowledged_[index] + window);
   stream->hold_at(hold);
+}
+
+bool process_streams::is_awaited() const {
+  return std::any_of(
+      followers_.begin(), followers_.end(), [](const auto& list) {
+        return std::any_of(list.begin(), list.end(), [](const auto& item) {
+          return !item.second.has_all;
+        });
+      });
 }
 
 bool process_streams::expire_followers(clock::time_point now) {

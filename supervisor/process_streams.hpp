@@ -75,6 +75,9 @@ public:
   /// Drops followers whose lease is over; true if some are left.
   bool expire_followers(clock::time_point now);
 
+  /// True while a follower with a lease has not read the outputs to their end.
+  [[nodiscard]] bool is_awaited() const;
+
   [[nodiscard]] std::uint64_t dropped() const;
 
   void disconnect();
@@ -96,6 +99,7 @@ private:
   struct follower {
     std::uint64_t offset = 0;
     clock::time_point until;
+    bool has_all = false; ///< of what the present run wrote
   };
 
   using stream_ptr = std::shared_ptr<actors::output_stream>;

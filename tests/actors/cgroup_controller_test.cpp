@@ -11,7 +11,7 @@
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <linux/sched.h>
 #include <sys/syscall.h>

@@ -4,8 +4,7 @@
 // On the real kernel: needs root and /bin/busybox.
 
 #include "benchmarks/floor_client.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <unistd.h>
 

@@ -4,7 +4,7 @@
 // Runs the program itself: its numbers do not matter here, that it has them
 // does.
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 #include <nlohmann/json.hpp>
 
 #include <sys/wait.h>

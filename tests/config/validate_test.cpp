@@ -3,7 +3,7 @@
 
 #include "config/validate.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <functional>
 #include <limits>

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <unistd.h>
 

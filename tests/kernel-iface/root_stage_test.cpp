@@ -4,8 +4,7 @@
 #include "kernel-iface/root_stage.hpp"
 
 #include "tests/kernel-iface/fake_container.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <mqueue.h>
@@ -170,5 +169,6 @@ TEST_CASE("prepare_stage: an unknown hierarchy is left out and reported",
     return std::to_string(staged->missing_hierarchies.size()) + " "
            + to_string(staged->missing_hierarchies.at(0));
   });
-  CHECK_THAT(answer, Catch::StartsWith("1 hierarchy name=reeve-no-such"));
+  CHECK_THAT(answer,
+             Catch::Matchers::StartsWith("1 hierarchy name=reeve-no-such"));
 }

@@ -3,9 +3,8 @@
 
 #include "supervisor/id_ranges.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <cerrno>
 #include <filesystem>
