@@ -388,13 +388,17 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
+    acknowledge({report.process}); // else it is kept for the next daemon
     finish_spawn(report.process, std::move(out));
   }
 
   void finish_spawn(std::uint64_t process, process_spawned out) {
     auto found = spawns_.find(process);
-    if (found == spawns_.end())
-      return; // its deadline has passed; `container` asks again
+    if (found == spawns_.end()) {
+      if (listener_.on_late_start)
+        listener_.on_late_start(std::move(out));
+      return;
+    }
     pending_.erase(found->second.id);
     auto promise = std::move(found->second.promise);
     spawns_.erase(found);

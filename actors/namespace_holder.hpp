@@ -93,6 +93,9 @@ struct holder_listener {
   std::function<void(std::uint64_t process,
                      const kernel::holder::end_of_process& end)>
       on_ended;
+  /// A start was answered that nobody waits for any more, or that an earlier
+  /// daemon had asked for.
+  std::function<void(process_spawned)> on_late_start;
   std::function<void(const std::string& reason)> on_lost;
 };
 

@@ -50,6 +50,11 @@ fs_context& fs_context::flag(const std::string& key) {
   return *this;
 }
 
+fs_context& fs_context::file(const std::string& key, int fd) {
+  configure(FSCONFIG_SET_FD, key.c_str(), nullptr, fd);
+  return *this;
+}
+
 result<unique_fd> fs_context::mount(std::uint64_t attributes) {
   configure(FSCONFIG_CMD_CREATE, nullptr, nullptr);
   if (!state_)
@@ -63,9 +68,9 @@ result<unique_fd> fs_context::mount(std::uint64_t attributes) {
   return mounted;
 }
 
-void fs_context::configure(unsigned command, const char* key,
-                           const char* value) {
-  if (!state_ || ::fsconfig(fd_.get(), command, key, value, 0) == 0)
+void fs_context::configure(unsigned command, const char* key, const char* value,
+                           int aux) {
+  if (!state_ || ::fsconfig(fd_.get(), command, key, value, aux) == 0)
     return;
   auto operation = std::string{command == FSCONFIG_CMD_CREATE ? "create" : key};
   if (value != nullptr)

@@ -31,13 +31,16 @@ public:
   /// The kernel takes values of up to 255 bytes.
   fs_context& set(const std::string& key, const std::string& value);
   fs_context& flag(const std::string& key);
+  /// A descriptor as value; the file system keeps what it needs of it.
+  fs_context& file(const std::string& key, int fd);
 
   /// Makes the file system and a detached mount of it with the given
   /// `MOUNT_ATTR_*`.
   [[nodiscard]] result<unique_fd> mount(std::uint64_t attributes);
 
 private:
-  void configure(unsigned command, const char* key, const char* value);
+  void configure(unsigned command, const char* key, const char* value,
+                 int aux = 0);
   void refuse(std::string operation);
 
   std::string type_;

@@ -20,9 +20,9 @@ namespace {
 constexpr auto longest_option = std::size_t{255};
 
 /// Layers attached in the broker's namespace for as long as an overlay takes to
-/// be made; it keeps private copies. Linux 6.1 refuses detached layers, later
-/// kernels do not mind. All of them lie on one mount, so that one umount takes
-/// them off, however far we came.
+/// be made; it keeps private copies. All of them lie on one mount, so that one
+/// umount takes them off, however far we came. For kernels that refuse detached
+/// layers; the umount waits for a grace period, which is most of the time.
 ///
 /// The working directory is the root of that mount meanwhile. It makes for
 /// short names, of which the 255 bytes of an option hold some eighty, and the
@@ -135,18 +135,15 @@ std::string hint_for(const sys_error& err, int upper) {
   return err.hint;
 }
 
-result<unique_fd> stack(const std::string& lower, int upper,
-                        durability writes) {
+template <class AddLayers>
+result<unique_fd> stack(AddLayers&& add_layers, int upper, durability writes) {
   // The options that decide the format on disk are named, whatever defaults
   // the host's module has. xino=auto gives one st_dev where inode numbers have
   // room for it, as find -xdev and tar expect.
   auto context = fs_context{"overlay"};
-  context
-      .set("source", "overlay") // what df shows
-      .set("lowerdir", lower)
-      .set("metacopy", "off")
-      .set("index", "off")
-      .set("xino", "auto");
+  context.set("source", "overlay"); // what df shows
+  add_layers(context);
+  context.set("metacopy", "off").set("index", "off").set("xino", "auto");
   if (upper < 0)
     return context.mount(MOUNT_ATTR_NODEV | MOUNT_ATTR_RDONLY);
   auto parent = "/proc/self/fd/" + std::to_string(upper);
@@ -158,6 +155,40 @@ result<unique_fd> stack(const std::string& lower, int upper,
   return context.mount(MOUNT_ATTR_NODEV);
 }
 
+/// Linux 6.15, which takes descriptors (6.13) of detached mounts.
+result<unique_fd> stack_detached(const std::vector<unique_fd>& layers,
+                                 int upper, durability writes) {
+  return stack(
+      [&layers](fs_context& context) {
+        for (const auto& layer : layers)
+          context.file("lowerdir+", layer.get());
+      },
+      upper, writes);
+}
+
+result<unique_fd> stack_attached(const broker_namespace& home,
+                                 const std::vector<unique_fd>& layers,
+                                 int upper, const overlay_options& options) {
+  auto lower = std::string{};
+  for (auto i = std::size_t{0}; i < layers.size(); ++i)
+    lower += (i == 0 ? "" : ":") + std::to_string(i);
+  if (lower.size() > longest_option)
+    return make_error(
+        E2BIG, "stack " + std::to_string(layers.size()) + " image layers", {},
+        "join some of them into one");
+  auto bench = workbench::set_up(home, layers.size());
+  if (!bench)
+    return pass_on(bench);
+  for (auto i = std::size_t{0}; i < layers.size(); ++i) {
+    const auto& path = i < options.layers.size() ? options.layers[i] : "layers";
+    if (auto added = bench->add(layers[i], std::to_string(i), path); !added)
+      return pass_on(added);
+  }
+  return stack(
+      [&lower](fs_context& context) { context.set("lowerdir", lower); }, upper,
+      options.writes);
+}
+
 } // namespace
 
 result<unique_fd> make_overlay(const broker_namespace& home, int userns,
@@ -165,12 +196,10 @@ result<unique_fd> make_overlay(const broker_namespace& home, int userns,
   if (options.layers.empty())
     return make_error(EINVAL, "make an overlay without layers");
   auto layers = std::vector<unique_fd>{};
-  auto lower = std::string{};
   for (const auto& path : options.layers) {
     auto layer = open_layer(path, userns);
     if (!layer)
       return pass_on(layer);
-    lower += (lower.empty() ? "" : ":") + std::to_string(layers.size());
     layers.push_back(std::move(*layer));
   }
   auto upper = unique_fd{};
@@ -185,23 +214,13 @@ result<unique_fd> make_overlay(const broker_namespace& home, int userns,
     auto points = clone_mount(home.scratch(), "mount-points");
     if (!points)
       return points;
-    lower += ":" + std::to_string(layers.size());
     layers.push_back(std::move(*points));
   }
-  if (lower.size() > longest_option)
-    return make_error(
-        E2BIG, "stack " + std::to_string(layers.size()) + " image layers", {},
-        "join some of them into one");
-
-  auto bench = workbench::set_up(home, layers.size());
-  if (!bench)
-    return pass_on(bench);
-  for (auto i = std::size_t{0}; i < layers.size(); ++i) {
-    const auto& path = i < options.layers.size() ? options.layers[i] : "layers";
-    if (auto added = bench->add(layers[i], std::to_string(i), path); !added)
-      return pass_on(added);
-  }
-  auto made = stack(lower, upper.get(), options.writes);
+  // What an older kernel refuses this way may also be wrong in itself: then
+  // the other way says so.
+  auto made = stack_detached(layers, upper.get(), options.writes);
+  if (!made && made.error().code == EINVAL)
+    made = stack_attached(home, layers, upper.get(), options);
   if (!made)
     made.error().hint = hint_for(made.error(), upper.get());
   return made;

@@ -33,13 +33,15 @@ struct container_change {
   bool gone = false;      ///< destroyed: forget it
 };
 
-/// Pid of the holder of another container, to join its namespaces.
+/// Who is PID 1 of another container, to join its namespaces. The pid may be
+/// another process's when it is used: the start time tells.
 struct resolve_holder {
   std::string container;
 };
 
 struct holder_resolved {
   std::int32_t pid = 0;
+  std::uint64_t start_time = 0; ///< see kernel::start_time
 };
 
 using holder_resolver_actor =
@@ -73,6 +75,7 @@ using container_actor = caf::typed_actor<
     caf::replies_to<write_input>::with<process_is>,
     caf::replies_to<read_output>::with<output_chunk>,
     caf::replies_to<wait_process>::with<process_is>,
+    caf::replies_to<resolve_holder>::with<holder_resolved>,
     caf::replies_to<set_limits>::with<limits_in_force>,
     caf::replies_to<get_limits>::with<limits_in_force>,
     caf::replies_to<get_container>::with<container_details>>;

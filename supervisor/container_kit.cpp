@@ -92,7 +92,7 @@ capabilities_of(const config::container_spec& spec) {
 
 kernel::result<kit_request>
 make_kit_request(const config::container_spec& spec,
-                 const std::map<std::string, std::int32_t>& holders) {
+                 const std::map<std::string, holder_resolved>& holders) {
   kit_request out;
   auto caps = capabilities_of(spec);
   if (!caps)
@@ -117,7 +117,7 @@ make_kit_request(const config::container_spec& spec,
     case namespace_mode::join: {
       mode = ns_mode::joined;
       auto holder = holders.find(item.choice->container);
-      auto pid = holder == holders.end() ? 0 : holder->second;
+      auto pid = holder == holders.end() ? 0 : holder->second.pid;
       if (item.kind == ns_kind::user && first_id_of(pid).value_or(1) == 0) {
         mode = ns_mode::host; // which cannot be entered a second time
         break;
@@ -134,6 +134,13 @@ make_kit_request(const config::container_spec& spec,
   }
   if (spec.privileged)
     out.modes[static_cast<std::size_t>(ns_kind::user)] = ns_mode::host;
+  // Looked at last: who has the pid now has had it when it was used above.
+  for (const auto& [name, holder] : holders) {
+    auto since = kernel::start_time(holder.pid);
+    if (!since || !*since || **since != holder.start_time)
+      return kernel::make_error(ESRCH, "join the namespaces of container",
+                                "'" + name + "'", "its PID 1 has ended");
+  }
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "actors/helper_messages.hpp"
 #include "config/container_spec.hpp"
 #include "kernel-iface/result.hpp"
+#include "supervisor/container.hpp"
 #include "supervisor/holder_pool.hpp"
 #include "supervisor/state_store.hpp"
 
@@ -21,10 +22,11 @@ namespace reeve::supervisor {
 [[nodiscard]] std::vector<std::string>
 joined_containers(const config::container_spec& spec);
 
-/// `holders` has the pid of PID 1 for each name in `joined_containers`.
+/// `holders` has the PID 1 for each name in `joined_containers`. ESRCH if one
+/// of them has ended since.
 [[nodiscard]] kernel::result<kit_request>
 make_kit_request(const config::container_spec& spec,
-                 const std::map<std::string, std::int32_t>& holders);
+                 const std::map<std::string, holder_resolved>& holders);
 
 [[nodiscard]] kernel::result<kernel::capability_set>
 capabilities_of(const config::container_spec& spec);

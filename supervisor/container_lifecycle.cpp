@@ -3,6 +3,7 @@
 
 #include "supervisor/container_lifecycle.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -14,10 +15,18 @@ using namespace container_effect;
 using phase = container_phase;
 using command = container_command;
 using direction = work::direction;
+using namespace std::chrono_literals;
 using std::chrono::milliseconds;
+
+// Between attempts to undo what the kernel or an error keeps.
+constexpr milliseconds first_retry = 1s;
+constexpr milliseconds longest_retry = 60s;
 
 constexpr auto freeze = work{direction::make, layer::freezer};
 constexpr auto thaw = work{direction::undo, layer::freezer};
+constexpr auto stop_processes = work{direction::undo, layer::processes};
+// Ends PID 1 and everything else in the groups first.
+constexpr auto remove_groups = work{direction::undo, layer::cgroup};
 
 constexpr std::size_t index(layer of) {
   return static_cast<std::size_t>(of);
@@ -35,9 +44,11 @@ public:
     out_.next = std::move(state);
   }
 
-  void on(const create_requested&) {
-    if (is_new())
-      ascend();
+  void on(const create_requested& event) {
+    if (!is_new())
+      return;
+    s().remove_on_exit = event.remove_on_exit;
+    ascend();
   }
 
   void on(const command_given& event) {
@@ -67,35 +78,33 @@ public:
     if (!is_current(event.serial))
       return;
     auto done = *std::exchange(s().doing, std::nullopt);
-    if (done.way == direction::undo)
+    if (done == remove_groups)
+      s().standing.reset(); // what stood on them went with their last process
+    else if (done.way == direction::undo)
       s().standing.reset(index(done.what));
     proceed(done, outcome::done);
   }
 
   void on(const work_failed& event) {
-    if (is_current(event.serial))
-      fail(event.text);
+    if (!is_current(event.serial))
+      return;
+    s().timed_out |= event.timed_out && s().doing->way == direction::undo;
+    fail(event.text);
   }
 
   void on(const deadline_passed& event) {
-    if (!is_current(event.serial))
-      return;
-    s().timed_out |= s().doing->way == direction::undo;
-    fail("no answer within its deadline");
-  }
-
-  void on(const let_go& event) {
-    if (s().phase != phase::held)
-      return;
-    s().standing.reset(index(event.what));
-    if (s().standing.none())
-      be_destroyed();
+    on(work_failed{event.serial, "no answer within its deadline", true});
   }
 
   void on(const container_event::timer_fired& event) {
-    if (s().phase == phase::rebuilding && !s().doing
-        && event.serial == s().serial)
+    if (s().doing || event.serial != s().serial)
+      return;
+    if (s().phase == phase::rebuilding)
       ascend();
+    else if (s().phase == phase::held)
+      begin_work(remove_groups);
+    else if (s().phase == phase::failed && s().removed_later)
+      destroy(s().grace);
   }
 
   void on(const holder_died&) {
@@ -126,8 +135,10 @@ public:
     if (!is_new())
       return;
     s().standing = event.standing;
+    s().was_up = true;
+    s().remove_on_exit = event.remove_on_exit;
     if (event.standing.none())
-      return rest(phase::stopped);
+      return come_to_rest(phase::stopped);
     if ((event.standing & whole) != whole)
       return collapse();
     rest(phase::running);
@@ -179,20 +190,17 @@ private:
 
   void begin_work(work what) {
     s().doing = what;
-    auto deadline = deadline_of(what);
-    if (what.way == direction::make) {
+    if (what.way == direction::make)
       s().standing.set(index(what.what)); // half of it counts, too
-    } else {
+    else
       s().tried.set(index(what.what));
-      if (what.what == layer::processes)
-        deadline += s().grace;
-    }
-    emit(begin{++s().serial, what, deadline});
+    emit(begin{++s().serial, what});
   }
 
   void fail(std::string text) {
     auto failed = *std::exchange(s().doing, std::nullopt);
-    s().errors.push_back({failed, std::move(text)});
+    if (s().phase != phase::held) // what keeps it is told already
+      s().errors.push_back({failed, std::move(text)});
     proceed(failed, outcome::failed);
   }
 
@@ -200,6 +208,8 @@ private:
   void proceed(const work& done, outcome how) {
     if (s().phase == phase::pausing || s().phase == phase::paused)
       return settle_freezer(done, how);
+    if (s().phase == phase::held)
+      return how == outcome::done ? be_let_go() : retry_later();
     if (s().heading == direction::undo)
       return descend();
     if (how == outcome::done)
@@ -213,6 +223,8 @@ private:
       if (!s().standing.test(i))
         return begin_work({direction::make, static_cast<layer>(i)});
     s().rebuilds.on_started(at_.now);
+    s().was_up = true;
+    s().retry_delay = 0ms;
     s().errors.clear();
     rest(phase::running);
   }
@@ -227,20 +239,54 @@ private:
 
   void at_the_bottom() {
     if (s().standing.any())
-      return s().timed_out ? hold() : rest(phase::failed);
+      return s().timed_out ? hold() : fail_to_undo();
     if (s().goal == phase::destroyed)
       return be_destroyed();
     if (s().goal != phase::running)
-      return rest(s().goal);
+      return come_to_rest(s().goal);
     if (s().rebuild_delay == milliseconds::zero())
       return ascend();
     emit(container_effect::arm_timer{++s().serial, s().rebuild_delay});
   }
 
+  /// It is down.
+  void come_to_rest(phase in) {
+    rest(in);
+    if (is_unwanted())
+      turn_down(phase::destroying, phase::destroyed);
+  }
+
+  [[nodiscard]] bool is_unwanted() {
+    return s().goal == phase::destroyed || s().remove_on_exit || !s().was_up;
+  }
+
+  void fail_to_undo() {
+    s().removed_later = is_unwanted();
+    rest(phase::failed);
+    if (s().removed_later)
+      retry_later();
+  }
+
   void hold() {
+    s().removed_later = is_unwanted();
     rest(phase::held);
     if (!std::exchange(s().name_free, true))
       emit(free_name{});
+    retry_later();
+  }
+
+  void retry_later() {
+    s().retry_delay =
+        std::clamp(2 * s().retry_delay, first_retry, longest_retry);
+    emit(container_effect::arm_timer{++s().serial, s().retry_delay});
+  }
+
+  void be_let_go() {
+    s().name_free = false;
+    s().errors.clear();
+    if (s().removed_later)
+      return turn_down(phase::destroying, phase::destroyed);
+    rest(phase::stopped);
   }
 
   void turn_down(phase through, phase to) {
@@ -309,35 +355,52 @@ private:
       return;
     s().rebuilds.reset();
     s().rebuild_delay = milliseconds::zero();
+    s().removed_later = false;
     s().errors.clear();
     // What a failed teardown has left is undone first.
     turn_down(phase::creating, phase::running);
   }
 
-  void stop(milliseconds grace) {
+  /// Which is shorter, a given grace or a process's own, is different from
+  /// process to process: each sees for itself that it only gets less.
+  void allow(std::optional<milliseconds> grace) {
+    auto& now = s().grace;
+    auto is_repeat =
+        s().phase == phase::stopping || s().phase == phase::destroying;
+    if (is_repeat && (grace == now || (grace && now && *grace > *now)))
+      return;
+    now = grace;
+    if (s().doing == stop_processes)
+      emit(shorten_stop{s().serial});
+  }
+
+  void stop(std::optional<milliseconds> grace) {
     switch (s().phase) {
     case phase::creating:
     case phase::running:
     case phase::pausing:
     case phase::paused:
     case phase::rebuilding:
-      s().grace = grace;
+      allow(grace);
       s().errors.clear();
       return turn_down(phase::stopping, phase::stopped);
     case phase::stopping:
+    case phase::destroying:
+      return allow(grace);
     case phase::stopped:
     case phase::failed:
     case phase::held:
-    case phase::destroying:
     case phase::destroyed:
       return;
     }
   }
 
-  void destroy(milliseconds grace) {
-    if (s().phase == phase::destroying || s().phase == phase::destroyed)
+  void destroy(std::optional<milliseconds> grace) {
+    if (s().phase == phase::destroyed)
       return;
-    s().grace = grace;
+    allow(grace);
+    if (s().phase == phase::destroying)
+      return;
     s().errors.clear();
     turn_down(phase::destroying, phase::destroyed);
   }
@@ -348,20 +411,24 @@ private:
 
 } // namespace
 
-milliseconds deadline_of(const work& doing) {
-  using namespace std::chrono_literals;
+milliseconds deadline_of(const work& doing, const config::deadlines& steps) {
+  constexpr milliseconds margin = 5s;
+  auto is_making = doing.way == direction::make;
   switch (doing.what) {
-  case layer::cgroup:
+  case layer::cgroup: // zygote, broker, seal; or kill, then remove
+    return margin
+           + (is_making ? 2 * steps.mount + steps.start : 2 * steps.kill);
   case layer::holder:
-  case layer::configure:
   case layer::freezer:
-    return 10s;
-  case layer::file_system: // a pull from a slow disk; a busy umount
-    return 60s;
-  case layer::processes: // on the way down: SIGKILL and a margin
-    return 2 * kill_deadline;
+    return margin + steps.kill;
+  case layer::file_system: // from a slow disk
+    return std::max<milliseconds>(60s, margin + steps.mount);
+  case layer::configure:
+    return margin + steps.start;
+  case layer::processes:
+    return margin + (is_making ? steps.start : kill_deadline);
   }
-  return 10s;
+  return margin;
 }
 
 container_transition step(container_state state,

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "config/daemon_config.hpp"
 #include "supervisor/process_lifecycle.hpp"
 
 #include <bitset>
@@ -24,7 +25,12 @@
 ///     stopped | failed ◀─down─ stopping        destroying ─down─▶ destroyed
 ///
 /// What the kernel does not let go of within its deadline makes the container
-/// `held`: its name is free, its remains wait for the kernel's answer.
+/// `held`: its name is free, and its removal is tried again with a growing
+/// pause until the kernel does. Then it is what it was to become.
+///
+/// A container that was never up, or that is not to outlive its end, goes on
+/// from `stopped` and `failed` to `destroying` by itself. A destroying that
+/// fails is tried again with the same pauses.
 namespace reeve::supervisor {
 
 enum class container_phase : std::uint8_t {
@@ -67,8 +73,10 @@ struct work {
   bool operator==(const work&) const = default;
 };
 
-/// How long the work may take; undoing `processes` gets the grace on top.
-[[nodiscard]] std::chrono::milliseconds deadline_of(const work& doing);
+/// How long the work may take: longer than all the steps that have deadlines
+/// of their own. Undoing `processes` gets the grace on top.
+[[nodiscard]] std::chrono::milliseconds
+deadline_of(const work& doing, const config::deadlines& steps);
 
 struct work_error {
   work doing;
@@ -86,11 +94,16 @@ struct container_state {
   work::direction heading = work::direction::make;
   std::bitset<layer_count> standing; ///< made, perhaps in part, not undone
   std::bitset<layer_count> tried;    ///< undone or failed to, this time down
-  bool timed_out = false; ///< an undoing was not answered, this time down
-  bool name_free = false; ///< was held once; nothing but `destroyed` is ahead
+  bool timed_out = false;     ///< an undoing was not answered, this time down
+  bool name_free = false;     ///< while held
+  bool removed_later = false; ///< held or failed while being destroyed
+  std::chrono::milliseconds retry_delay{0}; ///< the latest one
+  bool was_up = false;         ///< else a failure leaves nothing of it
+  bool remove_on_exit = false; ///< nor does its end
   /// Of the latest way up or down; empty once it runs.
   std::vector<work_error> errors;
-  std::chrono::milliseconds grace{10000};
+  /// Between stop signal and SIGKILL; empty: each process's own.
+  std::optional<std::chrono::milliseconds> grace;
   /// Limits how often the death of the holder leads to a rebuild. A policy of
   /// type `temporary` stops the container instead.
   restart_tracker rebuilds;
@@ -112,10 +125,13 @@ enum class container_command : std::uint8_t {
 
 namespace container_event {
 /// Of a new state only.
-struct create_requested {};
+struct create_requested {
+  bool remove_on_exit = false;
+};
 struct command_given {
   container_command command;
-  std::chrono::milliseconds grace{10000}; ///< of `stop` and `destroy_forced`
+  /// Of `stop` and `destroy_forced`. A repeat may shorten it, never extend it.
+  std::optional<std::chrono::milliseconds> grace = std::nullopt;
 };
 struct work_finished {
   std::uint64_t serial;
@@ -123,13 +139,10 @@ struct work_finished {
 struct work_failed {
   std::uint64_t serial;
   std::string text;
+  bool timed_out = false; ///< as if its deadline had passed
 };
 struct deadline_passed {
   std::uint64_t serial;
-};
-/// The undoing that was given up for held succeeded after all.
-struct let_go {
-  layer what;
 };
 struct timer_fired {
   std::uint64_t serial;
@@ -140,19 +153,24 @@ struct holder_died {};
 /// not there is stopped, and what is half there has lost its holder.
 struct found {
   std::bitset<layer_count> standing;
+  bool remove_on_exit = false;
 };
 
 using any =
     std::variant<create_requested, command_given, work_finished, work_failed,
-                 deadline_passed, let_go, timer_fired, holder_died, found>;
+                 deadline_passed, timer_fired, holder_died, found>;
 } // namespace container_event
 
 namespace container_effect {
 struct begin {
   std::uint64_t serial;
   work what;
-  std::chrono::milliseconds deadline;
   bool operator==(const begin&) const = default;
+};
+/// The undoing of `processes` is under way, and may take less time from now on.
+struct shorten_stop {
+  std::uint64_t serial;
+  bool operator==(const shorten_stop&) const = default;
 };
 struct arm_timer {
   std::uint64_t serial;
@@ -173,7 +191,8 @@ struct forget {
   bool operator==(const forget&) const = default;
 };
 
-using any = std::variant<begin, arm_timer, report_phase, free_name, forget>;
+using any = std::variant<begin, shorten_stop, arm_timer, report_phase,
+                         free_name, forget>;
 } // namespace container_effect
 
 /// A command that does not fit the phase. The state is unchanged.

@@ -12,6 +12,7 @@
 #include "kernel-iface/seccomp_filter.hpp"
 #include "supervisor/container_kit.hpp"
 
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
@@ -178,6 +179,7 @@ public:
 
   // Every part may be missing: also used for what was half made.
   void discard(const shared_kit& which) {
+    which->is_claimed = true; // by us
     ++discarding_;
     if (which->holder_pidfd)
       ::syscall(SYS_pidfd_send_signal, which->holder_pidfd->get(), SIGKILL,
@@ -218,11 +220,11 @@ private:
   // Ids may be given to another container only when no file bears them.
   void forget(const kit& which) {
     auto deleted = kernel::result<void>{};
-    if (!which.id.empty())
+    if (which.owns_ids && !which.id.empty())
       deleted = actors::delete_tree(with_->store->directory_of(which.id));
     if (!deleted)
       with_->log->error("{}", to_string(deleted.error()));
-    else if (which.uid_base != 0)
+    else if (which.owns_ids && which.uid_base != 0)
       with_->ids->give_back(which.uid_base);
     --discarding_;
     finish_drain();
@@ -239,7 +241,7 @@ private:
 
   struct making {
     kit_request request;
-    shared_kit out = std::make_shared<kit>();
+    shared_kit out;
     on_made made;
     on_failed failed;
   };
@@ -247,21 +249,31 @@ private:
   using shared_making = std::shared_ptr<making>;
 
   void fail(const shared_making& m, caf::error err) {
-    // A container that exists already keeps its directory and its ids.
-    if (!m->request.id.empty()) {
-      m->out->id.clear();
-      m->out->uid_base = 0;
-    }
     discard(m->out);
     m->failed(std::move(err));
   }
 
+  // The last to drop it may be any actor's mailbox: it only sends.
+  shared_kit new_kit() {
+    auto me = caf::actor_cast<holder_pool_actor>(self_);
+    return {new kit,
+            [weak = caf::actor_cast<caf::weak_actor_ptr>(me)](kit* dropped) {
+              auto back = shared_kit{dropped};
+              auto pool = weak.lock();
+              if (!back->is_claimed && pool)
+                caf::anon_send(caf::actor_cast<holder_pool_actor>(pool),
+                               discard_kit{std::move(back)});
+            }};
+  }
+
   void make(const kit_request& request, on_made made, on_failed failed) {
     auto m = std::make_shared<making>();
+    m->out = new_kit();
     m->request = request;
     m->made = std::move(made);
     m->failed = std::move(failed);
     auto& out = *m->out;
+    out.owns_ids = request.id.empty();
     out.uid_base = request.uid_base;
     out.id = request.id;
     if (out.id.empty()) {

@@ -44,6 +44,11 @@ struct kit {
   actors::shared_fd holder_pidfd;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   actors::namespace_holder_actor holder;
+  /// Else they are those of a container that exists, and stay when it goes.
+  bool owns_ids = true;
+  /// Set by who takes it: a kit of the pool that is dropped without goes back
+  /// there, so that one whose taker has died or does not wait leaves nothing.
+  bool is_claimed = false;
 };
 
 using shared_kit = std::shared_ptr<kit>;

@@ -4,6 +4,7 @@
 #include "supervisor/process_lifecycle.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -28,6 +29,10 @@ public:
     case phase::created:
     case phase::exited:
     case phase::gave_up:
+      // Asked for by a container that did not know yet how it had ended.
+      if (event.cause == start_cause::rebuild && !comes_back())
+        return refuse(process_refusal::request::start);
+      [[fallthrough]];
     case phase::backing_off:
       if (event.cause == start_cause::by_hand)
         s().restarts.reset();
@@ -47,6 +52,8 @@ public:
       return kill_stray(event.run);
     switch (s().phase) {
     case phase::starting:
+      if (s().overdue)
+        return; // killed; its end is on the way
       s().restarts.on_started(at_.now);
       s().phase = phase::running;
       return;
@@ -64,6 +71,15 @@ public:
       // Its start was given up for late. Nobody would ever stop it.
       return kill_stray(event.run);
     }
+  }
+
+  void on(const start_timed_out& event) {
+    if (event.run != s().run || s().phase != phase::starting || s().overdue)
+      return;
+    s().overdue = true;
+    kill_stray(event.run);
+    if (!s().suspended) // else it can only die when it is thawed
+      arm(timer_use::kill, kill_deadline);
   }
 
   void on(const ended& event) {
@@ -85,11 +101,13 @@ public:
     case phase::exited:
       // A rebuild of the container must not start it again.
       if (wants_restart(s().restarts.policy().type, s().last))
-        s().last = exit_reason::stopped(s().last);
+        settle(exit_reason::stopped(s().last));
+      return;
+    case phase::held:
+      s().overdue = false; // its end will be that of a stop
       return;
     case phase::created:
     case phase::gave_up:
-    case phase::held:
     case phase::removed:
       return;
     }
@@ -104,10 +122,12 @@ public:
     case phase::stopping:
       if (!s().kill_sent)
         return send_kill();
-      s().phase = phase::held;
-      return emit(report_held{});
-    case phase::created:
+      return hold();
     case phase::starting:
+      if (s().overdue)
+        hold();
+      return;
+    case phase::created:
     case phase::running:
     case phase::exited:
     case phase::gave_up:
@@ -124,10 +144,13 @@ public:
       // Whether it comes back is for the container to say, after its rebuild.
       return settle(exit_reason::lost());
     case phase::stopping:
-    case phase::held:
       return settle(exit_reason::stopped(exit_reason::lost()));
+    case phase::held:
+      return settle(s().overdue ? exit_reason::lost()
+                                : exit_reason::stopped(exit_reason::lost()));
     case phase::backing_off:
       s().phase = phase::exited;
+      s().is_due = false;
       return;
     case phase::created:
     case phase::exited:
@@ -135,6 +158,25 @@ public:
     case phase::removed:
       return;
     }
+  }
+
+  void on(const suspended&) {
+    s().suspended = s().phase != phase::removed;
+  }
+
+  void on(const resumed&) {
+    s().suspended = false;
+    if (s().phase == phase::backing_off && s().is_due)
+      spawn_next();
+    else if (s().phase == phase::starting && s().overdue)
+      arm(timer_use::kill, kill_deadline);
+  }
+
+  void on(const found_starting& event) {
+    if (s().phase != phase::created)
+      return;
+    s().phase = phase::starting;
+    s().run = std::max(s().run, event.run);
   }
 
   void on(const found_running& event) {
@@ -205,9 +247,26 @@ private:
     emit(arm_timer{++s().timer, use, delay});
   }
 
+  [[nodiscard]] bool comes_back() {
+    auto type = s().restarts.policy().type;
+    return s().phase == phase::created ? type != config::restart_type::temporary
+                                       : wants_restart(type, s().last);
+  }
+
   void spawn_next() {
+    s().is_due = s().suspended;
+    s().overdue = false;
+    if (s().suspended) {
+      s().phase = phase::backing_off;
+      return;
+    }
     s().phase = phase::starting;
     emit(spawn{++s().run});
+  }
+
+  void hold() {
+    s().phase = phase::held;
+    emit(report_held{});
   }
 
   void kill_stray(std::uint64_t run) {
@@ -219,10 +278,18 @@ private:
     s().phase =
         reason.kind == exit_kind::gave_up ? phase::gave_up : phase::exited;
     s().last = reason;
+    s().is_due = false;
+    s().overdue = false;
     emit(report_exit{reason});
   }
 
   void end(const exit_reason& reason) {
+    // It was we who killed it, for want of an answer.
+    if (std::exchange(s().overdue, false))
+      return end_unasked(
+          reason.kind == exit_kind::start_failed
+              ? reason
+              : exit_reason::start_failed(start_step::order, ETIMEDOUT));
     switch (s().phase) {
     case phase::starting:
     case phase::running:
@@ -259,6 +326,7 @@ private:
   void begin_stop(const stop_requested& event) {
     auto spawned = s().phase == phase::running;
     s().phase = phase::stopping;
+    s().overdue = false;
     s().kill_sent = false;
     s().stop_signal = event.signal;
     if (event.grace <= milliseconds::zero())
@@ -292,7 +360,7 @@ private:
   process_transition out_;
 };
 
-std::string_view way_out(process_phase of) {
+std::string_view way_out(process_refusal::request asked, phase of) {
   switch (of) {
   case phase::starting:
   case phase::running:
@@ -304,9 +372,12 @@ std::string_view way_out(process_phase of) {
     return "the kernel does not let go of it; remove it and use another name";
   case phase::removed:
     return "create it again";
-  case phase::created:
   case phase::exited:
   case phase::gave_up:
+    return asked == process_refusal::request::start
+               ? "its restart policy does not bring it back"
+               : "start it first";
+  case phase::created:
     return "start it first";
   }
   return "";
@@ -359,7 +430,7 @@ std::string explain(const process_refusal& refusal, std::string_view process) {
   auto text = "process '" + std::string{process} + "' is ";
   text += name_of(refusal.phase);
   text += ": ";
-  text += way_out(refusal.phase);
+  text += way_out(refusal.asked, refusal.phase);
   return text;
 }
 

@@ -22,6 +22,12 @@
 ///
 /// `stopping` climbs a ladder: stop signal, grace, SIGKILL to the process
 /// group, `kill_deadline`, then `held`: the kernel does not let go of it.
+///
+/// A start that is not answered in time is killed and waited for in the same
+/// way, in `starting`: until its end is known, the program may still come up,
+/// and a second one must not run beside it. While the container is paused
+/// nothing is started: a child would join the frozen group and never execute.
+///
 /// `step` is pure; the caller carries the effects out in their order.
 namespace reeve::supervisor {
 
@@ -57,6 +63,10 @@ struct process_state {
   bool kill_sent = false;   ///< top rung of `stopping`
   int stop_signal = 0;      ///< while `stopping`
   time_point stop_deadline; ///< end of the grace, while `stopping`
+  /// The start was not answered in time: killed, its end awaited.
+  bool overdue = false;
+  bool suspended = false; ///< the container is paused: no start now
+  bool is_due = false;    ///< `backing_off`: to be started when it resumes
   restart_tracker restarts;
 
   bool operator==(const process_state&) const = default;
@@ -71,6 +81,10 @@ struct start_requested {
   start_cause cause = start_cause::by_hand;
 };
 struct started {
+  std::uint64_t run;
+};
+/// Neither started nor failed within its deadline.
+struct start_timed_out {
   std::uint64_t run;
 };
 /// Also for a start that failed (reason `start_failed`).
@@ -88,7 +102,13 @@ struct timer_fired {
 };
 /// The kernel has killed every process of the pid namespace with it.
 struct holder_lost {};
+/// The container is about to be frozen, or thawed again.
+struct suspended {};
+struct resumed {};
 /// What a new actor found in the kernel. The kernel is right.
+struct found_starting {
+  std::uint64_t run;
+};
 struct found_running {
   std::uint64_t run;
   time_point since;
@@ -100,8 +120,9 @@ struct found_ended {
 struct remove_requested {};
 
 using any =
-    std::variant<start_requested, started, ended, stop_requested, timer_fired,
-                 holder_lost, found_running, found_ended, remove_requested>;
+    std::variant<start_requested, started, start_timed_out, ended,
+                 stop_requested, timer_fired, holder_lost, suspended, resumed,
+                 found_starting, found_running, found_ended, remove_requested>;
 } // namespace process_event
 
 /// What the caller is to do about it.

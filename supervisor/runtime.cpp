@@ -236,7 +236,7 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
         .receive([](const all_stopped&) {}, warn("stopping all containers"));
   self->request(p.pool, 10s, drain_pool{})
       .receive([](pool_drained) {}, warn("draining the pool of holders"));
-  if (p.with->store->ids().empty()) {
+  if (auto left = p.with->store->ids(); left && left->empty()) {
     if (auto freed = p.with->ids->release_all(); !freed)
       p.with->log->warn("{}", to_string(freed.error()));
     if (auto gone = p.with->cgroups->remove(); !gone)

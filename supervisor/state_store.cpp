@@ -72,6 +72,26 @@ std::map<std::uint32_t, exit_reason> ended_from(const json& in) {
   return out;
 }
 
+// A save that appends is short of nothing that a rename would give, and takes
+// microseconds: a rename over a file makes ext4 write it out at once.
+constexpr off_t rewrite_above = 64 << 10;
+
+kernel::result<std::string> read_file(const std::string& path) {
+  auto file = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file)
+    return kernel::last_error("open", path);
+  std::string out;
+  std::array<char, 16384> block{};
+  for (;;) {
+    auto got = ::read(file.get(), block.data(), block.size());
+    if (got < 0)
+      return kernel::last_error("read", path);
+    if (got == 0)
+      return out;
+    out.append(block.data(), static_cast<std::size_t>(got));
+  }
+}
+
 std::string to_text(const container_record& record) {
   json out;
   out["version"] = state_store::version;
@@ -81,6 +101,7 @@ std::string to_text(const container_record& record) {
   out["next_serial"] = record.next_serial;
   out["serials"] = record.serials;
   out["ended"] = to_json(record.ended);
+  out["durable"] = record.durable;
   out["wanted_up"] = record.wanted_up;
   out["holder_pid"] = record.holder_pid;
   out["holder_start_time"] = record.holder_start_time;
@@ -91,14 +112,11 @@ std::string to_text(const container_record& record) {
   return text;
 }
 
-kernel::result<container_record> from_text(const std::string& text,
+kernel::result<container_record> from_json(const json& in,
                                            const std::string& path) {
   auto bad = [&path](const std::string& why) {
     return kernel::make_error(EPROTO, "read", path, why);
   };
-  auto in = json::parse(text, nullptr, false);
-  if (in.is_discarded() || !in.is_object())
-    return bad("it is not a JSON object");
   container_record out;
   try {
     auto version = in.at("version").get<int>();
@@ -112,6 +130,7 @@ kernel::result<container_record> from_text(const std::string& text,
     in.at("next_serial").get_to(out.next_serial);
     in.at("serials").get_to(out.serials);
     out.ended = ended_from(in.value("ended", json::array()));
+    out.durable = in.value("durable", false);
     in.at("wanted_up").get_to(out.wanted_up);
     in.at("holder_pid").get_to(out.holder_pid);
     in.at("holder_start_time").get_to(out.holder_start_time);
@@ -129,6 +148,49 @@ kernel::result<container_record> from_text(const std::string& text,
   return out;
 }
 
+// The newest line that is whole counts: what follows it is a save that the
+// end of a machine or a full disk cut short.
+kernel::result<container_record> from_text(std::string_view text,
+                                           const std::string& path) {
+  while (!text.empty()) {
+    auto at = text.rfind('\n');
+    auto line = at == std::string_view::npos ? text : text.substr(at + 1);
+    text.remove_suffix(text.size() - (at == std::string_view::npos ? 0 : at));
+    if (line.empty())
+      continue;
+    auto in = json::parse(line, nullptr, false);
+    if (in.is_object())
+      return from_json(in, path);
+  }
+  return kernel::make_error(EPROTO, "read", path,
+                            "no line of it is a JSON object");
+}
+
+kernel::result<void> sync(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0)
+    return kernel::last_error("sync", path);
+  return {};
+}
+
+kernel::result<void> sync_directory(const std::string& path) {
+  auto dir = unique_fd::adopt(
+      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!dir)
+    return kernel::last_error("open", path);
+  if (::fsync(dir.get()) != 0)
+    return kernel::last_error("sync", path);
+  return {};
+}
+
+kernel::result<void> write_all(int fd, const std::string& text,
+                               const std::string& path) {
+  auto wrote = ::write(fd, text.data(), text.size());
+  if (wrote == static_cast<ssize_t>(text.size()))
+    return {};
+  auto code = wrote < 0 ? errno : ENOSPC;
+  return kernel::make_error(code, "write", path);
+}
+
 } // namespace
 
 state_store::state_store(std::string state_dir)
@@ -144,7 +206,10 @@ kernel::result<void> state_store::open() {
   for (const auto& dir : {state_dir_ + "/containers", image_directory()})
     if (auto ok = make_directory(dir, 0711); !ok)
       return ok;
-  for (const auto& id : ids()) {
+  auto all = ids();
+  if (!all)
+    return tl::make_unexpected(std::move(all.error()));
+  for (const auto& id : *all) {
     auto number = std::strtoull(id.c_str() + 1, nullptr, 36);
     next_id_ = std::max<std::uint64_t>(next_id_, number + 1);
   }
@@ -153,6 +218,10 @@ kernel::result<void> state_store::open() {
 
 std::string state_store::directory_of(const std::string& id) const {
   return state_dir_ + "/containers/" + id;
+}
+
+std::string state_store::record_of(const std::string& id) const {
+  return directory_of(id) + "/record.jsonl";
 }
 
 std::string state_store::layer_of(const std::string& id) const {
@@ -185,70 +254,97 @@ kernel::result<std::string> state_store::make_id() {
   }
 }
 
-kernel::result<void> state_store::save(const container_record& record,
-                                       sync when) {
-  auto dir = directory_of(record.id);
-  auto path = dir + "/record.json";
+kernel::result<void> state_store::save(const container_record& record) {
+  auto path = record_of(record.id);
+  auto text = to_text(record) + "\n";
+  auto file =
+      unique_fd::adopt(::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  if (!file && errno != ENOENT)
+    return kernel::last_error("open", path);
+  struct stat info {};
+  if (file && ::fstat(file.get(), &info) != 0)
+    return kernel::last_error("look at", path);
+  if (!file || info.st_size >= rewrite_above)
+    return rewrite(record.id, text, file || record.durable);
+  // A line feed first: the last line may have been cut short.
+  if (auto ok = write_all(file.get(), "\n" + text, path); !ok) {
+    (void)::ftruncate(file.get(), info.st_size);
+    return ok;
+  }
+  if (record.durable)
+    return sync(file.get(), path);
+  return {};
+}
+
+// Renamed, so that it is there as a whole or not at all. A file that replaces
+// another is synced first: not every file system does that by itself, and the
+// old lines may be on the disk already.
+kernel::result<void> state_store::rewrite(const std::string& id,
+                                          const std::string& text,
+                                          bool to_disk) {
+  auto path = record_of(id);
   auto temp = path + ".new";
-  auto text = to_text(record);
   auto file = unique_fd::adopt(
       ::open(temp.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file)
     return kernel::last_error("create", temp);
-  auto wrote = ::write(file.get(), text.data(), text.size());
-  if (wrote != static_cast<ssize_t>(text.size())) {
-    auto code = wrote < 0 ? errno : ENOSPC;
+  auto ok = write_all(file.get(), text, temp);
+  if (ok && to_disk)
+    ok = sync(file.get(), temp);
+  if (ok && ::rename(temp.c_str(), path.c_str()) != 0)
+    ok = kernel::last_error("rename to", path);
+  if (!ok) {
     (void)::unlink(temp.c_str());
-    return kernel::make_error(code, "write", temp);
+    return ok;
   }
-  if (when == sync::now && ::fsync(file.get()) != 0)
-    return kernel::last_error("sync", temp);
-  if (::rename(temp.c_str(), path.c_str()) != 0)
-    return kernel::last_error("rename to", path);
-  if (when == sync::now) {
-    auto parent = unique_fd::adopt(
-        ::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (!parent || ::fsync(parent.get()) != 0)
-      return kernel::last_error("sync", dir);
-  }
-  return {};
+  if (!to_disk)
+    return {};
+  if (auto synced = sync_directory(directory_of(id)); !synced)
+    return synced;
+  return sync_directory(state_dir_ + "/containers");
 }
 
 kernel::result<std::vector<container_record>>
-state_store::load(std::vector<std::string>& broken) const {
+state_store::load(std::vector<broken_record>& broken) const {
+  auto all = ids();
+  if (!all)
+    return tl::make_unexpected(std::move(all.error()));
   std::vector<container_record> out;
-  for (const auto& id : ids()) {
-    auto path = directory_of(id) + "/record.json";
-    std::ifstream in{path};
-    if (!in)
+  for (const auto& id : *all) {
+    auto path = record_of(id);
+    auto text = read_file(path);
+    if (!text && text.error().code == ENOENT)
       continue; // made in advance for a pool, or half removed
-    std::string text{std::istreambuf_iterator<char>{in}, {}};
-    auto record = from_text(text, path);
+    auto record = text.and_then(
+        [&path](const std::string& found) { return from_text(found, path); });
     if (!record)
-      broken.push_back(to_string(record.error()));
+      broken.push_back({id, to_string(record.error())});
     else if (record->id != id)
-      broken.push_back(path + " belongs to '" + record->id + "'");
+      broken.push_back({id, path + " belongs to '" + record->id + "'"});
     else
       out.push_back(std::move(*record));
   }
   return out;
 }
 
-std::vector<std::string> state_store::ids() const {
+kernel::result<std::vector<std::string>> state_store::ids() const {
   std::vector<std::string> out;
+  auto path = state_dir_ + "/containers";
   std::error_code err;
-  for (const auto& item :
-       fs::directory_iterator{state_dir_ + "/containers", err}) {
-    auto name = item.path().filename().string();
+  for (fs::directory_iterator at{path, err}, end; !err && at != end;
+       at.increment(err)) {
+    auto name = at->path().filename().string();
     if (name.size() > 1 && name.front() == 'c')
       out.push_back(std::move(name));
   }
+  if (err)
+    return kernel::make_error(err.value(), "list", path);
   std::sort(out.begin(), out.end());
   return out;
 }
 
 kernel::result<void> state_store::drop_record(const std::string& id) {
-  auto path = directory_of(id) + "/record.json";
+  auto path = record_of(id);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT)
     return kernel::last_error("remove", path);
   return {};

@@ -30,6 +30,8 @@ struct container_record {
   /// How those of them that are over ended. A new daemon could not tell them
   /// from processes that wait for their next start.
   std::map<std::uint32_t, exit_reason> ended;
+  /// Every save of it is to outlive the machine's power, too.
+  bool durable = false;
   /// The user wants it up. A stopped container is adopted as stopped.
   bool wanted_up = true;
   /// PID 1 of this boot; 0: none.
@@ -38,9 +40,16 @@ struct container_record {
   std::string boot_id;
 };
 
-/// The records on disk: `<state_dir>/containers/<id>/record.json`, beside the
-/// container's private layer and its logs. A record is replaced by rename, so
-/// it is there completely or not at all; its format is versioned.
+/// Its directory has a record that nobody can read. Nothing of it is touched.
+struct broken_record {
+  std::string id;
+  std::string why; ///< with the path
+};
+
+/// The records on disk: `<state_dir>/containers/<id>/record.jsonl`, beside the
+/// container's private layer and its logs. Each save appends a line with the
+/// whole record; the newest whole line counts, so a save that is cut short
+/// leaves the one before it. The format is versioned.
 ///
 /// Any thread. Blocks for file operations.
 class state_store {
@@ -53,18 +62,17 @@ public:
   /// with a hint.
   [[nodiscard]] kernel::result<void> open();
 
-  enum class sync : std::uint8_t { later, now };
-
-  /// `now` returns when the record is on the disk.
-  [[nodiscard]] kernel::result<void> save(const container_record& record,
-                                          sync when);
+  /// A durable one is on the disk when this returns, others with the kernel,
+  /// which outlives the daemon. One call at a time per container. On failure,
+  /// as on a full disk, the record is as it was.
+  [[nodiscard]] kernel::result<void> save(const container_record& record);
 
   /// All records; those that cannot be read are told in `broken`.
   [[nodiscard]] kernel::result<std::vector<container_record>>
-  load(std::vector<std::string>& broken) const;
+  load(std::vector<broken_record>& broken) const;
 
   /// Ids of all container directories, with a record or without.
-  [[nodiscard]] std::vector<std::string> ids() const;
+  [[nodiscard]] kernel::result<std::vector<std::string>> ids() const;
 
   [[nodiscard]] std::string directory_of(const std::string& id) const;
   [[nodiscard]] std::string layer_of(const std::string& id) const;
@@ -79,6 +87,10 @@ public:
   [[nodiscard]] kernel::result<void> drop_record(const std::string& id);
 
 private:
+  [[nodiscard]] std::string record_of(const std::string& id) const;
+  [[nodiscard]] kernel::result<void>
+  rewrite(const std::string& id, const std::string& text, bool to_disk);
+
   std::string state_dir_;
   std::mutex mutex_;
   std::uint64_t next_id_ = 1;

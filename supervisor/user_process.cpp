@@ -10,6 +10,7 @@
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/process_streams.hpp"
 #include "supervisor/spawn_order.hpp"
+#include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -43,6 +44,10 @@ struct start_impossible {
   std::uint64_t run = 0;
 };
 
+struct start_deadline {
+  std::uint64_t run = 0;
+};
+
 } // namespace
 
 } // namespace reeve::supervisor
@@ -53,6 +58,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::input_writable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::streams_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_impossible)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_deadline)
 
 namespace reeve::supervisor {
 
@@ -67,18 +73,13 @@ using clock = std::chrono::steady_clock;
 using internal_actor = user_process_actor::extend<
     caf::reacts_to<process_timer>, caf::reacts_to<output_news>,
     caf::reacts_to<input_writable>, caf::reacts_to<poll_expired>,
-    caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>>;
+    caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>,
+    caf::reacts_to<start_deadline>>;
 
 // Streams of an ended process that some stray keeps open count as ended.
 constexpr auto stray_grace = 500ms;
 
 constexpr auto longest_wait = 60s;
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 double random_fraction() {
   thread_local std::minstd_rand engine{std::random_device{}()};
@@ -168,12 +169,29 @@ public:
     apply(process_event::holder_lost{});
   }
 
+  void suspend() {
+    apply(process_event::suspended{});
+  }
+
+  void resume() {
+    apply(process_event::resumed{});
+  }
+
   void end(const end_process& msg) {
-    if (serial_of(msg.process) != how_.serial)
-      return;
-    auto reason = explain_kill(reason_of(msg.end));
-    finish_run(msg.process);
-    apply(process_event::ended{run_of(msg.process), reason});
+    unacknowledged_ = msg.process;
+    if (run_of(msg.process) == state_.run) {
+      auto reason = explain_kill(reason_of(msg.end));
+      finish_run(msg.process);
+      apply(process_event::ended{run_of(msg.process), reason});
+    } else {
+      release(msg.process, 0xff); // a stray: the streams are its successor's
+    }
+    if (unacknowledged_ != 0) // nothing has told of it yet
+      changed(std::nullopt);
+  }
+
+  void on(const late_start& event) {
+    on_spawned(run_of(event.report.process), event.report);
   }
 
   // Nothing is to be decided any more, so no event of the machine fits.
@@ -190,17 +208,26 @@ public:
 
   process_is adopt(const adopt_process& msg) {
     const auto& known = msg.known.state;
+    auto run = run_of(known.process);
     if (known.ended) {
       reconnect(msg.known.handles);
       finish_run(known.process);
-      state_.run = std::max(state_.run, run_of(known.process));
-      if (is_final(state_.phase))
-        return get(); // that was dealt with; only its output was not all read
-      apply(process_event::found_ended{run_of(known.process),
-                                       explain_kill(reason_of(known.end))});
+      unacknowledged_ = known.process;
+      state_.run = std::max(state_.run, run);
+      if (!is_final(state_.phase)) // else only its output was not all read
+        apply(process_event::found_ended{run,
+                                         explain_kill(reason_of(known.end))});
+      if (unacknowledged_ != 0)
+        changed(std::nullopt);
       return get();
     }
-    apply(process_event::found_running{run_of(known.process), clock::now()});
+    if (known.starting) {
+      apply(process_event::found_starting{run});
+      self_->delayed_send(self_, how_.with->config.deadlines.start,
+                          start_deadline{run});
+      return get();
+    }
+    apply(process_event::found_running{run, clock::now()});
     info_.since_ms = known.started_at_ns / 1'000'000;
     take_handles(msg.known.handles);
     changed(std::nullopt);
@@ -301,6 +328,10 @@ public:
 
   void on(start_impossible event) {
     on_start_failed(event.run, start_step::order, ESRCH);
+  }
+
+  void on(start_deadline event) {
+    apply(process_event::start_timed_out{event.run});
   }
 
   void on(streams_over) {
@@ -419,8 +450,12 @@ private:
               on_spawned(run, done);
             },
             [this, run = effect.run](caf::error& err) {
+              auto late = actors::code_of(err) == errc::timed_out;
               start_failed_ = std::move(err);
-              on_start_failed(run, start_step::order, ETIMEDOUT);
+              if (late)
+                on_start_overdue(run);
+              else
+                on_start_failed(run, start_step::order, EIO);
             });
   }
 
@@ -428,6 +463,13 @@ private:
     if (done.error != 0) {
       remember_failure(done);
       on_start_failed(run, step_of(done.failed_step), done.error);
+      return;
+    }
+    auto expected = run == state_.run && !state_.overdue
+                    && (state_.phase == process_phase::starting
+                        || state_.phase == process_phase::stopping);
+    if (!expected) { // too late: whatever it is, it is not to run
+      apply(process_event::started{run});
       return;
     }
     has_ended_ = false;
@@ -443,13 +485,25 @@ private:
   // again must not hide it. One after a rebuild or an adoption is a restart
   // like any other.
   void on_start_failed(std::uint64_t run, start_step where, int code) {
-    if (!starters_.empty() && state_.phase == process_phase::starting) {
-      if (is_wish_)
-        apply(process_event::stop_requested{SIGKILL, 0ms});
-      else
-        fail_starters();
-    }
+    give_up_start(run);
     apply(process_event::ended{run, exit_reason::start_failed(where, code)});
+  }
+
+  // It may still come up: until its end is known there is no other start.
+  void on_start_overdue(std::uint64_t run) {
+    give_up_start(run);
+    fail_starters();
+    apply(process_event::start_timed_out{run});
+  }
+
+  void give_up_start(std::uint64_t run) {
+    if (starters_.empty() || run != state_.run
+        || state_.phase != process_phase::starting)
+      return;
+    if (is_wish_)
+      apply(process_event::stop_requested{SIGKILL, 0ms});
+    else
+      fail_starters();
   }
 
   void remember_failure(const actors::process_spawned& done) {
@@ -568,8 +622,6 @@ private:
 
   void finish_run(std::uint64_t process) {
     streams_->abandon_input();
-    if (holder_)
-      self_->send(holder_, actors::acknowledge_end{process});
     ended_process_ = process;
     released_ = false;
     if (!streams_->is_open())
@@ -653,7 +705,8 @@ private:
   }
 
   void changed(std::optional<event> what) {
-    how_.on_change({info(), std::move(what)});
+    how_.on_change(
+        {info(), std::move(what), std::exchange(unacknowledged_, 0)});
   }
 
   self_pointer self_ = nullptr;
@@ -668,6 +721,7 @@ private:
   bool poll_armed_ = false;
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
+  std::uint64_t unacknowledged_ = 0; ///< a run whose end is not told on yet
   caf::error start_failed_;
   std::vector<caf::typed_response_promise<process_started>> starters_;
   std::vector<caf::typed_response_promise<process_is>> stoppers_;
@@ -691,6 +745,9 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](get_process) { return self->state.get(); },
       [=](const use_holder& msg) { self->state.use(msg); },
       [=](lose_holder) { self->state.lose(); },
+      [=](suspend_starts) { self->state.suspend(); },
+      [=](resume_starts) { self->state.resume(); },
+      [=](const late_start& event) { self->state.on(event); },
       [=](const end_process& msg) { self->state.end(msg); },
       [=](const restore_end& msg) { self->state.restore(msg); },
       [=](const adopt_process& msg) { return self->state.adopt(msg); },
@@ -700,6 +757,7 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](poll_expired event) { self->state.on(event); },
       [=](streams_over event) { self->state.on(event); },
       [=](start_impossible event) { self->state.on(event); },
+      [=](start_deadline event) { self->state.on(event); },
   };
 }
 

@@ -39,6 +39,15 @@ struct use_holder {
 /// PID 1 died, and with it this process.
 struct lose_holder {};
 
+/// The container is being paused, and nothing can be started; or it goes on.
+struct suspend_starts {};
+struct resume_starts {};
+
+/// PID 1 answers a start after its deadline, or one of an earlier daemon.
+struct late_start {
+  actors::process_spawned report;
+};
+
 /// The holder reports an end; `process` holds serial and run.
 struct end_process {
   std::uint64_t process = 0;
@@ -62,6 +71,9 @@ struct get_process {};
 struct process_change {
   process_info info;
   std::optional<event> happened;
+  /// A run that has ended, by its number in the holder: to be acknowledged
+  /// when what has to be known of it is recorded. 0: none.
+  std::uint64_t ended = 0;
 };
 
 /// One user process under its restart policy: from its definition, over any
@@ -82,6 +94,8 @@ using user_process_actor =
                      caf::replies_to<wait_process>::with<process_is>,
                      caf::replies_to<get_process>::with<process_is>,
                      caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
+                     caf::reacts_to<suspend_starts>,
+                     caf::reacts_to<resume_starts>, caf::reacts_to<late_start>,
                      caf::reacts_to<end_process>, caf::reacts_to<restore_end>,
                      caf::replies_to<adopt_process>::with<process_is>>;
 
@@ -122,6 +136,9 @@ user_process_actor spawn_user_process(caf::actor_system& sys,
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::bring_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lose_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::suspend_starts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resume_starts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::late_start)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::end_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::restore_end)

@@ -9,6 +9,7 @@
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
+#include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 
 #include <caf/send.hpp>
@@ -18,11 +19,9 @@
 #include <spdlog/logger.h>
 
 #include <fnmatch.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <set>
 #include <utility>
 
@@ -51,12 +50,6 @@ using clock = std::chrono::steady_clock;
 using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>>;
 
 constexpr auto longest_wait = 60s;
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 class warden_state {
 public:
@@ -90,8 +83,9 @@ public:
         return self_->delegate(entries_.at(known->second).actor, msg);
     if (auto ok = config::validate(msg.spec); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
-    if (auto err = check_root(msg.spec))
-      return std::move(*err);
+    if (msg.spec.image)
+      if (auto err = check_image(*msg.spec.image))
+        return std::move(*err);
     const auto& name = msg.spec.name;
     if (names_.count(name) != 0)
       return make_error(
@@ -107,11 +101,10 @@ public:
 
   template <class Reply, class Message>
   caf::result<Reply> forward(const std::string& container, const Message& msg) {
-    auto found = names_.find(container);
-    if (found == names_.end())
-      return make_error(errc::not_found,
-                        "there is no container '" + container + "'");
-    return self_->delegate(entries_.at(found->second).actor, msg);
+    if (auto* found = find(container))
+      return self_->delegate(found->actor, msg);
+    return make_error(errc::not_found,
+                      "there is no container '" + container + "'");
   }
 
   container_list list(const list_containers& msg) {
@@ -125,34 +118,20 @@ public:
     return out;
   }
 
-  caf::result<holder_resolved> resolve(const resolve_holder& msg) {
-    auto found = names_.find(msg.container);
-    if (found == names_.end())
-      return make_error(errc::not_found, "there is no container '"
-                                             + msg.container
-                                             + "' to share namespaces with");
-    const auto& info = entries_.at(found->second).info;
-    if (info.pid == 0 || info.phase == container_phase::creating)
-      return make_error(errc::wrong_state,
-                        "container '" + msg.container + "' is "
-                            + std::string{name_of(info.phase)}
-                            + ": its namespaces cannot be shared");
-    return holder_resolved{info.pid};
-  }
-
   void on(container_change& change) {
     auto found = entries_.find(change.key);
     if (found == entries_.end())
       return;
-    found->second.info = std::move(change.info);
+    auto& info = found->second.info = std::move(change.info);
     if (change.happened)
       add_event(std::move(*change.happened));
     if (change.name_free || change.gone)
-      free_name(found->second.info.container, change.key);
+      free_name(info.container, change.key);
+    else if (info.phase != container_phase::held)
+      names_.emplace(info.container, change.key); // its own, or free again
     if (change.gone) {
-      commands_.forget(found->second.info.container);
+      commands_.forget(info.container);
       entries_.erase(found);
-      finish_stop();
     }
   }
 
@@ -215,10 +194,8 @@ public:
   // ---------------------------------------------------------
 
   caf::result<all_adopted> adopt() {
-    std::vector<std::string> broken;
+    std::vector<broken_record> broken;
     auto records = with_->store->load(broken);
-    for (const auto& text : broken)
-      with_->log->error("a container is left alone: {}", text);
     if (!records)
       return make_error(records.error());
     auto promise = self_->make_response_promise<all_adopted>();
@@ -228,7 +205,12 @@ public:
       if (--*pending == 0)
         promise.deliver(all_adopted{count});
     };
+    // A record that cannot be read still protects its files and processes.
     std::set<std::string> owned;
+    for (const auto& [id, why] : broken) {
+      with_->log->error("container {} is left alone: {}", id, why);
+      owned.insert(id);
+    }
     for (auto& record : *records) {
       owned.insert(record.id);
       ++*pending;
@@ -242,9 +224,7 @@ public:
                   one_done();
                 });
     }
-    // A record that cannot be read still protects its files and processes.
-    if (broken.empty())
-      sweep(owned, pending, one_done);
+    sweep(owned, pending, one_done);
     one_done();
     return promise;
   }
@@ -253,12 +233,10 @@ public:
     auto promise = self_->make_response_promise<all_stopped>();
     auto pending = std::make_shared<std::size_t>(1);
     auto left = std::make_shared<std::uint32_t>(0);
-    auto one_done = [this, promise, pending, left]() mutable {
-      if (--*pending > 0)
-        return;
-      stopping_ = promise;
-      left_ = *left;
-      finish_stop();
+    // One with `remove_on_exit` has stopped when it is gone.
+    auto one_done = [promise, pending, left]() mutable {
+      if (--*pending == 0)
+        promise.deliver(all_stopped{*left});
     };
     for (const auto& [key, entry] : entries_) {
       ++*pending;
@@ -306,8 +284,23 @@ private:
     out.actor = spawn_container(self_->system(), std::move(how));
     out.info.container = name;
     self_->monitor(out.actor);
-    names_[name] = key;
+    names_.emplace(name, key); // two records may have it, if one was held
     return entries_.emplace(key, std::move(out)).first->second;
+  }
+
+  // By name; or by id, since a held container has lost its name, and keeps it
+  // here only until another one takes it.
+  entry* find(const std::string& container) {
+    if (auto found = names_.find(container); found != names_.end())
+      return &entries_.at(found->second);
+    auto found = std::find_if(
+        entries_.begin(), entries_.end(), [&container](const auto& item) {
+          const auto& info = item.second.info;
+          return info.id == container
+                 || (info.container == container
+                     && info.phase == container_phase::held);
+        });
+    return found == entries_.end() ? nullptr : &found->second;
   }
 
   // That of a held container may be another's by now.
@@ -330,27 +323,19 @@ private:
     }
   }
 
-  std::optional<caf::error> check_root(const config::container_spec& spec) {
-    struct stat info {};
-    if (spec.rootfs) {
-      if (::stat(spec.rootfs->c_str(), &info) != 0)
-        return make_error(kernel::sys_error{
-            errno, "open root file system", *spec.rootfs, {}});
-      if (!S_ISDIR(info.st_mode))
-        return make_error(errc::invalid_argument,
-                          *spec.rootfs + " is not a directory");
-      return std::nullopt;
-    }
+  // A root file system of the user's own may lie on a server that does not
+  // answer: the mount broker finds out, and can be killed.
+  std::optional<caf::error> check_image(const std::string& image) {
     images all{with_->store->image_directory()};
-    if (*spec.image == "busybox")
+    if (image == "busybox")
       if (auto ok = all.make_busybox(); !ok)
         return make_error(ok.error());
-    if (all.exists(*spec.image))
+    if (all.exists(image))
       return std::nullopt;
     std::string known;
     for (const auto& item : all.names())
       known += (known.empty() ? "" : ", ") + item;
-    return make_error(errc::not_found, "there is no image '" + *spec.image
+    return make_error(errc::not_found, "there is no image '" + image
                                            + "'; there are: "
                                            + (known.empty() ? "none" : known));
   }
@@ -376,9 +361,13 @@ private:
       with_->log->error("{}", to_string(groups.error()));
       return;
     }
+    auto directories = with_->store->ids();
+    if (!directories) {
+      with_->log->error("{}", to_string(directories.error()));
+      return;
+    }
     std::set<std::string> strays(groups->begin(), groups->end());
-    for (const auto& id : with_->store->ids())
-      strays.insert(id);
+    strays.insert(directories->begin(), directories->end());
     for (const auto& id : strays) {
       if (owned.count(id) != 0)
         continue;
@@ -419,21 +408,6 @@ private:
               [finish](const caf::error&) mutable { finish(); });
   }
 
-  // Containers with `remove_on_exit` go on to remove themselves.
-  void finish_stop() {
-    if (!stopping_)
-      return;
-    auto busy =
-        std::any_of(entries_.begin(), entries_.end(), [](const auto& item) {
-          return item.second.info.phase == container_phase::destroying;
-        });
-    if (busy)
-      return;
-    auto promise = std::move(*stopping_);
-    stopping_.reset();
-    promise.deliver(all_stopped{left_});
-  }
-
   void add_event(event what) {
     log_.add(std::move(what));
     serve_readers();
@@ -462,8 +436,6 @@ private:
   command_memory commands_{1024};
   event_log log_;
   std::vector<reader> readers_;
-  std::optional<caf::typed_response_promise<all_stopped>> stopping_;
-  std::uint32_t left_ = 0;
 };
 
 internal_actor::behavior_type
@@ -533,7 +505,9 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       },
       [s](adopt_all) { return s->adopt(); },
       [s](stop_all) { return s->stop(); },
-      [s](const resolve_holder& m) { return s->resolve(m); },
+      [s](const resolve_holder& m) {
+        return s->forward<holder_resolved>(m.container, m);
+      },
       [s](container_change& m) { s->on(m); },
       [s](event_poll_expired event) { s->on(event); },
   };

@@ -69,7 +69,7 @@ struct identity {
 };
 
 std::string record_of(const std::string& root, const std::string& id) {
-  return root + "/state/containers/" + id + "/record.json";
+  return root + "/state/containers/" + id + "/record.jsonl";
 }
 
 void replace_in(const std::string& path, const std::string& what,
@@ -463,7 +463,7 @@ TEST_CASE("adoption: a create that the daemon's death cut short leaves a whole "
       // Nothing but what the new daemon's own pool holds.
       for (const auto& item : std::filesystem::directory_iterator{
                reeve.root() + "/state/containers"})
-        CHECK_FALSE(std::filesystem::exists(item.path() / "record.json"));
+        CHECK_FALSE(std::filesystem::exists(item.path() / "record.jsonl"));
       reeve.create(spec);
     }
     eventually("it runs", [&] {
@@ -483,7 +483,7 @@ TEST_CASE("adoption: a container that nobody owns is swept",
   auto info = reeve.ask<container_details>(get_container{"web"}).info;
   auto pid = reeve.run("web", instance::process("main", {"sleep", "1000"})).pid;
   reeve.go_down();
-  auto record = reeve.root() + "/state/containers/" + info.id + "/record.json";
+  auto record = reeve.root() + "/state/containers/" + info.id + "/record.jsonl";
   REQUIRE(::unlink(record.c_str()) == 0);
   reeve.come_up();
   CHECK(reeve.ask<container_list>(list_containers{}).containers.empty());

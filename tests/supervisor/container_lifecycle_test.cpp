@@ -104,7 +104,7 @@ struct fixture {
 std::vector<container_event::any> all_events() {
   auto all = std::vector<container_event::any>{
       create_requested{}, work_finished{1},   work_finished{9},
-      work_failed{9, ""}, deadline_passed{9}, let_go{layer::cgroup},
+      work_failed{9, ""}, deadline_passed{9}, work_failed{9, "", true},
       timer_fired{9},     holder_died{},      found{},
       found{0b011111}};
   for (auto what : all_commands)
@@ -162,10 +162,73 @@ TEST_CASE("container_lifecycle: a layer that cannot be made takes down itself "
         == works{{way::undo, layer::file_system},
                  {way::undo, layer::holder},
                  {way::undo, layer::cgroup}});
-  CHECK(uut.state.phase == phase::failed);
+  CHECK(uut.state.phase == phase::destroyed); // it never was
   CHECK(uut.state.errors
         == std::vector<work_error>{
             {{way::make, layer::file_system}, "no such layer"}});
+}
+
+TEST_CASE("container_lifecycle: a container that was up outlives a start that "
+          "fails, one that was not does not",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  SECTION("was up") {
+    uut.create();
+    uut.give(command::stop);
+    uut.settle();
+    uut.give(command::start);
+    uut.feed(work_failed{uut.state.serial, "no"});
+    uut.settle();
+    CHECK(uut.state.phase == phase::failed);
+    CHECK_FALSE(uut.did<container_effect::arm_timer>());
+  }
+  SECTION("was not") {
+    uut.feed(create_requested{});
+    uut.feed(work_failed{uut.state.serial, "no"});
+    uut.settle();
+    CHECK(uut.state.phase == phase::destroyed);
+  }
+}
+
+TEST_CASE("container_lifecycle: what is removed on exit is destroyed when it "
+          "has stopped",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{restart_type::temporary};
+  SECTION("by a command") {
+    uut.feed(create_requested{true});
+    uut.settle();
+    uut.give(command::stop);
+    uut.settle();
+  }
+  SECTION("by the death of PID 1") {
+    uut.feed(create_requested{true});
+    uut.settle();
+    uut.feed(holder_died{});
+    uut.settle();
+  }
+  SECTION("by the end of the machine") {
+    uut.feed(found{{}, true});
+  }
+  CHECK(uut.state.phase == phase::destroyed);
+  CHECK(uut.did<forget>());
+}
+
+TEST_CASE("container_lifecycle: a destroying that fails is tried again, with "
+          "pauses that grow",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.feed(create_requested{});
+  for (auto pause : {1s, 2s, 4s, 8s, 16s, 32s, 60s, 60s}) {
+    while (uut.state.doing)
+      uut.feed(work_failed{uut.state.serial, "busy"});
+    CHECK(uut.state.phase == phase::failed);
+    CHECK(uut.last.back()
+          == container_effect::any{
+              container_effect::arm_timer{uut.state.serial, pause}});
+    CHECK(uut.feed(timer_fired{uut.state.serial}) == phase::destroying);
+  }
+  uut.settle();
+  CHECK(uut.state.phase == phase::destroyed);
 }
 
 TEST_CASE("container_lifecycle: teardown goes on after a failure and keeps "
@@ -173,7 +236,7 @@ TEST_CASE("container_lifecycle: teardown goes on after a failure and keeps "
           "[supervisor][container_lifecycle]") {
   auto uut = fixture{};
   uut.create();
-  uut.give(command::destroy_forced);
+  uut.give(command::stop);
   for (std::size_t i = 0; i < down.size(); ++i)
     uut.feed(work_failed{uut.state.serial, "busy"});
   CHECK(uut.begun == down);
@@ -195,27 +258,118 @@ TEST_CASE("container_lifecycle: teardown goes on after a failure and keeps "
   }
 }
 
-TEST_CASE("container_lifecycle: what the kernel does not let go of is held and "
-          "frees the name once",
+TEST_CASE("container_lifecycle: with the groups all that stood on them is gone",
           "[supervisor][container_lifecycle]") {
   auto uut = fixture{};
   uut.create();
   uut.give(command::stop);
-  uut.feed(deadline_passed{uut.state.serial});
+  uut.feed(deadline_passed{uut.state.serial}); // processes
+  uut.feed(work_failed{uut.state.serial, "no"});
   uut.settle();
+  CHECK(uut.state.phase == phase::stopped);
+  CHECK(uut.state.standing.none());
+  CHECK(uut.state.errors.size() == 2);
+}
+
+TEST_CASE("container_lifecycle: what the kernel does not let go of is held, "
+          "frees the name and is tried again",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.create();
+  uut.give(command::stop);
+  while (uut.state.doing->what != layer::cgroup)
+    uut.finish();
+  auto deadline_is_ours = GENERATE(true, false);
+  if (deadline_is_ours)
+    uut.feed(deadline_passed{uut.state.serial});
+  else
+    uut.feed(work_failed{uut.state.serial, "a process is left", true});
   CHECK(uut.state.phase == phase::held);
   CHECK(uut.did<free_name>());
-  SECTION("it is destroyed when the kernel lets go") {
-    CHECK(uut.feed(let_go{layer::processes}) == phase::destroyed);
-    CHECK(uut.did<forget>());
+  CHECK(uut.last.back()
+        == container_effect::any{
+            container_effect::arm_timer{uut.state.serial, 1s}});
+  uut.feed(timer_fired{uut.state.serial});
+  CHECK(uut.state.doing == down.back());
+  CHECK(uut.feed(deadline_passed{uut.state.serial}) == phase::held);
+  CHECK_FALSE(uut.did<free_name>());
+  CHECK(uut.last.back()
+        == container_effect::any{
+            container_effect::arm_timer{uut.state.serial, 2s}});
+  SECTION("one that was to stop has stopped when the kernel lets go") {
+    uut.feed(timer_fired{uut.state.serial});
+    CHECK(uut.finish() == phase::stopped);
+    CHECK_FALSE(uut.state.name_free);
+    CHECK(uut.state.errors.empty());
   }
-  SECTION("another try may fail or succeed") {
+  SECTION("one that is to be destroyed is") {
     uut.give(command::destroy);
     CHECK(uut.feed(deadline_passed{uut.state.serial}) == phase::held);
     CHECK_FALSE(uut.did<free_name>());
-    uut.give(command::destroy);
+    uut.feed(timer_fired{uut.state.serial});
     CHECK(uut.finish() == phase::destroyed);
+    CHECK(uut.did<forget>());
   }
+}
+
+TEST_CASE("container_lifecycle: a repeated stop may shorten the grace, never "
+          "extend it",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.create();
+  uut.feed(command_given{command::stop, 1h});
+  REQUIRE(uut.state.doing == down.front());
+  auto shortened = container_effect::any{shorten_stop{uut.state.serial}};
+  SECTION("by a shorter stop") {
+    uut.feed(command_given{command::stop, 1s});
+    CHECK(uut.last == std::vector{shortened});
+    CHECK(uut.state.grace == 1000ms);
+    uut.feed(command_given{command::stop, 2h});
+    CHECK(uut.last.empty());
+    CHECK(uut.state.grace == 1000ms);
+  }
+  SECTION("by a destroy") {
+    CHECK(uut.feed(command_given{command::destroy_forced, 0ms})
+          == phase::destroying);
+    CHECK(uut.last.front() == shortened);
+    uut.feed(command_given{command::destroy_forced, 0ms});
+    CHECK(uut.last.empty());
+  }
+  SECTION("by each process's own") {
+    uut.give(command::destroy_forced);
+    CHECK(uut.last.front() == shortened);
+    CHECK_FALSE(uut.state.grace);
+  }
+  SECTION("not once the processes are down") {
+    uut.finish();
+    uut.feed(command_given{command::stop, 0ms});
+    CHECK(uut.last.empty());
+  }
+}
+
+TEST_CASE("container_lifecycle: a command that is refused changes no grace",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.create();
+  uut.feed(command_given{command::stop, 5s});
+  uut.feed(command_given{command::pause, 1s});
+  CHECK(uut.refused);
+  CHECK(uut.state.grace == 5000ms);
+}
+
+TEST_CASE("container_lifecycle: work may take as long as the steps that it is "
+          "made of",
+          "[supervisor][container_lifecycle]") {
+  auto steps = reeve::config::deadlines{20s, 30s, 40s};
+  CHECK(deadline_of({way::make, layer::cgroup}, steps)
+        > 2 * steps.mount + steps.start);
+  CHECK(deadline_of({way::undo, layer::cgroup}, steps) > 2 * steps.kill);
+  CHECK(deadline_of({way::undo, layer::holder}, steps) > steps.kill);
+  CHECK(deadline_of({way::make, layer::freezer}, steps) > steps.kill);
+  CHECK(deadline_of({way::make, layer::file_system}, steps) > steps.mount);
+  CHECK(deadline_of({way::make, layer::configure}, steps) > steps.start);
+  CHECK(deadline_of({way::make, layer::processes}, steps) > steps.start);
+  CHECK(deadline_of({way::undo, layer::processes}, steps) > kill_deadline);
 }
 
 TEST_CASE("container_lifecycle: an answer after its deadline is not taken for "
@@ -242,7 +396,7 @@ TEST_CASE("container_lifecycle: a stop while creating waits for the work under "
   CHECK(uut.begun.empty());
   CHECK(uut.settle()
         == works{{way::undo, layer::holder}, {way::undo, layer::cgroup}});
-  CHECK(uut.state.phase == phase::stopped);
+  CHECK(uut.state.phase == phase::destroyed); // it never was up
 }
 
 TEST_CASE("container_lifecycle: a paused container resumes, and a stop thaws "
@@ -460,7 +614,7 @@ TEST_CASE("container_lifecycle: from any walk a stop comes to rest and a "
       auto resting = uut.state.phase == phase::stopped
                      || uut.state.phase == phase::failed
                      || uut.state.phase == phase::held;
-      if (resting)
+      if (resting && uut.state.phase != phase::held) // which tries again
         REQUIRE_FALSE(uut.state.doing);
       if (uut.state.phase == phase::stopped)
         REQUIRE(uut.state.standing.none());
@@ -470,7 +624,8 @@ TEST_CASE("container_lifecycle: from any walk a stop comes to rest and a "
     uut.give(command::stop);
     uut.settle();
     auto p = uut.state.phase;
-    CHECK((p == phase::stopped || p == phase::failed || p == phase::held));
+    CHECK((p == phase::stopped || p == phase::failed || p == phase::held
+           || p == phase::destroyed));
     uut.give(command::destroy_forced);
     uut.settle();
     CHECK(uut.state.phase == phase::destroyed);

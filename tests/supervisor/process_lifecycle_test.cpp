@@ -73,6 +73,11 @@ std::vector<process_event::any> all_events() {
           start_requested{start_cause::rebuild},
           started{1},
           started{2},
+          start_timed_out{1},
+          start_timed_out{2},
+          suspended{},
+          resumed{},
+          found_starting{2},
           ended{1, failure},
           ended{2, failure},
           ended{2, exit_reason::exited(0)},
@@ -266,6 +271,149 @@ TEST_CASE("process_lifecycle: a lost holder leaves the restart to the "
   }
 }
 
+TEST_CASE("process_lifecycle: a stop while it is lost is told, so that a "
+          "rebuild does not start it",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.run();
+  uut.feed(holder_lost{});
+  CHECK(uut.feed(polite) == phase::exited);
+  CHECK(uut.last
+        == effects{report_exit{exit_reason::stopped(exit_reason::lost())}});
+  uut.feed(start_requested{start_cause::rebuild});
+  REQUIRE(uut.refused);
+  CHECK(explain(*uut.refused, "web")
+        == "process 'web' is exited: its restart policy does not bring it "
+           "back");
+  CHECK(uut.feed(start_requested{}) == phase::starting); // by hand it may
+}
+
+TEST_CASE("process_lifecycle: a rebuild starts what its policy brings back, "
+          "and nothing else",
+          "[supervisor][process_lifecycle]") {
+  for (auto type : {restart_type::permanent, restart_type::transient,
+                    restart_type::temporary}) {
+    auto again = start_requested{start_cause::rebuild};
+    auto fresh = fixture{type};
+    auto wanted = type != restart_type::temporary;
+    CHECK((fresh.feed(again) == phase::starting) == wanted);
+    auto lost = fixture{type};
+    lost.run();
+    lost.feed(holder_lost{});
+    CHECK((lost.feed(again) == phase::starting) == wanted);
+  }
+}
+
+TEST_CASE("process_lifecycle: while its container is paused nothing is started",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.run();
+  SECTION("an end is answered when it goes on") {
+    uut.feed(suspended{});
+    CHECK(uut.feed(ended{1, failure}) == phase::backing_off);
+    CHECK(uut.last == effects{report_exit{failure}});
+    CHECK(uut.feed(resumed{}) == phase::starting);
+    CHECK(uut.last == effects{spawn{2}});
+  }
+  SECTION("a back-off that is over waits") {
+    uut.feed(ended{1, failure});
+    uut.feed(started{2});
+    REQUIRE(uut.feed(ended{2, failure}) == phase::backing_off);
+    auto timer = uut.state.timer;
+    uut.feed(suspended{});
+    CHECK(uut.feed(timer_fired{timer}) == phase::backing_off);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(resumed{}) == phase::starting);
+    CHECK(uut.last == effects{spawn{3}});
+  }
+  SECTION("a back-off that is not over goes on when it goes on") {
+    uut.feed(ended{1, failure});
+    uut.feed(started{2});
+    uut.feed(ended{2, failure});
+    uut.feed(suspended{});
+    CHECK(uut.feed(resumed{}) == phase::backing_off);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(timer_fired{uut.state.timer}) == phase::starting);
+  }
+  SECTION("a stop is served, and nothing comes later") {
+    uut.feed(suspended{});
+    uut.feed(ended{1, failure});
+    CHECK(uut.feed(polite) == phase::exited);
+    CHECK(uut.feed(resumed{}) == phase::exited);
+    CHECK(uut.last.empty());
+  }
+}
+
+TEST_CASE("process_lifecycle: a start that is not answered is killed, and its "
+          "successor waits for its end",
+          "[supervisor][process_lifecycle]") {
+  auto late = exit_reason::start_failed(start_step::order, ETIMEDOUT);
+  auto killed = exit_reason::signaled(SIGKILL, false);
+  auto uut = fixture{};
+  uut.feed(start_requested{});
+  CHECK(uut.feed(start_timed_out{1}) == phase::starting);
+  CHECK(uut.last
+        == effects{send_signal{1, SIGKILL, target::group},
+                   arm_timer{1, timer_use::kill, kill_deadline}});
+  CHECK(uut.feed(start_timed_out{1}) == phase::starting);
+  CHECK(uut.last.empty());
+  SECTION("it comes up, and ends") {
+    CHECK(uut.feed(started{1}) == phase::starting);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(ended{1, killed}) == phase::starting);
+    CHECK(uut.last == effects{report_exit{late}, spawn{2}});
+  }
+  SECTION("it fails, and says why") {
+    auto why = exit_reason::start_failed(start_step::exec, ENOENT);
+    uut.feed(ended{1, why});
+    CHECK(uut.last == effects{report_exit{why}, spawn{2}});
+  }
+  SECTION("the kernel does not let go of it at once") {
+    CHECK(uut.feed(timer_fired{1}) == phase::held);
+    CHECK(uut.last == effects{report_held{}});
+    CHECK(uut.feed(ended{1, killed}) == phase::starting);
+    CHECK(uut.last == effects{report_exit{late}, spawn{2}});
+  }
+  SECTION("it is stopped meanwhile") {
+    uut.feed(stop_requested{SIGTERM, 0ms});
+    CHECK(uut.feed(ended{1, killed}) == phase::exited);
+    CHECK(uut.state.last == exit_reason::stopped(killed));
+  }
+}
+
+TEST_CASE("process_lifecycle: a start that a frozen group keeps is killed when "
+          "it thaws",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.feed(start_requested{});
+  uut.feed(suspended{});
+  uut.feed(start_timed_out{1});
+  CHECK(uut.last == effects{send_signal{1, SIGKILL, target::group}});
+  CHECK(uut.feed(resumed{}) == phase::starting);
+  CHECK(uut.last == effects{arm_timer{1, timer_use::kill, kill_deadline}});
+  uut.feed(ended{1, exit_reason::signaled(SIGKILL, false)});
+  CHECK(uut.state.run == 2);
+}
+
+TEST_CASE("process_lifecycle: a start that an earlier daemon asked for is not "
+          "taken for success",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  CHECK(uut.feed(found_starting{7}) == phase::starting);
+  SECTION("it comes up") {
+    CHECK(uut.feed(started{7}) == phase::running);
+  }
+  SECTION("it fails") {
+    auto why = exit_reason::start_failed(start_step::exec, ENOENT);
+    CHECK(uut.feed(ended{7, why}) == phase::starting);
+    CHECK(uut.last == effects{report_exit{why}, spawn{8}});
+  }
+  SECTION("it hangs") {
+    uut.feed(start_timed_out{7});
+    CHECK(uut.state.overdue);
+  }
+}
+
 TEST_CASE("process_lifecycle: a fresh actor adopts what runs and decides about "
           "what has ended",
           "[supervisor][process_lifecycle]") {
@@ -377,7 +525,15 @@ TEST_CASE("process_lifecycle: on any walk there are never two processes, and a "
     };
     for (int i = 0; i < 60; ++i) {
       uut.now += std::chrono::milliseconds{pick(3000)};
-      switch (pick(6)) {
+      switch (pick(8)) {
+      case 6:
+        feed(pick(2) == 0 ? process_event::any{suspended{}}
+                          : process_event::any{resumed{}});
+        break;
+      case 7: // its answer comes later, or its end
+        if (env.spawning)
+          feed(start_timed_out{*env.spawning});
+        break;
       case 0:
         feed(start_requested{});
         break;

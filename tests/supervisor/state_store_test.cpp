@@ -7,9 +7,11 @@
 
 #include <catch2/catch.hpp>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -54,7 +56,7 @@ protected:
   }
 
   [[nodiscard]] std::string path_of(const std::string& id) {
-    return store().directory_of(id) + "/record.json";
+    return store().directory_of(id) + "/record.jsonl";
   }
 
   [[nodiscard]] std::string text_of(const std::string& id) {
@@ -66,7 +68,7 @@ protected:
     std::ofstream{path_of(id)} << text;
   }
 
-  std::vector<std::string> broken;
+  std::vector<broken_record> broken;
 
 private:
   tests::temp_directory dir_;
@@ -89,7 +91,8 @@ TEST_CASE_METHOD(store_fixture, "state_store: a record comes back as it was",
   in.holder_pid = 42;
   in.holder_start_time = 1ULL << 60U;
   in.boot_id = "b";
-  REQUIRE(store().save(in, state_store::sync::now));
+  in.durable = true;
+  REQUIRE(store().save(in));
   reopen();
   auto all = load();
   CHECK(broken.empty());
@@ -105,14 +108,15 @@ TEST_CASE_METHOD(store_fixture, "state_store: a record comes back as it was",
   CHECK(out.holder_pid == 42);
   CHECK(out.holder_start_time == in.holder_start_time);
   CHECK(out.boot_id == "b");
+  CHECK(out.durable);
 }
 
 TEST_CASE_METHOD(store_fixture, "state_store: saving again replaces",
                  "[supervisor][unit]") {
   auto in = record("a");
-  REQUIRE(store().save(in, state_store::sync::later));
+  REQUIRE(store().save(in));
   in.next_serial = 99;
-  REQUIRE(store().save(in, state_store::sync::later));
+  REQUIRE(store().save(in));
   auto all = load();
   REQUIRE(all.size() == 1);
   CHECK(all.front().next_serial == 99);
@@ -120,16 +124,84 @@ TEST_CASE_METHOD(store_fixture, "state_store: saving again replaces",
 }
 
 TEST_CASE_METHOD(store_fixture,
-                 "state_store: a half-written record leaves the old one",
+                 "state_store: a save that is cut short leaves the one before",
                  "[supervisor][unit]") {
   auto in = record("a");
-  REQUIRE(store().save(in, state_store::sync::later));
-  // What a crash in the middle of a save leaves.
-  std::ofstream{path_of(in.id) + ".new"} << "{\"version\":1,\"id\":\"";
+  REQUIRE(store().save(in));
+  auto whole = text_of(in.id);
+  in.next_serial = 99;
+  REQUIRE(store().save(in));
+  auto both = text_of(in.id);
+  auto tail = both.substr(whole.size());
+  SECTION("in the middle of a line") {
+    overwrite(in.id, whole + tail.substr(0, tail.size() / 2));
+  }
+  SECTION("in blocks that never came to the disk") {
+    overwrite(in.id, whole + std::string(tail.size(), '\0'));
+  }
+  SECTION("in a file that was to replace it") {
+    overwrite(in.id, whole);
+    std::ofstream{path_of(in.id) + ".new"} << "{\"version\":1,\"id\":\"";
+  }
   reopen();
-  CHECK(load().size() == 1);
+  auto all = load();
   CHECK(broken.empty());
-  CHECK(store().save(in, state_store::sync::later));
+  REQUIRE(all.size() == 1);
+  CHECK(all.front().next_serial == 1);
+  // And the next save is not lost in what is left of the other.
+  in.next_serial = 100;
+  REQUIRE(store().save(in));
+  CHECK(load().front().next_serial == 100);
+}
+
+TEST_CASE_METHOD(store_fixture,
+                 "state_store: a record does not grow with every save",
+                 "[supervisor][unit]") {
+  auto in = record("a");
+  for (in.next_serial = 1; in.next_serial < 1000; ++in.next_serial)
+    REQUIRE(store().save(in));
+  CHECK(fs::file_size(path_of(in.id)) < 70'000);
+  CHECK(load().front().next_serial == 999);
+  CHECK_FALSE(fs::exists(path_of(in.id) + ".new"));
+}
+
+TEST_CASE_METHOD(store_fixture,
+                 "state_store: a full disk leaves the record as it was",
+                 "[supervisor][unit]") {
+  auto in = record("a");
+  REQUIRE(store().save(in));
+  auto before = text_of(in.id);
+  rlimit old{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &old) == 0);
+  auto ignored = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit tight{before.size() + 10, old.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &tight) == 0);
+  auto saved = store().save(in);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &old) == 0);
+  (void)std::signal(SIGXFSZ, ignored);
+  CHECK_FALSE(saved);
+  CHECK(text_of(in.id) == before);
+}
+
+// Taken for none, it would be swept with all that it owns.
+TEST_CASE_METHOD(store_fixture,
+                 "state_store: a record that cannot be opened is a broken one",
+                 "[supervisor][unit]") {
+  auto in = record("a");
+  REQUIRE(::mkdir(path_of(in.id).c_str(), 0700) == 0);
+  CHECK(load().empty());
+  REQUIRE(broken.size() == 1);
+  CHECK(broken.front().id == in.id);
+}
+
+TEST_CASE_METHOD(store_fixture,
+                 "state_store: what cannot be listed is an error, not empty",
+                 "[supervisor][unit]") {
+  auto in = record("a");
+  auto dir = fs::path{store().directory_of(in.id)}.parent_path();
+  fs::remove_all(dir);
+  CHECK_FALSE(store().ids());
+  CHECK_FALSE(store().load(broken));
 }
 
 TEST_CASE_METHOD(store_fixture,
@@ -137,8 +209,8 @@ TEST_CASE_METHOD(store_fixture,
                  "[supervisor][unit]") {
   auto good = record("good");
   auto bad = record("bad");
-  REQUIRE(store().save(good, state_store::sync::later));
-  REQUIRE(store().save(bad, state_store::sync::later));
+  REQUIRE(store().save(good));
+  REQUIRE(store().save(bad));
   auto text = text_of(bad.id);
   SECTION("cut off") {
     overwrite(bad.id, text.substr(0, text.size() / 2));
@@ -160,27 +232,27 @@ TEST_CASE_METHOD(store_fixture,
   SECTION("serials without processes") {
     auto wrong = bad;
     wrong.serials = {1, 2};
-    REQUIRE(store().save(wrong, state_store::sync::later));
+    REQUIRE(store().save(wrong));
   }
   auto all = load();
   REQUIRE(all.size() == 1);
   CHECK(all.front().spec.name == "good");
   REQUIRE(broken.size() == 1);
-  CHECK(broken.front().find(path_of(bad.id)) != std::string::npos);
+  CHECK(broken.front().why.find(path_of(bad.id)) != std::string::npos);
 }
 
 TEST_CASE_METHOD(store_fixture,
                  "state_store: a record of a newer version is refused by name",
                  "[supervisor][unit]") {
   auto in = record("a");
-  REQUIRE(store().save(in, state_store::sync::later));
+  REQUIRE(store().save(in));
   auto text = text_of(in.id);
   auto at = text.find("\"version\":1");
   REQUIRE(at != std::string::npos);
   overwrite(in.id, text.replace(at, 11, "\"version\":2"));
   CHECK(load().empty());
   REQUIRE(broken.size() == 1);
-  CHECK(broken.front().find("version 2") != std::string::npos);
+  CHECK(broken.front().why.find("version 2") != std::string::npos);
 }
 
 TEST_CASE_METHOD(store_fixture,
@@ -193,26 +265,26 @@ TEST_CASE_METHOD(store_fixture,
   auto third = store().make_id().value();
   CHECK(third != first);
   CHECK(third != second);
-  CHECK(store().ids() == std::vector{first, second, third});
+  CHECK(store().ids().value() == std::vector{first, second, third});
 }
 
 TEST_CASE_METHOD(store_fixture,
                  "state_store: a dropped record leaves a directory to sweep",
                  "[supervisor][unit]") {
   auto in = record("a");
-  REQUIRE(store().save(in, state_store::sync::later));
+  REQUIRE(store().save(in));
   REQUIRE(store().drop_record(in.id));
   CHECK(store().drop_record(in.id)); // already gone is an answer
   CHECK(load().empty());
   CHECK(broken.empty());
-  CHECK(store().ids() == std::vector{in.id});
+  CHECK(store().ids().value() == std::vector{in.id});
 }
 
 TEST_CASE_METHOD(store_fixture,
                  "state_store: others may pass through, not look at records",
                  "[supervisor][unit]") {
   auto in = record("a");
-  REQUIRE(store().save(in, state_store::sync::later));
+  REQUIRE(store().save(in));
   auto mode = [](const std::string& path) {
     struct stat info {};
     REQUIRE(::stat(path.c_str(), &info) == 0);
@@ -227,7 +299,7 @@ TEST_CASE_METHOD(store_fixture,
                  "[supervisor][unit]") {
   container_record in;
   in.id = "c99999";
-  auto saved = store().save(in, state_store::sync::now);
+  auto saved = store().save(in);
   REQUIRE_FALSE(saved);
   CHECK(saved.error().code == ENOENT);
 }

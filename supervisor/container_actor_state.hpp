@@ -1,0 +1,265 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+// The inside of the container actor, for its own sources only:
+//
+//   container.cpp            its messages, and the machine that it drives
+//   container_layers.cpp     making and undoing cgroup, PID 1, files, processes
+//   container_adoption.cpp   taking over what an earlier daemon has left
+//   container_processes.cpp  the collection of user processes
+//   container_answers.cpp    who waits for what, and what is told
+
+#include "actors/cgroup_controller.hpp"
+#include "actors/error.hpp"
+#include "actors/filesystem_layer.hpp"
+#include "supervisor/command_memory.hpp"
+#include "supervisor/container.hpp"
+#include "supervisor/container_lifecycle.hpp"
+#include "supervisor/user_process.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace reeve::supervisor {
+
+struct work_deadline {
+  std::uint64_t serial = 0;
+};
+
+struct rebuild_timer {
+  std::uint64_t serial = 0;
+};
+
+struct holder_gone {
+  std::uint64_t generation = 0;
+};
+
+struct process_changed {
+  std::uint32_t serial = 0;
+  process_change change;
+};
+
+struct record_due {};
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::work_deadline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rebuild_timer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_gone)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
+
+namespace reeve::supervisor {
+
+/// A container actor as it sees itself.
+using internal_container_actor = container_actor::extend<
+    caf::reacts_to<work_deadline>, caf::reacts_to<rebuild_timer>,
+    caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
+    caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
+    caf::reacts_to<record_due>>;
+
+class container_actor_state {
+public:
+  static constexpr const char* name = "container";
+
+  using self_pointer = internal_container_actor::pointer;
+
+  container_actor_state() = default;
+  container_actor_state(const container_actor_state&) = delete;
+  container_actor_state& operator=(const container_actor_state&) = delete;
+  ~container_actor_state();
+
+  void init(self_pointer self, container_options how);
+
+  // -- requests ---------------------------------------------------------------
+
+  caf::result<container_created> create(const create_container& msg);
+  caf::result<container_is> adopt(const adopt_container& msg);
+  caf::result<container_is>
+  command(container_command what, std::int64_t grace_ms, container_phase goal);
+
+  caf::result<process_started> run(const run_process& msg,
+                                   std::vector<actors::shared_fd> stdio);
+  caf::result<process_started> start(const start_process& msg);
+  caf::result<process_is> remove(const remove_process& msg);
+
+  template <class Reply, class Message>
+  caf::result<Reply> forward(const std::string& process, const Message& what) {
+    auto found = processes_.find(process);
+    if (found == processes_.end())
+      return unknown(process);
+    return self_->delegate(found->second.actor, what);
+  }
+
+  caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
+  caf::result<limits_in_force> set(const set_limits& msg);
+  caf::result<limits_in_force> get(const get_limits& msg);
+  caf::result<container_details> details();
+
+  // -- events -----------------------------------------------------------------
+
+  void on(work_deadline event);
+  void on(rebuild_timer event);
+  void on(holder_gone event);
+  void on(const end_process& event);
+  void on(const late_start& event);
+  void on(process_changed& event);
+  void on(record_due);
+
+private:
+  struct entry {
+    user_process_actor actor;
+    std::uint32_t serial = 0;
+    bool significant = false;
+    std::chrono::milliseconds stop_grace{0};
+    process_info info;
+  };
+
+  struct waiter {
+    caf::typed_response_promise<container_is> promise;
+    container_phase goal = container_phase::running;
+  };
+
+  using adopt_promise = caf::typed_response_promise<container_is>;
+
+  // -- the machine ------------------------------------------------------------
+
+  std::optional<container_refusal> apply(const container_event::any& event);
+  void carry_out(const container_effect::begin& effect);
+  void carry_out(const container_effect::shorten_stop& effect);
+  void carry_out(const container_effect::arm_timer& effect);
+  void carry_out(const container_effect::report_phase& effect);
+  void carry_out(const container_effect::free_name&);
+  void carry_out(const container_effect::forget&);
+  void be_gone();
+
+  void await(const work& doing, std::uint64_t serial);
+  void keep_up_with(container_phase phase);
+  [[nodiscard]] bool is_current(std::uint64_t serial) const;
+  void finished(std::uint64_t serial);
+  void failed(std::uint64_t serial, const caf::error& err);
+
+  // An error answers the work, too.
+  template <class Actor, class Message, class Then>
+  void ask(std::uint64_t serial, const Actor& whom, Message what, Then then) {
+    self_->request(whom, caf::infinite, std::move(what))
+        .then(std::move(then),
+              [this, serial](const caf::error& err) { failed(serial, err); });
+  }
+
+  std::optional<caf::error> check_command(container_command what);
+  void want_up(bool up);
+  void save();
+  void drop_record();
+
+  // -- making and undoing the layers ------------------------------------------
+
+  void make(layer what, std::uint64_t serial);
+  void make_cgroup(std::uint64_t serial);
+  void resolve_joined(std::uint64_t serial, std::vector<std::string> names,
+                      std::map<std::string, holder_resolved> holders);
+  void take_kit_for(std::uint64_t serial,
+                    const std::map<std::string, holder_resolved>& holders);
+  void own_cgroup(std::uint64_t serial);
+  void make_holder(std::uint64_t serial);
+  void listen();
+  void make_configured(std::uint64_t serial);
+  void make_processes(std::uint64_t serial);
+
+  void undo(layer what, std::uint64_t serial);
+  void undo_processes(std::uint64_t serial);
+  std::size_t stop_each(const std::function<void()>& done);
+  void undo_holder(std::uint64_t serial);
+  void end_holder();
+  void undo_cgroup(std::uint64_t serial);
+  void remove_cgroup(std::uint64_t serial);
+
+  // -- adoption ---------------------------------------------------------------
+
+  void adopt_what_stands(adopt_promise promise);
+  void take_inventory(const actors::holder_inventory& found,
+                      adopt_promise promise);
+  bool adopt_groups(kernel::result<kernel::container_cgroup> found);
+  void forget_run(const actors::known_process& known);
+  void mark_lost();
+  entry* adopted_entry(std::uint32_t serial, const std::string& text);
+  void adopt_remains(adopt_promise promise);
+
+  // -- the processes ----------------------------------------------------------
+
+  entry& add_process(const config::process_spec& spec, std::uint32_t serial,
+                     bool attached, std::vector<actors::shared_fd> stdio);
+  void add_declared();
+  void drop_process(const std::string& id);
+  caf::result<process_started> repeat(const std::string& process);
+  [[nodiscard]] caf::error unknown(const std::string& process) const;
+  std::uint32_t new_serial();
+  [[nodiscard]] bool is_declared(std::uint32_t serial) const;
+  [[nodiscard]] bool wanted_now(const entry& item, bool rebuild) const;
+  [[nodiscard]] entry* find(std::uint32_t serial);
+  void restore_ends();
+  void restore_end(entry& item, const exit_reason& how);
+  void end_stray(std::uint64_t process);
+  void dismiss(std::uint64_t process);
+  void note_end(const entry& item);
+  void acknowledge(std::uint64_t process);
+  void count_over(const entry& item);
+  [[nodiscard]] std::chrono::milliseconds longest_grace() const;
+  void check_auto_stop();
+
+  // -- answers ----------------------------------------------------------------
+
+  void settle_creators();
+  void settle_waiters();
+  [[nodiscard]] bool reached(container_phase goal) const;
+  [[nodiscard]] bool impossible(container_phase goal) const;
+  [[nodiscard]] container_is is_now() const;
+  [[nodiscard]] std::vector<std::string> problems() const;
+  [[nodiscard]] std::string problems_text() const;
+  [[nodiscard]] container_info info() const;
+  void
+  keep_limits(const std::vector<std::pair<std::string, std::string>>& values);
+  void tell(event_kind kind, const std::string& process, std::string text);
+  void publish(std::optional<event> what);
+
+  self_pointer self_ = nullptr;
+  container_options how_;
+  services* with_ = nullptr;
+  container_state state_;
+  container_record record_;
+  bool creating_ = false;
+  bool rebuilt_ = false;
+  bool unrecorded_ = false; ///< being destroyed: nothing is saved any more
+  bool save_due_ = false;
+  bool gone_ = false;
+  bool starts_suspended_ = false;
+  container_phase told_ = container_phase::creating;
+  std::uint64_t generation_ = 0;
+  std::uint32_t next_serial_ = 1;
+  caf::error first_failure_; ///< of a create, the reason of all others
+  std::vector<std::uint64_t> to_acknowledge_; ///< ends, once they are saved
+  shared_kit kit_;
+  actors::cgroup_controller_actor controller_;
+  actors::filesystem_layer_actor layer_;
+  std::map<std::string, entry> processes_;
+  std::deque<std::uint32_t> over_; ///< temporary ones that have ended
+  command_memory commands_{256};
+  std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
+      std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::vector<caf::typed_response_promise<container_created>> creators_;
+  std::vector<waiter> waiters_;
+};
+
+} // namespace reeve::supervisor

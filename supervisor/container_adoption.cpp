@@ -1,0 +1,191 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Taking over what an earlier daemon has left: nothing is made anew.
+
+#include "config/parse.hpp"
+#include "config/validate.hpp"
+#include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+#include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
+#include "supervisor/unix_time.hpp"
+
+#include <caf/send.hpp>
+#include <spdlog/logger.h>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bitset>
+#include <utility>
+
+namespace reeve::supervisor {
+
+namespace event_of = container_event;
+
+void container_actor_state::adopt_what_stands(adopt_promise promise) {
+  if (auto ok = with_->ids->claim(record_.uid_base); !ok)
+    with_->log->error("container '{}': {}", record_.spec.name,
+                      to_string(ok.error()));
+  auto socket = connect_to_holder(record_, with_->boot_id);
+  if (!socket)
+    with_->log->warn("{}", to_string(socket.error()));
+  if (!socket || !*socket || !adopt_groups(with_->cgroups->adopt(record_.id)))
+    return adopt_remains(std::move(promise));
+  // What the kernel has killed before may have been explained already.
+  oom_kills_seen_->store(kernel::oom_kill_count(*kit_->cgroup).value_or(0));
+  kit_->uid_base = record_.uid_base;
+  kit_->holder_pid = record_.holder_pid;
+  kit_->holder_start_time = record_.holder_start_time;
+  kit_->holder_pidfd =
+      std::make_shared<kernel::unique_fd>(kernel::unique_fd::adopt(
+          static_cast<int>(::syscall(SYS_pidfd_open, record_.holder_pid, 0))));
+  actors::holder_options how;
+  how.control = std::make_shared<kernel::unique_fd>(std::move(*socket));
+  how.cgroup = kit_->cgroup;
+  how.keep_alive = how_.with;
+  how.deadline = with_->config.deadlines.start;
+  kit_->holder =
+      actors::spawn_namespace_holder(self_->system(), *with_->control, how);
+  listen();
+  self_->request(kit_->holder, caf::infinite, actors::get_inventory{})
+      .then(
+          [this, promise](const actors::holder_inventory& found) mutable {
+            take_inventory(found, promise);
+          },
+          [this, promise](const caf::error& err) mutable {
+            with_->log->warn("container '{}': {}", record_.spec.name,
+                             actors::text_of(err));
+            adopt_remains(std::move(promise));
+          });
+}
+
+bool container_actor_state::adopt_groups(
+    kernel::result<kernel::container_cgroup> found) {
+  if (!found)
+    return false;
+  kit_ = std::make_shared<kit>();
+  kit_->id = record_.id;
+  kit_->cgroup =
+      std::make_shared<const kernel::container_cgroup>(std::move(*found));
+  controller_ = actors::spawn_cgroup_controller(
+      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
+  return true;
+}
+
+void container_actor_state::take_inventory(
+    const actors::holder_inventory& found, adopt_promise promise) {
+  // The newest run of each serial is the one that counts.
+  std::map<std::uint32_t, const actors::known_process*> newest;
+  for (const auto& known : found.processes) {
+    auto& slot = newest[serial_of(known.state.process)];
+    const auto* older = &known;
+    if (slot == nullptr || slot->state.process < known.state.process)
+      std::swap(slot, older);
+    if (older != nullptr)
+      forget_run(*older);
+  }
+  auto pending = std::make_shared<std::size_t>(1);
+  auto one_done = [this, promise, pending]() mutable {
+    if (--*pending > 0)
+      return;
+    if (!record_.wanted_up) // the daemon died while it stopped it
+      apply(event_of::command_given{container_command::stop});
+    promise.deliver(is_now());
+  };
+  for (const auto& [serial, known] : newest)
+    if (auto* item = adopted_entry(serial, known->state.spec)) {
+      ++*pending;
+      self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
+      self_->request(item->actor, caf::infinite, adopt_process{*known})
+          .then([one_done](const process_is&) mutable { one_done(); },
+                [one_done](const caf::error&) mutable { one_done(); });
+    }
+  rebuilt_ = true;
+  std::bitset<layer_count> standing;
+  if (found.configured)
+    standing = (1U << static_cast<unsigned>(layer::freezer)) - 1;
+  else
+    standing.set(static_cast<std::size_t>(layer::cgroup));
+  // A daemon that was killed could not thaw what it had frozen.
+  if (auto state = kernel::get_freeze_state(*kit_->cgroup);
+      !state || *state != kernel::freeze_state::thawed)
+    standing.set(static_cast<std::size_t>(layer::freezer));
+  apply(event_of::found{standing, record_.spec.remove_on_exit});
+  tell(event_kind::container_adopted, {}, {});
+  // What the holder does not know and what was not over by the record was
+  // waiting for its next start. How often it had been started, nobody knows:
+  // seconds outrun any number of runs that a back-off allows.
+  auto used_runs = static_cast<std::uint64_t>(unix_ms() / 1000) & 0xffffffffU;
+  for (auto& [id, item] : processes_) {
+    if (newest.count(item.serial) != 0)
+      continue;
+    self_->send(item.actor, use_holder{kit_->holder, kit_->cgroup, used_runs});
+    if (record_.wanted_up && !item.info.has_ended
+        && item.info.restart != config::restart_type::temporary)
+      caf::anon_send(item.actor, bring_up{process_event::start_cause::rebuild});
+  }
+  one_done();
+}
+
+container_actor_state::entry*
+container_actor_state::adopted_entry(std::uint32_t serial,
+                                     const std::string& text) {
+  if (auto* item = find(serial))
+    return item;
+  auto spec = config::parse_process_spec(text, "holder", config::format::json);
+  if (!spec || !config::validate(*spec) || processes_.count(spec->id) != 0) {
+    with_->log->error("container '{}': PID 1 knows a process {} that nobody "
+                      "can make sense of",
+                      record_.spec.name, serial);
+    return nullptr;
+  }
+  return &add_process(*spec, serial, false, {});
+}
+
+// The holder still knows a run that has a successor.
+void container_actor_state::forget_run(const actors::known_process& known) {
+  if (known.state.ended)
+    dismiss(known.state.process);
+  else
+    end_stray(known.state.process); // its end comes to the actor
+}
+
+// What ran in a PID 1 that is gone, and does not come back by itself.
+void container_actor_state::mark_lost() {
+  if (!record_.wanted_up)
+    return;
+  for (auto& [id, item] : processes_) {
+    if (item.info.has_ended
+        || item.info.restart != config::restart_type::temporary)
+      continue;
+    record_.ended[item.serial] = exit_reason::lost();
+    restore_end(item, exit_reason::lost());
+  }
+}
+
+// PID 1 is gone: what it left in the kernel is cleared by the machine.
+void container_actor_state::adopt_remains(adopt_promise promise) {
+  auto same_boot = record_.boot_id == with_->boot_id; // else there are none
+  if (same_boot && !kit_)
+    adopt_groups(with_->cgroups->leftover(record_.id));
+  mark_lost();
+  std::bitset<layer_count> standing;
+  if (same_boot)
+    standing.set(static_cast<std::size_t>(layer::cgroup));
+  rebuilt_ = true;
+  apply(event_of::found{standing, record_.spec.remove_on_exit});
+  tell(event_kind::container_adopted, {}, {});
+  if (!record_.wanted_up) {
+    // Also for one whose stop was cut short: nothing of it may be left.
+    waiters_.push_back({promise, container_phase::stopped});
+    apply(event_of::command_given{container_command::stop});
+    return settle_waiters();
+  }
+  if (!same_boot && record_.spec.boot && record_.wanted_up)
+    apply(event_of::command_given{container_command::start});
+  promise.deliver(is_now());
+}
+
+} // namespace reeve::supervisor

@@ -1,0 +1,252 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What a container tells: answers to those who wait, limits, listings, events.
+
+#include "config/validate.hpp"
+#include "supervisor/container_actor_state.hpp"
+#include "supervisor/unix_time.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using actors::errc;
+using actors::make_error;
+
+namespace {
+
+limits_in_force in_force(const actors::limit_readings& now,
+                         const std::vector<std::string>& keys) {
+  limits_in_force out;
+  for (const auto& item : now.limits)
+    if (keys.empty()
+        || std::find(keys.begin(), keys.end(), item.key) != keys.end())
+      out.limits.push_back({item.key, item.value, now.source});
+  return out;
+}
+
+} // namespace
+
+// Only while PID 1 is known to live: a pid outlives its process on paper.
+caf::result<holder_resolved>
+container_actor_state::resolve(const resolve_holder&) const {
+  auto is_up = state_.phase == container_phase::running
+               || state_.phase == container_phase::paused;
+  if (!is_up || !kit_ || kit_->holder_pid == 0)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name + "' is "
+                          + std::string{name_of(state_.phase)}
+                          + ": its namespaces cannot be shared");
+  return holder_resolved{kit_->holder_pid, kit_->holder_start_time};
+}
+
+caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
+  if (auto refused = check_command(container_command::set_limit))
+    return std::move(*refused);
+  config::limits wanted;
+  for (const auto& [key, value] : msg.values)
+    if (auto ok = config::set_key(wanted, key, value); !ok)
+      return make_error(errc::invalid_argument, to_string(ok.error()));
+  if (!controller_) { // at rest: they hold from the next start
+    keep_limits(msg.values);
+    return limits_in_force{};
+  }
+  auto promise = self_->make_response_promise<limits_in_force>();
+  self_->request(controller_, caf::infinite, actors::apply_limits{wanted})
+      .then(
+          [this, promise,
+           values = msg.values](const actors::limit_readings& now) mutable {
+            keep_limits(values);
+            promise.deliver(in_force(now, {}));
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
+  for (const auto& key : msg.keys) {
+    config::limits probe;
+    if (auto ok = config::clear_key(probe, key); !ok)
+      return make_error(errc::invalid_argument, to_string(ok.error()));
+  }
+  if (!controller_)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name
+                          + "' has no cgroup now: start it first");
+  auto promise = self_->make_response_promise<limits_in_force>();
+  self_->request(controller_, caf::infinite, actors::read_limits{})
+      .then(
+          [this, promise,
+           keys = msg.keys](const actors::limit_readings& now) mutable {
+            promise.deliver(in_force(now, keys));
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+caf::result<container_details> container_actor_state::details() {
+  container_details out;
+  out.info = info();
+  out.spec = record_.spec;
+  for (const auto& [id, entry] : processes_)
+    out.processes.push_back(entry.info);
+  if (!controller_)
+    return out;
+  out.cgroup = record_.id;
+  auto promise = self_->make_response_promise<container_details>();
+  self_->request(controller_, caf::infinite, actors::read_limits{})
+      .then(
+          [this, promise, out](const actors::limit_readings& now) mutable {
+            out.limits = in_force(now, {}).limits;
+            promise.deliver(std::move(out));
+          },
+          [promise, out](const caf::error&) mutable {
+            promise.deliver(std::move(out)); // being torn down: no limits
+          });
+  return promise;
+}
+
+// The values were checked before.
+void container_actor_state::keep_limits(
+    const std::vector<std::pair<std::string, std::string>>& values) {
+  std::string text;
+  for (const auto& [key, value] : values) {
+    (void)config::set_key(record_.spec.limits, key, value);
+    text.append(text.empty() ? "" : " ").append(key).append("=");
+    text.append(value);
+  }
+  save();
+  tell(event_kind::limits_changed, {}, text);
+}
+
+void container_actor_state::settle_creators() {
+  if (creators_.empty())
+    return;
+  auto made = !creating_ && record_.created_ms != 0 && !gone_;
+  if (made || state_.phase == container_phase::running) {
+    if (std::exchange(creating_, false))
+      tell(event_kind::container_created, {}, {});
+    for (auto& promise : std::exchange(creators_, {}))
+      promise.deliver(container_created{record_.spec.name, record_.id});
+    return;
+  }
+  // A failed create is answered when nothing of it is left, or when something
+  // is that does not go.
+  if (gone_ || state_.phase == container_phase::failed
+      || state_.phase == container_phase::held) {
+    auto err = first_failure_;
+    if (!err && !state_.errors.empty())
+      err = make_error(errc::timed_out, problems_text());
+    if (!err)
+      err = make_error(errc::wrong_state, "it was stopped meanwhile");
+    for (auto& promise : std::exchange(creators_, {}))
+      promise.deliver(err);
+  }
+}
+
+void container_actor_state::settle_waiters() {
+  std::vector<waiter> left;
+  for (auto& item : std::exchange(waiters_, {})) {
+    if (reached(item.goal))
+      item.promise.deliver(is_now());
+    else if (impossible(item.goal))
+      item.promise.deliver(make_error(
+          errc::wrong_state, "container '" + record_.spec.name + "' is "
+                                 + std::string{name_of(state_.phase)}
+                                 + (state_.errors.empty() ? "" : ": ")
+                                 + problems_text()));
+    else
+      left.push_back(std::move(item));
+  }
+  waiters_.insert(waiters_.begin(), std::make_move_iterator(left.begin()),
+                  std::make_move_iterator(left.end()));
+}
+
+bool container_actor_state::reached(container_phase goal) const {
+  if (gone_) // which is the end of a stop with `remove_on_exit`, too
+    return goal == container_phase::destroyed
+           || goal == container_phase::stopped;
+  return goal != container_phase::destroyed && state_.phase == goal
+         && !state_.doing;
+}
+
+// It has come to rest, but not there.
+bool container_actor_state::impossible(container_phase goal) const {
+  switch (state_.phase) {
+  case container_phase::creating:
+  case container_phase::pausing:
+  case container_phase::stopping:
+  case container_phase::rebuilding:
+  case container_phase::destroying:
+    return false;
+  case container_phase::running:
+  case container_phase::paused:
+    return !state_.doing && state_.goal == state_.phase;
+  case container_phase::stopped:
+    return goal != container_phase::destroyed && !gone_
+           && state_.goal == state_.phase;
+  case container_phase::failed:
+  case container_phase::held:
+    return true;
+  case container_phase::destroyed: // and soon gone
+    return goal != container_phase::destroyed
+           && goal != container_phase::stopped;
+  }
+  return false;
+}
+
+container_is container_actor_state::is_now() const {
+  return {record_.spec.name, state_.phase, problems()};
+}
+
+std::vector<std::string> container_actor_state::problems() const {
+  std::vector<std::string> out;
+  for (const auto& err : state_.errors)
+    out.push_back(std::string{name_of(err.doing.what)} + ": " + err.text);
+  return out;
+}
+
+std::string container_actor_state::problems_text() const {
+  std::string out;
+  for (const auto& item : problems())
+    out += (out.empty() ? "" : "; ") + item;
+  return out;
+}
+
+container_info container_actor_state::info() const {
+  container_info out;
+  out.container = record_.spec.name;
+  out.id = record_.id;
+  out.phase = state_.phase;
+  out.image = record_.spec.image.value_or(record_.spec.rootfs.value_or(""));
+  out.created_ms = record_.created_ms;
+  out.pid = kit_ ? kit_->holder_pid : 0;
+  out.uid_base = record_.uid_base;
+  out.live_processes = static_cast<std::uint32_t>(
+      std::count_if(processes_.begin(), processes_.end(), [](const auto& item) {
+        return is_live(item.second.info.phase);
+      }));
+  out.properties = record_.spec.properties;
+  out.problems = problems();
+  return out;
+}
+
+void container_actor_state::tell(event_kind kind, const std::string& process,
+                                 std::string text) {
+  publish(
+      event{0, unix_ms(), kind, record_.spec.name, process, std::move(text)});
+}
+
+void container_actor_state::publish(std::optional<event> what) {
+  if (!gone_)
+    how_.on_change({how_.key, info(), std::move(what), false, false});
+}
+
+} // namespace reeve::supervisor

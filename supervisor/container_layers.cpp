@@ -1,0 +1,273 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The work of the container: each layer made and undone.
+
+#include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
+
+#include <caf/send.hpp>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using actors::errc;
+using actors::make_error;
+
+void container_actor_state::make(layer what, std::uint64_t serial) {
+  switch (what) {
+  case layer::cgroup:
+    return make_cgroup(serial);
+  case layer::holder:
+    return make_holder(serial);
+  case layer::file_system:
+    return ask(serial, layer_,
+               actors::attach_layer{
+                   make_attach_order(record_.spec, *kit_, *with_->store)},
+               [this, serial](actors::layer_done) { finished(serial); });
+  case layer::configure:
+    return make_configured(serial);
+  case layer::processes:
+    return make_processes(serial);
+  case layer::freezer:
+    return ask(serial, controller_, actors::freeze_cgroup{},
+               [this, serial](actors::cgroup_done) { finished(serial); });
+  }
+}
+
+void container_actor_state::make_cgroup(std::uint64_t serial) {
+  auto names = joined_containers(record_.spec);
+  if (names.empty())
+    return take_kit_for(serial, {});
+  // One after the other: there are eight kinds at most.
+  resolve_joined(serial, std::move(names), {});
+}
+
+void container_actor_state::resolve_joined(
+    std::uint64_t serial, std::vector<std::string> names,
+    std::map<std::string, holder_resolved> holders) {
+  if (names.empty())
+    return take_kit_for(serial, holders);
+  auto name = names.back();
+  names.pop_back();
+  ask(serial, how_.resolver, resolve_holder{name},
+      [this, serial, name, names = std::move(names),
+       holders = std::move(holders)](const holder_resolved& found) mutable {
+        if (!is_current(serial))
+          return;
+        holders.emplace(name, found);
+        resolve_joined(serial, std::move(names), std::move(holders));
+      });
+}
+
+void container_actor_state::take_kit_for(
+    std::uint64_t serial,
+    const std::map<std::string, holder_resolved>& holders) {
+  auto request = make_kit_request(record_.spec, holders);
+  if (!request)
+    return failed(serial, make_error(request.error()));
+  request->id = record_.id;
+  request->uid_base = record_.uid_base;
+  ask(serial, how_.pool, take_kit{std::move(*request)},
+      [this, serial](const shared_kit& made) {
+        if (!is_current(serial))
+          return; // too late: nobody claims it, so the pool has it back
+        made->is_claimed = true;
+        kit_ = made;
+        record_.id = made->id;
+        record_.uid_base = made->uid_base;
+        record_.holder_pid = made->holder_pid;
+        record_.holder_start_time = made->holder_start_time;
+        record_.boot_id = with_->boot_id;
+        if (creating_)
+          add_declared(); // now that there is a place for their output
+        own_cgroup(serial);
+      });
+}
+
+void container_actor_state::own_cgroup(std::uint64_t serial) {
+  oom_kills_seen_->store(0); // a new group counts anew
+  controller_ = actors::spawn_cgroup_controller(
+      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
+  ask(serial, controller_, actors::apply_limits{record_.spec.limits},
+      [this, serial](const actors::limit_readings&) { finished(serial); });
+}
+
+void container_actor_state::make_holder(std::uint64_t serial) {
+  listen();
+  finished(serial);
+}
+
+void container_actor_state::listen() {
+  auto me = caf::actor_cast<internal_container_actor>(self_);
+  auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
+  ++generation_;
+  actors::holder_listener to;
+  to.on_ended = [weak](std::uint64_t process,
+                       const kernel::holder::end_of_process& end) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     end_process{process, end});
+  };
+  to.on_late_start = [weak](actors::process_spawned report) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     late_start{std::move(report)});
+  };
+  to.on_lost = [weak, n = generation_](const std::string&) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     holder_gone{n});
+  };
+  self_->send(kit_->holder, actors::listen_to_holder{std::move(to)});
+}
+
+void container_actor_state::make_configured(std::uint64_t serial) {
+  actors::configure_holder msg;
+  if (record_.spec.namespaces.uts.mode == config::namespace_mode::isolated)
+    msg.order.hostname = config::hostname_of(record_.spec);
+  auto keep = record_.spec.on_owner_loss.action == config::owner_loss::keep;
+  msg.order.on_owner_loss = keep ? kernel::holder::owner_loss::keep
+                                 : kernel::holder::owner_loss::stop;
+  msg.order.owner_loss_grace_ms =
+      static_cast<std::uint32_t>(record_.spec.on_owner_loss.grace.count());
+  ask(serial, kit_->holder, std::move(msg),
+      [this, serial](actors::holder_configured) {
+        if (!is_current(serial))
+          return;
+        if (auto ok = with_->store->save(record_); !ok)
+          return failed(serial, make_error(ok.error()));
+        finished(serial);
+      });
+}
+
+void container_actor_state::make_processes(std::uint64_t serial) {
+  auto rebuild = rebuilt_;
+  rebuilt_ = true;
+  auto pending = std::make_shared<std::size_t>(1);
+  auto one_done = [this, serial, pending] {
+    if (--*pending == 0)
+      finished(serial);
+  };
+  for (auto& [id, item] : processes_) {
+    self_->send(item.actor, use_holder{kit_->holder, kit_->cgroup});
+    if (!wanted_now(item, rebuild))
+      continue;
+    ++*pending;
+    auto cause = rebuild ? process_event::start_cause::rebuild
+                         : process_event::start_cause::by_hand;
+    self_->request(item.actor, caf::infinite, bring_up{cause})
+        .then([one_done](const process_started&) mutable { one_done(); },
+              [this, serial, rebuild, one_done](const caf::error& err) mutable {
+                // Later on it is the process's own policy that counts.
+                if (rebuild)
+                  one_done();
+                else
+                  failed(serial, err);
+              });
+  }
+  one_done();
+}
+
+void container_actor_state::undo(layer what, std::uint64_t serial) {
+  switch (what) {
+  case layer::freezer:
+    if (!controller_)
+      return finished(serial);
+    return ask(serial, controller_, actors::thaw_cgroup{},
+               [this, serial](actors::cgroup_done) { finished(serial); });
+  case layer::processes:
+    return undo_processes(serial);
+  case layer::configure:
+    return finished(serial);
+  case layer::file_system:
+    return ask(serial, layer_, actors::detach_layer{},
+               [this, serial](actors::layer_done) { finished(serial); });
+  case layer::holder:
+    return undo_holder(serial);
+  case layer::cgroup:
+    return undo_cgroup(serial);
+  }
+}
+
+void container_actor_state::undo_processes(std::uint64_t serial) {
+  auto pending = std::make_shared<std::size_t>(1);
+  auto one_done = [this, serial, pending] {
+    if (--*pending == 0)
+      finished(serial);
+  };
+  if (state_.phase != container_phase::rebuilding) // else PID 1 took them along
+    *pending += stop_each(one_done);
+  one_done();
+}
+
+// Peers in parallel, each down its own ladder. Returns how many answer.
+std::size_t
+container_actor_state::stop_each(const std::function<void()>& done) {
+  std::size_t asked = 0;
+  auto grace = state_.grace ? state_.grace->count() : -1;
+  for (auto& [id, item] : processes_) {
+    if (!is_live(item.info.phase) && item.info.phase != process_phase::exited)
+      continue;
+    ++asked;
+    self_
+        ->request(item.actor, caf::infinite,
+                  stop_process{record_.spec.name, id, grace})
+        .then([done](const process_is&) { done(); },
+              [done](const caf::error&) { done(); });
+  }
+  return asked;
+}
+
+void container_actor_state::undo_holder(std::uint64_t serial) {
+  end_holder();
+  for (auto& [id, item] : processes_)
+    self_->send(item.actor, lose_holder{});
+  // Not every process need be in its pid namespace.
+  if (!controller_)
+    return finished(serial);
+  ask(serial, controller_, actors::kill_cgroup{true},
+      [this, serial](actors::cgroup_done) { finished(serial); });
+}
+
+void container_actor_state::end_holder() {
+  ++generation_; // its end is expected from here on
+  if (!kit_)
+    return;
+  kit_->holder_pid = 0;
+  if (kit_->holder_pidfd)
+    ::syscall(SYS_pidfd_send_signal, kit_->holder_pidfd->get(), SIGKILL,
+              nullptr, 0);
+  else if (kit_->holder)
+    self_->send(kit_->holder, actors::quit_holder{});
+  if (kit_->holder)
+    self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
+}
+
+// A kit comes with its PID 1: a plan that changes while it is being made, or
+// a holder that cannot be reached after a crash, leaves one to be ended here.
+void container_actor_state::undo_cgroup(std::uint64_t serial) {
+  end_holder();
+  if (!controller_)
+    return finished(serial);
+  ask(serial, controller_, actors::kill_cgroup{true},
+      [this, serial](actors::cgroup_done) { remove_cgroup(serial); });
+}
+
+void container_actor_state::remove_cgroup(std::uint64_t serial) {
+  ask(serial, controller_, actors::remove_cgroup{},
+      [this, serial](actors::cgroup_done) {
+        self_->send_exit(controller_, caf::exit_reason::user_shutdown);
+        controller_ = nullptr;
+        kit_.reset();
+        record_.holder_pid = 0;
+        finished(serial);
+      });
+}
+
+} // namespace reeve::supervisor

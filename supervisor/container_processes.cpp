@@ -1,0 +1,362 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// The user processes of a container, as a collection: who is in it, what is
+// kept of each, and when the ends of some stop the whole.
+
+#include "config/validate.hpp"
+#include "supervisor/auto_stop.hpp"
+#include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace reeve::supervisor {
+
+using namespace std::chrono_literals;
+using actors::errc;
+using actors::make_error;
+using std::chrono::milliseconds;
+namespace event_of = container_event;
+
+namespace {
+
+// Processes that were run once and have ended, for each container.
+constexpr std::size_t kept_when_over = 100;
+
+// The spec's words and the pure rule's own.
+auto_stop rule_of(config::auto_stop rule) {
+  switch (rule) {
+  case config::auto_stop::never:
+    return auto_stop::never;
+  case config::auto_stop::any_significant:
+    return auto_stop::any_significant;
+  case config::auto_stop::all_significant:
+    return auto_stop::all_significant;
+  }
+  return auto_stop::never;
+}
+
+} // namespace
+
+caf::result<process_started>
+container_actor_state::run(const run_process& msg,
+                           std::vector<actors::shared_fd> stdio) {
+  if (auto made = commands_.find(msg.command))
+    return repeat(*made);
+  if (auto refused = check_command(container_command::run_process))
+    return std::move(*refused);
+  if (auto ok = config::validate(msg.spec); !ok)
+    return make_error(errc::invalid_argument, to_string(ok.error()));
+  if (processes_.count(msg.spec.id) != 0)
+    return make_error(errc::already_exists,
+                      "container '" + record_.spec.name + "' has a process '"
+                          + msg.spec.id
+                          + "' already: remove it first or take another name");
+  auto serial = new_serial();
+  auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
+  commands_.remember(msg.command, msg.spec.id);
+  self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
+  auto promise = self_->make_response_promise<process_started>();
+  auto keep = msg.spec.restart.type != config::restart_type::temporary;
+  self_->request(entry.actor, caf::infinite, bring_up{})
+      .then(
+          [this, promise, keep, spec = msg.spec,
+           serial](const process_started& started) mutable {
+            if (keep) {
+              record_.spec.processes.push_back(spec);
+              record_.serials.push_back(serial);
+              if (auto found = processes_.find(spec.id);
+                  found != processes_.end())
+                note_end(found->second); // it may be over already
+              save();
+            }
+            promise.deliver(started);
+          },
+          [this, promise, id = msg.spec.id](caf::error& err) mutable {
+            drop_process(id);
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+caf::result<process_started>
+container_actor_state::start(const start_process& msg) {
+  if (auto refused = check_command(container_command::run_process))
+    return std::move(*refused);
+  return forward<process_started>(msg.process, bring_up{});
+}
+
+caf::result<process_is>
+container_actor_state::remove(const remove_process& msg) {
+  auto found = processes_.find(msg.process);
+  if (found == processes_.end())
+    return unknown(msg.process);
+  auto promise = self_->make_response_promise<process_is>();
+  self_->request(found->second.actor, caf::infinite, msg)
+      .then(
+          [this, promise, id = msg.process](const process_is& done) mutable {
+            drop_process(id);
+            promise.deliver(done);
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+container_actor_state::entry*
+container_actor_state::find(std::uint32_t serial) {
+  auto found = std::find_if(
+      processes_.begin(), processes_.end(),
+      [serial](const auto& item) { return item.second.serial == serial; });
+  return found == processes_.end() ? nullptr : &found->second;
+}
+
+caf::error container_actor_state::unknown(const std::string& process) const {
+  return make_error(errc::not_found, "container '" + record_.spec.name
+                                         + "' has no process '" + process
+                                         + "'");
+}
+
+caf::result<process_started>
+container_actor_state::repeat(const std::string& process) {
+  auto found = processes_.find(process);
+  if (found == processes_.end())
+    return make_error(errc::not_found,
+                      "the process of this command was removed since");
+  const auto& now = found->second.info;
+  return process_started{record_.spec.name, process, now.pid, now.ns_pid};
+}
+
+void container_actor_state::on(const end_process& event) {
+  if (auto* item = find(serial_of(event.process)))
+    self_->send(item->actor, event);
+  else
+    dismiss(event.process); // removed while the kernel still held it
+}
+
+void container_actor_state::on(const late_start& event) {
+  if (auto* item = find(serial_of(event.report.process)))
+    self_->send(item->actor, event);
+  else if (event.report.error == 0)
+    end_stray(event.report.process); // its `run` was answered with an error
+}
+
+void container_actor_state::on(process_changed& event) {
+  if (auto* item = find(event.serial)) {
+    item->info = event.change.info;
+    note_end(*item);
+    count_over(*item);
+  }
+  if (event.change.ended != 0 && save_due_)
+    to_acknowledge_.push_back(event.change.ended);
+  else if (event.change.ended != 0)
+    acknowledge(event.change.ended);
+  publish(std::move(event.change.happened));
+  check_auto_stop();
+}
+
+container_actor_state::entry&
+container_actor_state::add_process(const config::process_spec& spec,
+                                   std::uint32_t serial, bool attached,
+                                   std::vector<actors::shared_fd> stdio) {
+  user_process_options how;
+  how.with = how_.with;
+  how.container = record_.spec.name;
+  how.container_id = record_.id;
+  how.serial = serial;
+  how.spec = spec;
+  if (auto caps = capabilities_of(record_.spec))
+    how.capabilities = *caps;
+  how.attached = attached;
+  how.stdio = std::move(stdio);
+  how.oom_kills_seen = oom_kills_seen_;
+  auto me = caf::actor_cast<internal_container_actor>(self_);
+  auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
+  how.on_change = [weak, serial](process_change change) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     process_changed{serial, std::move(change)});
+  };
+  entry item;
+  item.serial = serial;
+  item.significant = spec.significant;
+  item.stop_grace = spec.stop_grace;
+  item.info.container = record_.spec.name;
+  item.info.process = spec.id;
+  item.info.argv = spec.argv;
+  item.info.restart = spec.restart.type;
+  item.actor = spawn_user_process(self_->system(), std::move(how));
+  return processes_.emplace(spec.id, std::move(item)).first->second;
+}
+
+// Unique for ever, also over a crash: the record always promises more than
+// was given out, and is written once for many.
+std::uint32_t container_actor_state::new_serial() {
+  constexpr std::uint32_t reserve = 1024;
+  if (next_serial_ >= record_.next_serial) {
+    record_.next_serial = next_serial_ + reserve;
+    save();
+  }
+  return next_serial_++;
+}
+
+void container_actor_state::add_declared() {
+  for (std::size_t i = 0; i < record_.spec.processes.size(); ++i)
+    add_process(record_.spec.processes[i], record_.serials[i], false, {});
+}
+
+bool container_actor_state::is_declared(std::uint32_t serial) const {
+  return std::find(record_.serials.begin(), record_.serials.end(), serial)
+         != record_.serials.end();
+}
+
+// By hand: what the container declares. After a death of PID 1: what would
+// have been restarted had it died alone.
+bool container_actor_state::wanted_now(const entry& item, bool rebuild) const {
+  if (!rebuild)
+    return is_declared(item.serial);
+  if (item.info.has_ended)
+    return wants_restart(item.info.restart, item.info.last);
+  // After an adoption: it ran, or waited for its next start.
+  return item.info.restart != config::restart_type::temporary;
+}
+
+void container_actor_state::restore_ends() {
+  for (auto& [id, item] : processes_)
+    if (auto found = record_.ended.find(item.serial);
+        found != record_.ended.end())
+      restore_end(item, found->second);
+}
+
+void container_actor_state::restore_end(entry& item, const exit_reason& how) {
+  item.info.has_ended = true;
+  item.info.last = how;
+  item.info.phase = how.kind == exit_kind::gave_up ? process_phase::gave_up
+                                                   : process_phase::exited;
+  self_->send(item.actor, supervisor::restore_end{how});
+}
+
+// Declared processes only, and only when one is over for good or begins
+// again: restarts write nothing.
+void container_actor_state::note_end(const entry& item) {
+  if (creating_ || unrecorded_ || !is_declared(item.serial))
+    return;
+  auto known = record_.ended.find(item.serial);
+  if (is_live(item.info.phase)) {
+    if (known == record_.ended.end())
+      return;
+    record_.ended.erase(known);
+  } else {
+    if (!item.info.has_ended
+        || (known != record_.ended.end() && known->second == item.info.last))
+      return;
+    record_.ended[item.serial] = item.info.last;
+  }
+  // A stop of the whole ends many at a time: one file for all of them.
+  if (!std::exchange(save_due_, true))
+    self_->send(self_, record_due{});
+}
+
+// A crash before the end is recorded must not lose it: PID 1 remembers it until
+// it hears that we do.
+void container_actor_state::acknowledge(std::uint64_t process) {
+  if (kit_ && kit_->holder)
+    self_->send(kit_->holder, actors::acknowledge_end{process});
+}
+
+// Nobody wants to know of it any more: PID 1 may forget it.
+void container_actor_state::dismiss(std::uint64_t process) {
+  acknowledge(process);
+  if (kit_ && kit_->holder)
+    self_
+        ->request(kit_->holder, caf::infinite,
+                  actors::release_streams{{process, 0xff}})
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+}
+
+// It runs, and no actor stands for it.
+void container_actor_state::end_stray(std::uint64_t process) {
+  if (kit_ && kit_->holder)
+    self_
+        ->request(kit_->holder, caf::infinite,
+                  actors::signal_holder_process{{process, SIGKILL, true}})
+        .then([](actors::holder_done) {}, [](const caf::error&) {});
+}
+
+// Each that has ended costs an actor, its log files and a name. Whoever wants
+// to keep one declares it, or asks in time.
+void container_actor_state::count_over(const entry& item) {
+  auto is_over = item.info.phase == process_phase::exited
+                 || item.info.phase == process_phase::gave_up;
+  if (!is_over || is_declared(item.serial)
+      || std::find(over_.begin(), over_.end(), item.serial) != over_.end())
+    return;
+  over_.push_back(item.serial);
+  if (over_.size() <= kept_when_over)
+    return;
+  auto* oldest = find(over_.front());
+  over_.pop_front();
+  if (oldest == nullptr)
+    return;
+  // Refused if it was started again meanwhile.
+  auto id = oldest->info.process;
+  self_
+      ->request(oldest->actor, caf::infinite,
+                remove_process{record_.spec.name, id})
+      .then(
+          [this, id, serial = oldest->serial](const process_is&) {
+            if (auto found = processes_.find(id);
+                found != processes_.end() && found->second.serial == serial)
+              drop_process(id);
+          },
+          [](const caf::error&) {});
+}
+
+void container_actor_state::drop_process(const std::string& id) {
+  auto found = processes_.find(id);
+  if (found == processes_.end())
+    return;
+  auto serial = found->second.serial;
+  commands_.forget(id);
+  self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
+  processes_.erase(found);
+  auto& kept = record_.serials;
+  auto where = std::find(kept.begin(), kept.end(), serial);
+  if (where == kept.end())
+    return;
+  record_.spec.processes.erase(record_.spec.processes.begin()
+                               + (where - kept.begin()));
+  kept.erase(where);
+  record_.ended.erase(serial);
+  save();
+}
+
+milliseconds container_actor_state::longest_grace() const {
+  auto out = 0ms;
+  for (const auto& [id, item] : processes_)
+    if (is_live(item.info.phase))
+      out = std::max(out, item.stop_grace);
+  return out;
+}
+
+void container_actor_state::check_auto_stop() {
+  if (state_.phase != container_phase::running)
+    return;
+  std::vector<process_standing> standing;
+  for (const auto& [id, item] : processes_)
+    standing.push_back(
+        {item.significant ? significance::significant : significance::ordinary,
+         item.info.phase, item.info.last.kind});
+  if (!should_stop(rule_of(record_.spec.auto_stop), standing))
+    return;
+  want_up(false);
+  apply(event_of::command_given{container_command::stop});
+}
+
+} // namespace reeve::supervisor
