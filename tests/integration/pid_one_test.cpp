@@ -6,10 +6,9 @@
 
 #include "tests/integration/bare_holder.hpp"
 #include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <sys/resource.h>
