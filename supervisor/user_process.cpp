@@ -719,8 +719,8 @@ private:
 
   void changed(std::optional<event> what) {
     output_awaited_ = streams_->is_awaited();
-    how_.on_change({info(), std::move(what),
-                    std::exchange(unacknowledged_, 0), output_awaited_});
+    how_.on_change({info(), std::move(what), std::exchange(unacknowledged_, 0),
+                    output_awaited_});
   }
 
   self_pointer self_ = nullptr;

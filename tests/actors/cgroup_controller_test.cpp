@@ -6,12 +6,12 @@
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_instance.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "tests/support/catch.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
-#include "tests/support/catch.hpp"
 
 #include <linux/sched.h>
 #include <sys/syscall.h>

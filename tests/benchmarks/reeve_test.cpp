@@ -5,6 +5,7 @@
 // does.
 
 #include "tests/support/catch.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <sys/wait.h>
