@@ -317,7 +317,8 @@ TEST_CASE("escape: PID 1 holds nothing of the host's",
     CHECK_FALSE(S_ISREG(st.st_mode) != to.ends_with("/oom_score_adj"));
     CHECK((to == "/dev/null" || to.starts_with("socket:[")
            || to.starts_with("pipe:[") || to == "anon_inode:[signalfd]"
-           || to == "/listener (deleted)" || to.ends_with("/oom_score_adj")));
+           || to == "anon_inode:[pidfd]" || to == "/listener (deleted)"
+           || to.ends_with("/oom_score_adj")));
     ++count;
   }
   CHECK(count <= 14);
