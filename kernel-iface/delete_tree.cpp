@@ -25,8 +25,8 @@ namespace reeve::kernel {
 
 namespace {
 
-// Of the kernel's choosing are names of up to 255 bytes: about a thousand
-// entries of the usual kind with each call.
+// What one getdents64(2) brings: about a thousand
+// entries of the usual kind.
 constexpr std::size_t listing_bytes = 32 * 1024;
 
 class tree_deleter {
