@@ -441,7 +441,7 @@ TEST_CASE("life: of processes that were run once the newest hundred are kept",
   reeve.wait("web", "declared");
   for (int i = 0; i < 105; ++i) {
     auto id = "run-" + std::to_string(i);
-    reeve.run("web", instance::process(id, {"true"}));
+    reeve.run("web", instance::process(id, {"echo", "out"}));
     reeve.wait("web", id);
   }
   eventually("the oldest are dropped",
