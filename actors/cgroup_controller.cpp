@@ -6,12 +6,16 @@
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 
+#include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <functional>
 #include <map>
 #include <utility>
@@ -24,11 +28,21 @@ struct look_again {
   std::uint64_t task = 0;
 };
 
+struct dying_is_dead {
+  std::uint64_t task = 0;
+};
+
+struct apply_finished {
+  caf::expected<limit_readings> how;
+};
+
 } // namespace
 
 } // namespace reeve::actors
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::look_again)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::dying_is_dead)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_finished)
 
 namespace reeve::actors {
 
@@ -39,7 +53,15 @@ using clock = std::chrono::steady_clock;
 using kernel::limit_key;
 
 using internal_actor =
-    cgroup_controller_actor::extend<caf::reacts_to<look_again>>;
+    cgroup_controller_actor::extend<caf::reacts_to<look_again>,
+                                    caf::reacts_to<dying_is_dead>,
+                                    caf::reacts_to<apply_finished>>;
+
+constexpr auto all_keys = {limit_key::memory_max, limit_key::cpu_max,
+                           limit_key::cpu_weight, limit_key::pids_max};
+
+// Should the end of a dying process not be told.
+constexpr auto longest_wait_for_dying = 20ms;
 
 struct wanted_limit {
   limit_key key;
@@ -92,6 +114,70 @@ std::string in_user_terms(limit_key key, std::uint64_t value) {
   return config::to_text(one, to_string(key)).value_or(std::to_string(value));
 }
 
+template <class Keys>
+caf::expected<limit_readings> read(const kernel::container_cgroup& group,
+                                   const Keys& keys) {
+  limit_readings out;
+  out.source = group.id();
+  for (auto key : keys) {
+    auto value = kernel::get_limit(group, key);
+    if (!value)
+      return make_error(value.error());
+    out.limits.push_back(
+        {std::string{to_string(key)}, in_user_terms(key, *value)});
+  }
+  return out;
+}
+
+// What was set before goes back in reverse order.
+caf::error undo(const kernel::container_cgroup& group,
+                const std::vector<wanted_limit>& before,
+                const kernel::sys_error& why) {
+  auto text = to_string(why);
+  for (auto it = before.rbegin(); it != before.rend(); ++it)
+    if (auto back = kernel::set_limit(group, it->key, it->value); !back)
+      text += "; then, setting back: " + to_string(back.error());
+  return make_error(errc::refused_by_kernel, std::move(text));
+}
+
+// May run beside the actor: a group's files know no state of ours.
+caf::expected<limit_readings>
+apply_all(const kernel::container_cgroup& group,
+          const std::vector<wanted_limit>& wanted) {
+  std::vector<wanted_limit> before;
+  std::vector<limit_key> keys;
+  for (const auto& want : wanted) {
+    // Nobody asks what the last one was.
+    if (&want != &wanted.back()) {
+      auto value = kernel::get_limit(group, want.key);
+      if (!value)
+        return undo(group, before, value.error());
+      before.push_back({want.key, *value});
+    }
+    if (auto set = kernel::set_limit(group, want.key, want.value); !set) {
+      if (!before.empty() && before.back().key == want.key)
+        before.pop_back();
+      return undo(group, before, set.error());
+    }
+    keys.push_back(want.key);
+  }
+  return read(group, keys);
+}
+
+// The kernel takes memory away before it lowers the limit, and writes it out
+// first if it must: that can take seconds.
+bool may_take_long(const kernel::container_cgroup& group,
+                   const std::vector<wanted_limit>& wanted) {
+  auto memory =
+      std::find_if(wanted.begin(), wanted.end(), [](const auto& want) {
+        return want.key == limit_key::memory_max;
+      });
+  if (memory == wanted.end() || memory->value == kernel::no_limit)
+    return false;
+  auto used = kernel::memory_in_use(group);
+  return !used || *used > memory->value;
+}
+
 class cgroup_state {
 public:
   static constexpr const char* name = "cgroup_controller";
@@ -102,33 +188,27 @@ public:
     self_ = self;
     cgroup_ = std::move(how.cgroup);
     deadline_ = how.deadline;
+    watch_ = how.watch;
+  }
+
+  ~cgroup_state() {
+    for (auto& [id, doing] : tasks_)
+      forget_dying(doing);
   }
 
   caf::result<limit_readings> apply(const config::limits& limits) {
-    std::vector<wanted_limit> done;
-    for (const auto& want : in_kernel_terms(limits)) {
-      auto before = kernel::get_limit(*cgroup_, want.key);
-      if (!before)
-        return undo(done, before.error());
-      if (auto set = kernel::set_limit(*cgroup_, want.key, want.value); !set)
-        return undo(done, set.error());
-      done.push_back({want.key, *before});
-    }
-    return read();
+    auto wanted = in_kernel_terms(limits);
+    if (waiting_.empty() && !may_take_long(*cgroup_, wanted))
+      return in_result(apply_all(*cgroup_, wanted));
+    auto promise = self_->make_response_promise<limit_readings>();
+    waiting_.push_back({std::move(wanted), promise});
+    if (waiting_.size() == 1)
+      apply_elsewhere();
+    return promise;
   }
 
-  caf::result<limit_readings> read() {
-    limit_readings out;
-    out.source = cgroup_->id();
-    for (auto key : {limit_key::memory_max, limit_key::cpu_max,
-                     limit_key::cpu_weight, limit_key::pids_max}) {
-      auto value = kernel::get_limit(*cgroup_, key);
-      if (!value)
-        return make_error(value.error());
-      out.limits.push_back(
-          {std::string{to_string(key)}, in_user_terms(key, *value)});
-    }
-    return out;
+  caf::result<limit_readings> read_limits() {
+    return in_result(read(*cgroup_, all_keys));
   }
 
   caf::result<cgroup_done> freeze() {
@@ -148,7 +228,7 @@ public:
   caf::result<cgroup_done> kill(const kill_cgroup& msg) {
     auto who = msg.everybody ? kernel::members::everybody
                              : kernel::members::user_processes;
-    return until("kill", [this, who]() -> kernel::result<bool> {
+    auto try_it = [this, who]() -> kernel::result<bool> {
       auto left = cgroup_->pids(who);
       if (!left)
         return tl::make_unexpected(std::move(left.error()));
@@ -157,7 +237,29 @@ public:
       if (auto ok = cgroup_->kill_all(who); !ok)
         return tl::make_unexpected(std::move(ok.error()));
       return false;
-    });
+    };
+    if (!msg.dying || watch_ == nullptr)
+      return until("kill", std::move(try_it));
+    // To kill those that PID 1 takes with it costs more than to wait for it.
+    auto promise = self_->make_response_promise<cgroup_done>();
+    auto id = ++last_task_;
+    auto& doing = tasks_[id];
+    doing = {"kill", std::move(try_it), promise, clock::now() + deadline_};
+    auto weak = caf::actor_cast<caf::weak_actor_ptr>(self_);
+    auto token =
+        watch_->watch(msg.dying->get(), EPOLLIN, [weak, id](std::uint32_t) {
+          if (auto strong = weak.lock())
+            caf::anon_send(caf::actor_cast<internal_actor>(strong),
+                           dying_is_dead{id});
+        });
+    if (!token) {
+      self_->send(self_, dying_is_dead{id});
+      return promise;
+    }
+    doing.dying = msg.dying;
+    doing.token = *token;
+    self_->delayed_send(self_, longest_wait_for_dying, dying_is_dead{id});
+    return promise;
   }
 
   caf::result<cgroup_done> remove() {
@@ -184,6 +286,26 @@ public:
       again(event.task, found->second);
   }
 
+  // Told by its end and by the time, whichever is first.
+  void on(dying_is_dead event) {
+    auto found = tasks_.find(event.task);
+    if (found == tasks_.end() || std::exchange(found->second.begun, true))
+      return;
+    forget_dying(found->second);
+    on(look_again{event.task});
+  }
+
+  void on(apply_finished& event) {
+    auto& promise = waiting_.front().promise;
+    if (event.how)
+      promise.deliver(std::move(*event.how));
+    else
+      promise.deliver(std::move(event.how.error()));
+    waiting_.pop_front();
+    if (!waiting_.empty())
+      apply_elsewhere();
+  }
+
 private:
   struct task {
     const char* verb;
@@ -191,16 +313,35 @@ private:
     caf::typed_response_promise<cgroup_done> promise;
     clock::time_point deadline;
     std::chrono::microseconds pause{200};
+    shared_fd dying;
+    poller::token token = 0;
+    bool begun = false; ///< with `dying`: it is dead, or was waited for enough
   };
 
-  // What was set before goes back in reverse order.
-  caf::error undo(const std::vector<wanted_limit>& done,
-                  const kernel::sys_error& why) {
-    auto text = to_string(why);
-    for (auto it = done.rbegin(); it != done.rend(); ++it)
-      if (auto back = kernel::set_limit(*cgroup_, it->key, it->value); !back)
-        text += "; then, setting back: " + to_string(back.error());
-    return make_error(errc::refused_by_kernel, std::move(text));
+  struct waiting_apply {
+    std::vector<wanted_limit> wanted;
+    caf::typed_response_promise<limit_readings> promise;
+  };
+
+  static caf::result<limit_readings>
+  in_result(caf::expected<limit_readings> in) {
+    if (!in)
+      return std::move(in.error());
+    return std::move(*in);
+  }
+
+  // On a thread of its own; meanwhile this actor answers whatever else comes.
+  void apply_elsewhere() {
+    self_->system().spawn<caf::detached>(
+        [me = caf::actor_cast<internal_actor>(self_), group = cgroup_,
+         wanted = waiting_.front().wanted] {
+          caf::anon_send(me, apply_finished{apply_all(*group, wanted)});
+        });
+  }
+
+  void forget_dying(task& doing) {
+    if (auto fd = std::exchange(doing.dying, nullptr))
+      watch_->unwatch(doing.token, fd->get());
   }
 
   kernel::result<bool> reached(kernel::freeze_state wanted) {
@@ -245,6 +386,8 @@ private:
   self_pointer self_ = nullptr;
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::chrono::milliseconds deadline_{0};
+  poller* watch_ = nullptr;
+  std::deque<waiting_apply> waiting_; ///< the first is under way
   std::uint64_t last_task_ = 0;
   std::map<std::uint64_t, task> tasks_;
 };
@@ -255,13 +398,15 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   self->state.init(self, how);
   return {
       [=](const apply_limits& msg) { return self->state.apply(msg.limits); },
-      [=](read_limits) { return self->state.read(); },
+      [=](read_limits) { return self->state.read_limits(); },
       [=](freeze_cgroup) { return self->state.freeze(); },
       [=](thaw_cgroup) { return self->state.thaw(); },
       [=](const kill_cgroup& msg) { return self->state.kill(msg); },
       [=](remove_cgroup) { return self->state.remove(); },
       [=](read_oom_kills) { return self->state.count_oom_kills(); },
       [=](const look_again& event) { self->state.on(event); },
+      [=](dying_is_dead event) { self->state.on(event); },
+      [=](apply_finished& event) { self->state.on(event); },
   };
 }
 

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "actors/helper_messages.hpp"
+#include "actors/poller.hpp"
 #include "config/limits.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
@@ -20,7 +22,8 @@
 
 namespace reeve::actors {
 
-/// All or none: when one is refused, those before it are set back.
+/// All or none: when one is refused, those before it are set back. Answered
+/// with what is in force of those that were set.
 struct apply_limits {
   config::limits limits;
 };
@@ -44,6 +47,9 @@ struct thaw_cgroup {};
 /// SIGKILL to all members until the group is empty.
 struct kill_cgroup {
   bool everybody = false; ///< the holder, too
+  /// pidfd of a member that was sent SIGKILL and takes others with it, as PID 1
+  /// does: its end is waited for first. Null: there is none.
+  shared_fd dying;
 };
 
 /// Removes the groups; waits for the kernel to let go of the last process.
@@ -60,7 +66,8 @@ struct cgroup_done {};
 
 /// One container's groups. Handlers make one short pass over cgroupfs; what
 /// takes the kernel a while (freezing, killing, removal) is asked for again
-/// after a millisecond or more, until the deadline.
+/// after a fraction of a millisecond or more, until the deadline. A limit whose
+/// write may block is written on another thread; limits take their turns.
 using cgroup_controller_actor =
     caf::typed_actor<caf::replies_to<apply_limits>::with<limit_readings>,
                      caf::replies_to<read_limits>::with<limit_readings>,
@@ -73,6 +80,7 @@ using cgroup_controller_actor =
 struct cgroup_options {
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   std::chrono::milliseconds deadline{10'000};
+  poller* watch = nullptr; ///< outlives the actor; null: processes are polled
 };
 
 cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,

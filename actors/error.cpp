@@ -56,8 +56,10 @@ caf::error make_error(const kernel::sys_error& err) {
   if (err.code == ENOSPC || err.code == EMFILE || err.code == ENFILE
       || err.code == EDQUOT)
     code = errc::exhausted;
-  if (err.code == EPIPE)
+  if (err.code == EPIPE || err.code == ECONNRESET)
     code = errc::gone;
+  if (err.code == ETIMEDOUT)
+    code = errc::timed_out;
   return make_error(code, to_string(err));
 }
 

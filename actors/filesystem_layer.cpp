@@ -10,8 +10,6 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 namespace reeve::actors {
@@ -126,14 +124,6 @@ behavior(filesystem_layer_actor::stateful_pointer<layer_state> self,
 filesystem_layer_actor spawn_filesystem_layer(caf::actor_system& sys,
                                               mount_broker_actor broker) {
   return sys.spawn(behavior, std::move(broker));
-}
-
-kernel::result<void> delete_tree(const std::string& directory) {
-  std::error_code err;
-  std::filesystem::remove_all(directory, err);
-  if (err)
-    return kernel::make_error(err.value(), "delete", directory);
-  return {};
 }
 
 } // namespace reeve::actors

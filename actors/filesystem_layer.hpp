@@ -5,6 +5,7 @@
 
 #include "actors/helper_client.hpp"
 #include "actors/helper_messages.hpp"
+#include "kernel-iface/delete_tree.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
@@ -23,7 +24,9 @@ struct attach_layer {
 /// layer is durable, so a worker does it; the answer does not wait for that.
 struct detach_layer {};
 
-/// Deletes the container's private files. Answers when they are gone.
+/// Deletes the container's private files. Answers when they are gone, or with
+/// the path of the first that cannot be deleted. A thread of its own does it,
+/// however long that takes: other requests are answered meanwhile.
 struct delete_layer {
   std::string directory;
 };
@@ -40,9 +43,8 @@ using filesystem_layer_actor =
 filesystem_layer_actor spawn_filesystem_layer(caf::actor_system& sys,
                                               mount_broker_actor broker);
 
-/// Deletes a directory tree that may hold a container's files, following
-/// nothing out of it. Blocks. Already gone is no error.
-[[nodiscard]] kernel::result<void> delete_tree(const std::string& directory);
+/// For those who may block and need no actor for it.
+using kernel::delete_tree;
 
 } // namespace reeve::actors
 

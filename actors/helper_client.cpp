@@ -19,11 +19,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 namespace reeve::actors {
@@ -37,6 +39,12 @@ struct helper_answer {
 
 struct helper_lost {
   std::uint64_t generation = 0;
+  kernel::sys_error reason;
+};
+
+struct helper_unsent {
+  std::uint64_t generation = 0;
+  std::uint64_t id = 0;
   kernel::sys_error reason;
 };
 
@@ -54,30 +62,55 @@ shared_fd share(kernel::unique_fd fd) {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_lost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_unsent)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::helper_deadline)
 
 namespace reeve::actors {
 
 namespace {
 
-using internal_zygote = zygote_actor::extend<caf::reacts_to<helper_answer>,
-                                             caf::reacts_to<helper_lost>,
-                                             caf::reacts_to<helper_deadline>>;
+using internal_zygote = zygote_actor::extend<
+    caf::reacts_to<helper_answer>, caf::reacts_to<helper_lost>,
+    caf::reacts_to<helper_unsent>, caf::reacts_to<helper_deadline>>;
 
-using internal_broker =
-    mount_broker_actor::extend<caf::reacts_to<helper_answer>,
-                               caf::reacts_to<helper_lost>,
-                               caf::reacts_to<helper_deadline>>;
+using internal_broker = mount_broker_actor::extend<
+    caf::reacts_to<helper_answer>, caf::reacts_to<helper_lost>,
+    caf::reacts_to<helper_unsent>, caf::reacts_to<helper_deadline>>;
 
-/// What both have in common: one process, requests under way, replacement.
+// Requests that a helper has at a time: the one it works on, and the next, so
+// that it need not wait for us. The others wait here, without descriptors.
+constexpr std::size_t most_sent = 2;
+
+/// What both have in common: one process that carries out one request after
+/// the other, the queue in front of it, replacement.
 template <class Handle>
 class helper_state {
 public:
   static constexpr const char* name = "helper";
 
   using self_pointer = typename Handle::pointer;
+  /// Makes the order and sends it. Called again for another helper if the
+  /// first was lost before it had begun with it.
+  using send_order =
+      std::function<kernel::result<void>(packet_channel&, std::uint64_t id)>;
   using on_answer = std::function<void(kernel::packet&)>;
   using on_failure = std::function<void(caf::error)>;
+
+  helper_state() = default;
+  helper_state(const helper_state&) = delete;
+  helper_state& operator=(const helper_state&) = delete;
+
+  // An idle process ends with its socket; one at work may hang.
+  ~helper_state() {
+    if (!sent_.empty())
+      end_process();
+    if (channel_)
+      channel_->close();
+    auto gone = make_error(errc::gone, "the runtime is stopping");
+    for (auto* queue : {&sent_, &waiting_})
+      for (auto& item : *queue)
+        item.failed(gone);
+  }
 
   void init(self_pointer self, poller& watch, helper_options how,
             kernel::helper_role role) {
@@ -88,29 +121,18 @@ public:
     role_ = role;
   }
 
-  template <class Order>
-  void ask(const Order& order, std::span<const int> fds, on_answer answered,
-           on_failure failed) {
-    if (auto ok = ensure_process(); !ok)
-      return failed(make_error(ok.error()));
-    auto id = ++last_id_;
-    if (auto sent = channel_->send(id, order, fds); !sent) {
-      lose(sent.error());
-      return failed(make_error(sent.error()));
-    }
-    pending_.emplace(id, request{std::move(answered), std::move(failed)});
-    self_->delayed_send(self_, how_.deadline, helper_deadline{id});
+  void ask(send_order send, on_answer answered, on_failure failed) {
+    waiting_.push_back(
+        {0, std::move(send), std::move(answered), std::move(failed)});
+    send_more();
   }
 
   void on(const helper_answer& event) {
     if (event.generation != generation_)
       return;
-    auto found = pending_.find(event.in->id);
-    if (found == pending_.end())
-      return; // its deadline has passed
-    auto done = std::move(found->second.answered);
-    pending_.erase(found);
-    done(*event.in);
+    if (auto done = take(event.in->id))
+      done->answered(*event.in);
+    send_more();
   }
 
   void on(const helper_lost& event) {
@@ -118,9 +140,17 @@ public:
       lose(event.reason);
   }
 
+  void on(const helper_unsent& event) {
+    if (event.generation != generation_)
+      return;
+    if (auto refused = take(event.id))
+      refused->failed(make_error(event.reason));
+    send_more();
+  }
+
   // A helper that hangs (in a file system, say) cannot be asked to stop.
   void on(const helper_deadline& event) {
-    if (pending_.count(event.id) != 0)
+    if (!sent_.empty() && sent_.front().id == event.id)
       lose({ETIMEDOUT,
             "wait for a helper process",
             {},
@@ -129,9 +159,55 @@ public:
 
 private:
   struct request {
+    std::uint64_t id = 0; ///< another each time that it is sent
+    send_order send;
     on_answer answered;
     on_failure failed;
   };
+
+  void send_more() {
+    while (!waiting_.empty() && sent_.size() < most_sent) {
+      if (auto ok = ensure_process(); !ok) {
+        for (auto& item : std::exchange(waiting_, {}))
+          item.failed(make_error(ok.error()));
+        return;
+      }
+      auto& next = waiting_.front();
+      next.id = ++last_id_;
+      auto sent = next.send(*channel_, next.id);
+      if (!sent && is_gone(sent.error()))
+        return; // comes as helper_lost, after the answers still on the way
+      auto item = std::move(next);
+      waiting_.pop_front();
+      if (!sent) {
+        item.failed(make_error(sent.error()));
+        continue;
+      }
+      sent_.push_back(std::move(item));
+      if (sent_.size() == 1)
+        arm_deadline();
+    }
+  }
+
+  // For the request that the helper works on from now on.
+  void arm_deadline() {
+    self_->delayed_send(self_, how_.deadline,
+                        helper_deadline{sent_.front().id});
+  }
+
+  std::optional<request> take(std::uint64_t id) {
+    auto found =
+        std::find_if(sent_.begin(), sent_.end(),
+                     [id](const request& item) { return item.id == id; });
+    if (found == sent_.end())
+      return std::nullopt;
+    auto was_first = found == sent_.begin();
+    std::optional<request> out{std::move(*found)};
+    sent_.erase(found);
+    if (was_first && !sent_.empty())
+      arm_deadline();
+    return out;
+  }
 
   kernel::result<void> ensure_process() {
     if (channel_)
@@ -142,19 +218,33 @@ private:
     ++generation_;
     pidfd_ = std::move(process->pidfd);
     channel_ = packet_channel::make(*poller_, std::move(process->socket));
-    auto me = caf::actor_cast<Handle>(self_);
+    auto me = caf::actor_cast<caf::weak_actor_ptr>(
+        caf::actor_cast<Handle>(self_)); // the channel is ours
     packet_channel::handlers handlers;
     handlers.on_packet = [me, n = generation_](kernel::packet&& in) {
-      caf::anon_send(me, helper_answer{n, std::make_shared<kernel::packet>(
-                                              std::move(in))});
+      tell(me,
+           helper_answer{n, std::make_shared<kernel::packet>(std::move(in))});
     };
     handlers.on_closed = [me, n = generation_](kernel::sys_error err) {
-      caf::anon_send(me, helper_lost{n, std::move(err)});
+      tell(me, helper_lost{n, std::move(err)});
     };
-    return channel_->start(std::move(handlers));
+    handlers.on_unsent = [me, n = generation_](std::uint64_t id,
+                                               kernel::sys_error err) {
+      tell(me, helper_unsent{n, id, std::move(err)});
+    };
+    auto started = channel_->start(std::move(handlers));
+    if (!started)
+      end_process();
+    return started;
   }
 
-  void lose(const kernel::sys_error& why) {
+  template <class Message>
+  static void tell(const caf::weak_actor_ptr& weak, Message what) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<Handle>(strong), std::move(what));
+  }
+
+  void end_process() {
     if (pidfd_)
       ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     pidfd_.reset();
@@ -162,9 +252,22 @@ private:
       channel_->close();
     channel_.reset();
     ++generation_;
-    auto failed = std::exchange(pending_, {});
-    for (auto& [id, waiting] : failed)
-      waiting.failed(make_error(why));
+  }
+
+  // What it worked on is what it hung in or died of. It had not begun with the
+  // others: the next helper gets them.
+  void lose(const kernel::sys_error& why) {
+    end_process();
+    std::optional<request> culprit;
+    while (!sent_.empty()) {
+      culprit = std::move(sent_.back());
+      sent_.pop_back();
+      if (!sent_.empty())
+        waiting_.push_front(std::move(*culprit));
+    }
+    if (culprit)
+      culprit->failed(make_error(why));
+    send_more();
   }
 
   std::shared_ptr<const void> keep_alive_; // first: goes last
@@ -176,7 +279,8 @@ private:
   std::shared_ptr<packet_channel> channel_;
   std::uint64_t generation_ = 0;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, request> pending_;
+  std::deque<request> sent_; ///< in the order in which they are worked on
+  std::deque<request> waiting_;
 };
 
 // -- zygote -------------------------------------------------------------------
@@ -226,22 +330,30 @@ collect(const start_holder& msg, kernel::unique_fd control,
   return out;
 }
 
-caf::result<holder_started> start(zygote_pointer self,
-                                  const start_holder& msg) {
+kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
+                                std::uint64_t id, shared_fd& control) {
   auto pair = kernel::make_packet_sockets();
   if (!pair)
-    return make_error(pair.error());
+    return tl::make_unexpected(std::move(pair.error()));
+  control = share(std::move(pair->first));
   kernel::zygote::start_holder_order order;
   order.modes.assign(msg.modes.begin(), msg.modes.end());
   order.id_base = msg.id_base;
   order.id_count = msg.id_count;
   auto fds = collect(msg, std::move(pair->second), order);
   if (!fds)
-    return make_error(fds.error());
+    return tl::make_unexpected(std::move(fds.error()));
+  return to.send(id, order, fds->raw);
+}
+
+caf::result<holder_started> start(zygote_pointer self,
+                                  const start_holder& msg) {
   auto promise = self->make_response_promise<holder_started>();
-  auto control = share(std::move(pair->first));
+  auto control = std::make_shared<shared_fd>();
   self->state.ask(
-      order, fds->raw,
+      [msg, control](packet_channel& to, std::uint64_t id) {
+        return send_start(msg, to, id, *control);
+      },
       [promise, control](kernel::packet& in) mutable {
         using namespace kernel::zygote;
         holder_started_report report;
@@ -249,7 +361,7 @@ caf::result<holder_started> start(zygote_pointer self,
         if (in.type == static_cast<std::uint16_t>(message::holder_started)
             && kernel::wire::decode(in.body, report) && in.fds.size() == 1)
           promise.deliver(holder_started{
-              report.pid, share(std::move(in.fds.front())), control});
+              report.pid, share(std::move(in.fds.front())), *control});
         else if (kernel::wire::decode(in.body, failure))
           promise.deliver(make_error(kernel::sys_error{
               failure.code, "start a container's PID 1", failure.step, {}}));
@@ -267,6 +379,7 @@ zygote_behavior(zygote_pointer self, poller* watch, const helper_options& how) {
       [=](const start_holder& msg) { return start(self, msg); },
       [=](const helper_answer& event) { self->state.on(event); },
       [=](const helper_lost& event) { self->state.on(event); },
+      [=](const helper_unsent& event) { self->state.on(event); },
       [=](const helper_deadline& event) { self->state.on(event); },
   };
 }
@@ -287,9 +400,12 @@ caf::error broker_failure(const kernel::packet& in) {
 caf::result<root_prepared> prepare(broker_pointer self,
                                    const prepare_root& msg) {
   auto promise = self->make_response_promise<root_prepared>();
-  auto fd = msg.pidfd->get();
   self->state.ask(
-      kernel::broker::prepare_order{msg.options}, {&fd, 1},
+      [msg](packet_channel& to, std::uint64_t id) {
+        auto fd = msg.pidfd->get();
+        return to.send(id, kernel::broker::prepare_order{msg.options},
+                       {&fd, 1});
+      },
       [promise](kernel::packet& in) mutable {
         using namespace kernel::broker;
         prepared_report report;
@@ -303,7 +419,7 @@ caf::result<root_prepared> prepare(broker_pointer self,
   return promise;
 }
 
-caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
+kernel::broker::attach_order make_order(const attach_root& msg) {
   kernel::broker::attach_order order;
   order.pid = msg.pid;
   order.has_user_namespace = msg.has_user_namespace;
@@ -314,10 +430,17 @@ caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
   order.access = msg.root.access;
   for (const auto& bind : msg.root.binds)
     order.binds.push_back({bind.source, bind.target, bind.access});
+  return order;
+}
+
+caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
   auto promise = self->make_response_promise<root_attached>();
-  auto fd = msg.pidfd->get();
   self->state.ask(
-      order, {&fd, 1},
+      [order = make_order(msg), pidfd = msg.pidfd](packet_channel& to,
+                                                   std::uint64_t id) {
+        auto fd = pidfd->get();
+        return to.send(id, order, {&fd, 1});
+      },
       [promise](kernel::packet& in) mutable {
         using kernel::broker::message;
         if (in.type == static_cast<std::uint16_t>(message::attached)
@@ -338,6 +461,7 @@ broker_behavior(broker_pointer self, poller* watch, const helper_options& how) {
       [=](const attach_root& msg) { return attach(self, msg); },
       [=](const helper_answer& event) { self->state.on(event); },
       [=](const helper_lost& event) { self->state.on(event); },
+      [=](const helper_unsent& event) { self->state.on(event); },
       [=](const helper_deadline& event) { self->state.on(event); },
   };
 }

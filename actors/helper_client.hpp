@@ -15,9 +15,12 @@
 
 namespace reeve::actors {
 
-/// In front of the zygote process. A request that is not answered within the
-/// deadline kills the process; the next request starts another. Holders that
-/// it has cloned are not its children any more and do not notice.
+/// In front of the zygote process, which carries out one request after the
+/// other; the rest waits here. The deadline of a request runs from when its
+/// turn comes. Then the process is killed and that request fails, as it does
+/// when the process dies with it; all others go to the next process, which is
+/// started for them. Holders that it has cloned are not its children any more
+/// and do not notice.
 using zygote_actor =
     caf::typed_actor<caf::replies_to<start_holder>::with<holder_started>>;
 
@@ -27,9 +30,9 @@ using mount_broker_actor =
                      caf::replies_to<attach_root>::with<root_attached>>;
 
 struct helper_options {
-  std::string program; ///< path of reeve-holder
-  std::chrono::milliseconds deadline{10'000};
-  std::shared_ptr<const void> keep_alive; ///< what the poller belongs to
+  std::string program;                        ///< path of reeve-holder
+  std::chrono::milliseconds deadline{10'000}; ///< of each request, once begun
+  std::shared_ptr<const void> keep_alive;     ///< what the poller belongs to
 };
 
 /// `watch` must outlive the actor.

@@ -29,6 +29,11 @@ struct holder_lost {
   kernel::sys_error reason;
 };
 
+struct order_unsent {
+  std::uint64_t id = 0;
+  kernel::sys_error reason;
+};
+
 struct order_deadline {
   std::uint64_t id = 0;
 };
@@ -39,16 +44,16 @@ struct order_deadline {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_packet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_lost)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::order_unsent)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::order_deadline)
 
 namespace reeve::actors {
 
 namespace {
 
-using internal_actor =
-    namespace_holder_actor::extend<caf::reacts_to<holder_packet>,
-                                   caf::reacts_to<holder_lost>,
-                                   caf::reacts_to<order_deadline>>;
+using internal_actor = namespace_holder_actor::extend<
+    caf::reacts_to<holder_packet>, caf::reacts_to<holder_lost>,
+    caf::reacts_to<order_unsent>, caf::reacts_to<order_deadline>>;
 
 // Gives the descriptors of a report their names. False if the report lies
 // about how many there are.
@@ -75,6 +80,18 @@ public:
 
   using self_pointer = internal_actor::pointer;
 
+  holder_state() = default;
+  holder_state(const holder_state&) = delete;
+  holder_state& operator=(const holder_state&) = delete;
+
+  // Whoever ends the actor while others wait for it: they get an answer. A
+  // callback under way may hold the channel for longer than we have the poller.
+  ~holder_state() {
+    if (channel_)
+      channel_->close();
+    fail_all(make_error(errc::gone, "the container's PID 1 was given up"));
+  }
+
   void init(self_pointer self, poller& watch, holder_options how) {
     self_ = self;
     cgroup_ = std::move(how.cgroup);
@@ -82,14 +99,18 @@ public:
     keep_alive_ = std::move(how.keep_alive);
     kernel::grow_packet_buffer(how.control->get());
     channel_ = packet_channel::make(watch, std::move(*how.control));
-    auto me = caf::actor_cast<internal_actor>(self);
+    // Weak: the channel is ours, and who is asked by nobody any more ends.
+    auto me = caf::actor_cast<caf::weak_actor_ptr>(
+        caf::actor_cast<internal_actor>(self));
     packet_channel::handlers handlers;
     handlers.on_packet = [me](kernel::packet&& in) {
-      caf::anon_send(
-          me, holder_packet{std::make_shared<kernel::packet>(std::move(in))});
+      tell(me, holder_packet{std::make_shared<kernel::packet>(std::move(in))});
     };
     handlers.on_closed = [me](kernel::sys_error err) {
-      caf::anon_send(me, holder_lost{std::move(err)});
+      tell(me, holder_lost{std::move(err)});
+    };
+    handlers.on_unsent = [me](std::uint64_t id, kernel::sys_error err) {
+      tell(me, order_unsent{id, std::move(err)});
     };
     if (auto ok = channel_->start(std::move(handlers)); !ok)
       lose(ok.error());
@@ -161,7 +182,7 @@ public:
   void listen(const holder_listener& to) {
     listener_ = to;
     if (lost_)
-      listener_.on_lost(to_string(*lost_));
+      announce_loss();
   }
 
   void quit() {
@@ -208,6 +229,10 @@ public:
     lose(event.reason);
   }
 
+  void on(const order_unsent& event) {
+    fail(event.id, make_error(event.reason));
+  }
+
   void on(const order_deadline& event) {
     if (event.id == 0 && !greeted_) {
       for (auto& waiting : std::exchange(inventory_waiters_, {}))
@@ -226,6 +251,12 @@ private:
     std::uint64_t id = 0;
     caf::typed_response_promise<process_spawned> promise;
   };
+
+  template <class Message>
+  static void tell(const caf::weak_actor_ptr& weak, Message what) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_actor>(strong), std::move(what));
+  }
 
   static caf::error refusal(const kernel::packet& in) {
     refused_report report;
@@ -357,6 +388,7 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
+    acknowledge({report.process}); // else it is kept for the next daemon
     finish_spawn(report.process, std::move(out));
   }
 
@@ -412,13 +444,25 @@ private:
     lost_ = std::move(why);
     channel_->close();
     inventory_ = {};
+    fail_all(make_error(errc::gone, "the container's PID 1 has gone"));
+    announce_loss();
+  }
+
+  // The end of this actor, once somebody knows why. A holder of the pool has
+  // no listener yet: its next owner is told, as soon as it asks to be.
+  void announce_loss() {
+    if (!listener_.on_lost)
+      return;
+    listener_.on_lost(to_string(*lost_));
+    self_->quit();
+  }
+
+  void fail_all(const caf::error& why) {
     for (auto& [id, done] : std::exchange(pending_, {}))
-      done(make_error(errc::gone, "the container's PID 1 has gone"));
+      done(why);
     spawns_.clear();
     for (auto& waiting : std::exchange(inventory_waiters_, {}))
-      waiting.deliver(make_error(*lost_));
-    if (listener_.on_lost)
-      listener_.on_lost(to_string(*lost_));
+      waiting.deliver(lost_ ? make_error(*lost_) : why);
   }
 
   std::shared_ptr<const void> keep_alive_; // first: goes last
@@ -458,6 +502,7 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
       [=](quit_holder) { self->state.quit(); },
       [=](holder_packet& event) { self->state.on(event); },
       [=](const holder_lost& event) { self->state.on(event); },
+      [=](const order_unsent& event) { self->state.on(event); },
       [=](const order_deadline& event) { self->state.on(event); },
   };
 }

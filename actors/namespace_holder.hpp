@@ -108,9 +108,12 @@ struct listen_to_holder {
 /// into messages. Everything that comes from there is checked: a holder shares
 /// its container with hostile code.
 ///
-/// Spawned by the `container` actor, which watches it. Ends when the socket
-/// closes, after `on_lost`. No handler blocks; a request fails with
+/// Spawned by the pool or by the `container` actor that adopts. Ends when the
+/// socket closes, as soon as a listener was told by `on_lost`; or when nobody
+/// has its handle any more. No handler blocks; a request fails with
 /// `errc::timed_out` at its deadline and with `errc::gone` when PID 1 dies.
+/// Who asks an actor that has ended gets `caf::sec::request_receiver_down`,
+/// which `code_of` takes for `errc::gone`, too.
 using namespace_holder_actor =
     caf::typed_actor<caf::replies_to<get_inventory>::with<holder_inventory>,
                      caf::replies_to<seal_holder>::with<holder_done>,

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -71,6 +72,12 @@ void output_stream::want_news() {
 bool output_stream::is_open() const {
   std::lock_guard guard{mutex_};
   return static_cast<bool>(source_);
+}
+
+bool output_stream::has_more() const {
+  std::lock_guard guard{mutex_};
+  auto count = 0;
+  return source_ && ::ioctl(source_.get(), FIONREAD, &count) == 0 && count > 0;
 }
 
 void output_stream::disconnect() {

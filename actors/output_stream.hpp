@@ -61,6 +61,9 @@ public:
   /// True while a writer may still add bytes.
   [[nodiscard]] bool is_open() const;
 
+  /// Bytes wait in the source, held back or not moved yet.
+  [[nodiscard]] bool has_more() const;
+
   /// Stops reading at once, whatever the pipe still holds.
   void disconnect();
 

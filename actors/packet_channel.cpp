@@ -14,6 +14,10 @@ namespace reeve::actors {
 using kernel::packet;
 using kernel::unique_fd;
 
+bool is_gone(const kernel::sys_error& err) {
+  return err.code == EPIPE || err.code == ECONNRESET;
+}
+
 std::shared_ptr<packet_channel> packet_channel::make(poller& watch,
                                                      unique_fd socket) {
   return std::shared_ptr<packet_channel>(
@@ -29,8 +33,8 @@ packet_channel::~packet_channel() {
 }
 
 kernel::result<void> packet_channel::start(handlers to) {
-  handlers_ = std::move(to);
   std::lock_guard guard{mutex_};
+  handlers_ = std::make_shared<const handlers>(std::move(to));
   auto token = poller_.watch(socket_.get(), EPOLLIN,
                              [weak = weak_from_this()](std::uint32_t ready) {
                                if (auto self = weak.lock())
@@ -43,7 +47,9 @@ kernel::result<void> packet_channel::start(handlers to) {
 }
 
 void packet_channel::close() {
+  std::shared_ptr<const handlers> dropped; // what they hold goes unlocked
   std::lock_guard guard{mutex_};
+  dropped.swap(handlers_);
   if (!socket_)
     return;
   if (token_ != 0)
@@ -69,15 +75,19 @@ kernel::result<void> packet_channel::send_raw(std::uint16_t type,
     return kernel::make_error(ENOBUFS, "send to a helper process", {},
                               "it does not read its orders");
   packet later{type, id, std::move(body), {}};
-  for (auto fd : borrowed)
+  for (auto fd : borrowed) {
     later.fds.push_back(unique_fd::adopt(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
+    if (!later.fds.back())
+      return kernel::last_error("keep a descriptor for a helper process");
+  }
   waiting_.push_back(std::move(later));
   poller_.rearm(token_, socket_.get(), EPOLLIN | EPOLLOUT);
   return {};
 }
 
-// Under the lock: true if all was sent.
-bool packet_channel::flush() {
+// Under the lock: false if the rest has to wait for the peer. A packet that
+// cannot be sent at all must not keep those behind it.
+bool packet_channel::flush(std::vector<refusal>& refused) {
   while (!waiting_.empty()) {
     auto& next = waiting_.front();
     std::vector<int> fds;
@@ -85,9 +95,14 @@ bool packet_channel::flush() {
       fds.push_back(fd.get());
     auto sent =
         kernel::send_packet(socket_.get(), next.type, next.id, next.body, fds);
-    if (!sent)
-      return sent.error().code != EAGAIN; // a dead peer shows on reading
-    waiting_.pop_front();
+    if (!sent && sent.error().code == EAGAIN)
+      return false;
+    if (!sent && is_gone(sent.error()))
+      waiting_.clear(); // a dead peer shows on reading
+    else if (!sent)
+      refused.push_back({next.id, std::move(sent.error())});
+    if (!waiting_.empty())
+      waiting_.pop_front();
   }
   return true;
 }
@@ -95,11 +110,19 @@ bool packet_channel::flush() {
 void packet_channel::on_ready(std::uint32_t ready) {
   if ((ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
     read_all();
-  std::lock_guard guard{mutex_};
-  if (!socket_)
-    return;
-  auto events = flush() ? EPOLLIN : EPOLLIN | EPOLLOUT;
-  poller_.rearm(token_, socket_.get(), events);
+  std::vector<refusal> refused;
+  std::shared_ptr<const handlers> to;
+  {
+    std::lock_guard guard{mutex_};
+    if (!socket_)
+      return;
+    auto events = flush(refused) ? EPOLLIN : EPOLLIN | EPOLLOUT;
+    poller_.rearm(token_, socket_.get(), events);
+    to = handlers_;
+  }
+  for (auto& item : refused)
+    if (to->on_unsent)
+      to->on_unsent(item.id, std::move(item.reason));
 }
 
 void packet_channel::read_all() {
@@ -108,6 +131,7 @@ void packet_channel::read_all() {
   for (auto i = 0; i < 64; ++i) {
     packet in;
     kernel::result<kernel::reception> got;
+    std::shared_ptr<const handlers> to;
     {
       // The lock keeps the descriptor open during the call only: a callback
       // may close the channel.
@@ -115,12 +139,13 @@ void packet_channel::read_all() {
       if (!socket_)
         return;
       got = kernel::receive_packet(socket_.get(), in);
+      to = handlers_;
     }
     if (!got)
       return fail(std::move(got.error()));
     switch (*got) {
     case kernel::reception::packet:
-      handlers_.on_packet(std::move(in));
+      to->on_packet(std::move(in));
       break;
     case kernel::reception::empty:
       return;
@@ -131,8 +156,14 @@ void packet_channel::read_all() {
 }
 
 void packet_channel::fail(kernel::sys_error err) {
+  std::shared_ptr<const handlers> to;
+  {
+    std::lock_guard guard{mutex_};
+    to = handlers_;
+  }
   close();
-  handlers_.on_closed(std::move(err));
+  if (to) // else the owner has closed meanwhile
+    to->on_closed(std::move(err));
 }
 
 } // namespace reeve::actors

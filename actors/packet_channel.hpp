@@ -11,21 +11,29 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
+#include <vector>
 
 namespace reeve::actors {
+
+/// True if a packet could not be sent because its receiver has gone.
+[[nodiscard]] bool is_gone(const kernel::sys_error& err);
 
 /// Our end of a packet socket to a helper process. Sends from any thread
 /// without blocking (what the socket does not take waits here, bounded); what
 /// arrives is passed to `on_packet` on the poller's thread, in order; the end
-/// of the peer, or its breaking of the protocol, comes once as `on_closed`.
+/// of the peer, or its breaking of the protocol, comes once as `on_closed`,
+/// after all that it had said before.
 ///
 /// Owned by one actor through a shared pointer. `close` stops all calls but
-/// one that is under way.
+/// one that is under way, and drops the handlers.
 class packet_channel : public std::enable_shared_from_this<packet_channel> {
 public:
   struct handlers {
     std::function<void(kernel::packet&&)> on_packet;
     std::function<void(kernel::sys_error)> on_closed;
+    /// What had to wait was refused when its turn came; others are sent.
+    std::function<void(std::uint64_t id, kernel::sys_error)> on_unsent;
   };
 
   /// `watch` must outlive the channel.
@@ -39,7 +47,9 @@ public:
   /// Starts to deliver. Called once.
   [[nodiscard]] kernel::result<void> start(handlers to);
 
-  /// EPIPE once the channel is closed; ENOBUFS if the peer does not read.
+  /// EPIPE once the channel is closed; ENOBUFS if the peer does not read;
+  /// EMFILE if the packet would have to wait with descriptors of which no
+  /// copies can be made. Nothing of a refused packet is sent.
   template <class Message>
   [[nodiscard]] kernel::result<void> send(std::uint64_t id,
                                           const Message& message,
@@ -53,6 +63,11 @@ public:
 private:
   static constexpr std::size_t max_waiting = 4096;
 
+  struct refusal {
+    std::uint64_t id = 0;
+    kernel::sys_error reason;
+  };
+
   packet_channel(poller& watch, kernel::unique_fd socket);
 
   [[nodiscard]] kernel::result<void> send_raw(std::uint16_t type,
@@ -61,14 +76,14 @@ private:
                                               std::span<const int> borrowed);
   void on_ready(std::uint32_t ready);
   void read_all();
-  [[nodiscard]] bool flush();
+  [[nodiscard]] bool flush(std::vector<refusal>& refused);
   void fail(kernel::sys_error err);
 
   poller& poller_;
   std::mutex mutex_;
   kernel::unique_fd socket_;
   poller::token token_ = 0;
-  handlers handlers_;
+  std::shared_ptr<const handlers> handlers_;
   std::deque<kernel::packet> waiting_;
 };
 

@@ -13,6 +13,7 @@
 #include <mutex>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 
 namespace reeve::actors {
 
@@ -36,7 +37,8 @@ public:
   poller(const poller&) = delete;
   poller& operator=(const poller&) = delete;
 
-  /// Ends and joins the thread. No callback runs after this.
+  /// Ends the thread. No callback runs after this; but the one under way, if it
+  /// is the callback that let go of the last owner: it finishes.
   ~poller();
 
   /// Watches `fd` (borrowed: it must stay open until `unwatch`) for EPOLLIN or
@@ -49,16 +51,21 @@ public:
   void unwatch(token which, int fd);
 
 private:
-  poller(kernel::unique_fd epoll, kernel::unique_fd wake);
+  /// What the thread uses: it may outlive the poller by one callback.
+  struct shared {
+    kernel::unique_fd epoll;
+    kernel::unique_fd wake;
+    std::mutex mutex;
+    token next = 1;
+    std::unordered_map<token, std::shared_ptr<callback>> watches;
+    std::atomic<bool> stop{false};
+  };
 
-  void run();
+  explicit poller(std::shared_ptr<shared> with) : with_(std::move(with)) {}
 
-  kernel::unique_fd epoll_;
-  kernel::unique_fd wake_;
-  std::mutex mutex_;
-  token next_ = 1;
-  std::unordered_map<token, std::shared_ptr<callback>> watches_;
-  std::atomic<bool> stop_{false};
+  static void run(shared& with);
+
+  std::shared_ptr<shared> with_;
   std::thread thread_;
 };
 

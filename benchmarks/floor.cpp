@@ -21,8 +21,10 @@ kernel::result<duration> measure_floor(floor_kind kind, workshop& shop) {
     return set_floor(shop);
   case floor_kind::restart:
     return restart_floor(shop);
-  case floor_kind::message:
-    return message_floor(shop);
+  case floor_kind::message_in_process:
+    return message_in_process_floor(shop);
+  case floor_kind::message_between_processes:
+    return message_between_processes_floor(shop);
   }
   return kernel::make_error(EINVAL, "measure", "an unknown floor");
 }

@@ -11,6 +11,10 @@
 
 namespace reeve::bench {
 
+/// Messages before the one that is timed, of the floors and of Reeve: the first
+/// pay for copies of pages and for threads that went to sleep.
+constexpr int untimed_trips = 3;
+
 /// What the kernel alone takes for the work of a scenario.
 enum class floor_kind : std::uint8_t {
   exec,
@@ -19,7 +23,8 @@ enum class floor_kind : std::uint8_t {
   destroy,
   set,
   restart,
-  message,
+  message_in_process,
+  message_between_processes,
 };
 
 /// Performs one iteration of a floor in straight-line system calls and says
@@ -47,7 +52,11 @@ enum class floor_kind : std::uint8_t {
 /// exec.
 [[nodiscard]] kernel::result<duration> restart_floor(workshop& shop);
 
+/// One round trip between two threads that sleep on a futex, as mailboxes do.
+[[nodiscard]] kernel::result<duration> message_in_process_floor(workshop& shop);
+
 /// One round trip of 64 bytes over a unix socket between two processes.
-[[nodiscard]] kernel::result<duration> message_floor(workshop& shop);
+[[nodiscard]] kernel::result<duration>
+message_between_processes_floor(workshop& shop);
 
 } // namespace reeve::bench

@@ -9,6 +9,8 @@
 
 #include <array>
 #include <cerrno>
+#include <semaphore>
+#include <thread>
 
 namespace reeve::bench {
 
@@ -43,7 +45,28 @@ result<void> round_trip(int socket) {
 
 } // namespace
 
-result<duration> message_floor(workshop&) {
+result<duration> message_in_process_floor(workshop&) {
+  std::binary_semaphore question{0};
+  std::binary_semaphore answer{0};
+  constexpr int trips = untimed_trips + 1;
+  auto echoing = std::thread{[&] {
+    for (int i = 0; i < trips; ++i) {
+      question.acquire();
+      answer.release();
+    }
+  }};
+  auto took = duration{};
+  for (int i = 0; i < trips; ++i) {
+    const auto watch = stopwatch{};
+    question.release();
+    answer.acquire();
+    took = watch.elapsed();
+  }
+  echoing.join();
+  return took;
+}
+
+result<duration> message_between_processes_floor(workshop&) {
   auto ends = std::array<int, 2>{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0)
     return last_error("make", "a socket pair");
@@ -58,10 +81,8 @@ result<duration> message_floor(workshop&) {
     echo(theirs.get());
   }
   theirs.reset();
-  // The first trips pay for the child's copies of its pages.
-  constexpr int warm_up = 3;
   auto done = result<void>{};
-  for (int i = 0; i < warm_up && done; ++i)
+  for (int i = 0; i < untimed_trips && done; ++i)
     done = round_trip(ours.get());
   auto took = duration{};
   if (done) {

@@ -10,6 +10,8 @@
 
 #include <signal.h>
 
+#include <algorithm>
+#include <charconv>
 #include <exception>
 #include <iomanip>
 #include <iostream>
@@ -34,6 +36,21 @@ struct command_line {
   bool json = false;
   bool no_peers = false;
 };
+
+/// `density 500` says it as `density --containers 500` does.
+void take_count(command_line& asked) {
+  auto& words = asked.words;
+  auto at = std::find(words.begin(), words.end(), "density");
+  if (at == words.end() || ++at == words.end())
+    return;
+  auto count = std::size_t{};
+  auto [end, code] =
+      std::from_chars(at->data(), at->data() + at->size(), count);
+  if (code != std::errc{} || end != at->data() + at->size() || count == 0)
+    return; // then it is a scenario, or told as none
+  asked.run.containers = count;
+  words.erase(at);
+}
 
 int list(const registry& all) {
   const auto scenarios = all.select({});
@@ -78,7 +95,8 @@ int main(int argc, char** argv) {
   auto app = CLI::App{"Measures Reeve against the kernel's floor and its peers",
                       "reeve-bench"};
   app.add_option("scenario", asked.words,
-                 "Names or groups; all by default; `list` shows them");
+                 "Names or groups; all by default; `list` shows them. "
+                 "`density` may be followed by how many");
   app.add_option("-n,--iterations", asked.run.iterations, "Rounds per scenario")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
@@ -90,6 +108,7 @@ int main(int argc, char** argv) {
   app.add_flag("--no-peers", asked.no_peers, "Leave crun and runc out");
   CLI11_PARSE(app, argc, argv);
 
+  take_count(asked);
   auto all = registry{};
   provide_reeve(all);
   if (asked.words == std::vector<std::string>{"list"})

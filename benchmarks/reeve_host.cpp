@@ -39,10 +39,17 @@ void set_up(caf::actor_system_config& config) {
   config.set("logger.console", caf::atom("none"));
 }
 
+/// In the build tree all programs lie together; installed, the daemon has its
+/// place in sbin.
 std::string beside_this_program(const char* name) {
   std::error_code ignored;
-  auto self = std::filesystem::read_symlink("/proc/self/exe", ignored);
-  return (self.parent_path() / name).string();
+  auto here =
+      std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  auto system = here.parent_path() / "sbin" / name;
+  if (!std::filesystem::exists(here / name, ignored)
+      && std::filesystem::exists(system, ignored))
+    return system.string();
+  return (here / name).string();
 }
 
 result<scratch_directory> make_root() {

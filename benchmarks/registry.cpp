@@ -27,11 +27,11 @@ registry::registry()
          "from the death of a permanent process to the exec of the next one",
          floor_kind::restart, std::nullopt},
         {"message_in_process", "message",
-         "ask a container actor for its state, same process",
-         floor_kind::message, std::nullopt},
+         "ask a process's actor, through its container's, same process",
+         floor_kind::message_in_process, std::nullopt},
         {"message_between_processes", "message",
-         "the same through the socket of the daemon", floor_kind::message,
-         std::nullopt},
+         "the same through the socket of the daemon",
+         floor_kind::message_between_processes, std::nullopt},
         {"density", "density", "what each of N idle containers costs",
          std::nullopt, std::nullopt}} {}
 

@@ -114,6 +114,34 @@ private:
       if (is_floor)
         floor_p50 = numbers->p50;
     }
+    compare_with_peers();
+  }
+
+  /// Like with like: a peer is timed as a whole program, so it is Reeve's
+  /// whole program, where there is one, that is held against it.
+  void compare_with_peers() {
+    const auto measured = report_.rows;
+    auto row_of = [&measured](const entrant& e) {
+      return std::find_if(
+          measured.begin(), measured.end(),
+          [&e](const metric& row) { return row.name == e.who.name; });
+    };
+    auto ours = measured.end();
+    for (const auto& e : entrants_)
+      if (e.part == role::reeve
+          && (ours == measured.end() || e.who.name.starts_with("reeve_")))
+        ours = row_of(e);
+    if (ours == measured.end())
+      return;
+    for (const auto& e : entrants_) {
+      const auto theirs = e.part == role::peer ? row_of(e) : measured.end();
+      if (theirs == measured.end() || theirs->p50.value_or(0) <= 0)
+        continue;
+      auto row = metric{what_.name, ours->name + "/" + theirs->name, "ratio"};
+      row.n = std::min(ours->n, theirs->n);
+      row.p50 = *ours->p50 / *theirs->p50;
+      report_.rows.push_back(std::move(row));
+    }
   }
 
   void append_ramp() {

@@ -139,12 +139,12 @@ void check_paths(findings& out, const key_path& at,
 
 void check_duration(findings& out, const key_path& at,
                     std::chrono::milliseconds time,
-                    std::chrono::milliseconds least) {
-  if (time >= least && time <= longest_duration)
+                    std::chrono::milliseconds least,
+                    std::chrono::milliseconds most) {
+  if (time >= least && time <= most)
     return;
   out.expect(false, at, format_duration(time),
-             format_duration(least) + " to "
-                 + format_duration(longest_duration));
+             format_duration(least) + " to " + format_duration(most));
 }
 
 void check_number(findings& out, const key_path& at, double value, double low,

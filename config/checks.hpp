@@ -6,6 +6,7 @@
 #include "config/error.hpp"
 #include "config/key_path.hpp"
 #include "config/process_spec.hpp"
+#include "config/units.hpp"
 
 #include <chrono>
 #include <concepts>
@@ -60,10 +61,11 @@ void check_path(findings& out, const key_path& at, std::string_view path);
 void check_paths(findings& out, const key_path& at,
                  const std::vector<std::string>& paths);
 
-/// At least `least` and not beyond `longest_duration`.
+/// At least `least` and not beyond `most`.
 void check_duration(findings& out, const key_path& at,
                     std::chrono::milliseconds time,
-                    std::chrono::milliseconds least);
+                    std::chrono::milliseconds least,
+                    std::chrono::milliseconds most = longest_duration);
 
 /// Finite and within bounds.
 void check_number(findings& out, const key_path& at, double value, double low,

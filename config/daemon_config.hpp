@@ -21,8 +21,8 @@ struct id_config {
   /// Ranges, each for one container.
   std::uint32_t count = 16'384;
   /// Directory where the instances on this host claim ranges, so that no two
-  /// give out the same.
-  std::string registry = "/run/reeve-ids";
+  /// give out the same. Durable, as the files that bear the ids are.
+  std::string registry = "/var/lib/reeve-ids";
 
   bool operator==(const id_config&) const = default;
 };

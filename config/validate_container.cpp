@@ -13,6 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// A holder is told it in milliseconds, in 32 bits.
+constexpr auto longest_owner_loss_grace = std::chrono::milliseconds{1000h};
+
 void check_root(findings& out, const key_path& at, const container_spec& spec) {
   if (spec.image.has_value() == spec.rootfs.has_value())
     out.refuse(at,
@@ -101,7 +104,7 @@ result<void> validate(const container_spec& spec) {
   check_paths(out, at / "masked_paths", spec.masked_paths);
   check_paths(out, at / "readonly_paths", spec.readonly_paths);
   check_duration(out, at / "on_owner_loss" / "grace", spec.on_owner_loss.grace,
-                 0ms);
+                 0ms, longest_owner_loss_grace);
   check_processes(out, at / "processes", spec.processes);
   return std::move(out).verdict();
 }

@@ -27,6 +27,10 @@ struct global_options {
   bool quiet = false;
 };
 
+std::string version_text() {
+  return "reeve " + std::string{supervisor::version};
+}
+
 void declare_globals(CLI::App& app, global_options& into) {
   app.add_option("--root", into.root, "directory of the instance (REEVE_ROOT)")
       ->type_name("DIR")
@@ -35,6 +39,8 @@ void declare_globals(CLI::App& app, global_options& into) {
       ->type_name("PATH")
       ->group("Options of every command");
   app.add_flag("--json", into.json, "print JSON")
+      ->group("Options of every command");
+  app.set_version_flag("--version", version_text)
       ->group("Options of every command");
   app.add_flag("-q,--quiet", into.quiet, "print only what was asked for")
       ->group("Options of every command");
@@ -112,8 +118,11 @@ std::size_t find_verb(const std::vector<std::string>& args) {
 /// Takes the words of the verb out of the arguments.
 result<const verb*> take_verb(std::vector<std::string>& args) {
   auto at = find_verb(args);
-  if (at == args.size())
+  if (at == args.size()) {
+    if (!args.empty() && is_value_option(args.back()))
+      return refuse(args.back(), "it needs a value", try_help);
     return refuse("", "no command given", try_help);
+  }
   auto is_group = false;
   for (const auto& v : verbs()) {
     auto space = v.name.find(' ');
@@ -152,6 +161,11 @@ bool asks_for(const std::vector<std::string>& args, std::string_view option) {
   return std::find(args.begin(), end, option) != end;
 }
 
+std::string one_line(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return printable(text);
+}
+
 result<void> check_utf8(const std::vector<std::string>& args) {
   for (const auto& arg : args)
     if (config::find_invalid_utf8(arg) != std::string_view::npos)
@@ -173,8 +187,7 @@ result<command_line> parse(std::vector<std::string> args,
   args.erase(dashes, args.end());
 
   if (asks_for(args, "--version"))
-    return command_line{
-        {}, print("reeve " + std::string{supervisor::version} + "\n")};
+    return command_line{{}, print(version_text() + '\n')};
   if (asks_for(args, "--help") || asks_for(args, "-h"))
     return command_line{{}, print(overview())};
   auto found = take_verb(args);
@@ -196,10 +209,16 @@ result<command_line> parse(std::vector<std::string> args,
     app.parse(std::move(args));
   } catch (const CLI::CallForHelp&) {
     return command_line{{}, print(app.help())};
+  } catch (const CLI::CallForVersion&) {
+    return command_line{{}, print(version_text() + '\n')};
+  } catch (const CLI::ExtrasError& err) {
+    if (chosen.takes_program == verb::program::no || has_program)
+      return refuse(name, one_line(err.what()),
+                    "see `reeve " + name + " --help`");
+    return refuse(name, one_line(err.what()), "put the program behind `--`");
   } catch (const CLI::ParseError& err) {
-    auto why = std::string{err.what()};
-    std::replace(why.begin(), why.end(), '\n', ' ');
-    return refuse(name, printable(why), "see `reeve " + name + " --help`");
+    return refuse(name, one_line(err.what()),
+                  "see `reeve " + name + " --help`");
   }
   auto options = settle(globals, std::move(root));
   if (!options)

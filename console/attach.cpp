@@ -60,9 +60,9 @@ result<void> print(context& ctx, const target& which, output_stream_id stream,
 
 result<int> attach(context& ctx, const target& which, bool input) {
   auto what = "cannot attach to " + which.text();
-  auto signals = signal_gate::close_gate();
+  auto signals = ctx.take_signals(what);
   if (!signals)
-    return refuse(what, to_string(signals.error()));
+    return tl::make_unexpected(std::move(signals.error()));
   auto info = find(ctx, which, what);
   if (!info)
     return tl::make_unexpected(std::move(info.error()));
@@ -72,6 +72,7 @@ result<int> attach(context& ctx, const target& which, bool input) {
   auto from = followed{which.container, which.process};
   from.terminal = info->has_tty && ::isatty(STDIN_FILENO) == 1;
   from.input = input || from.terminal;
+  from.late = true;
   from.may_restart = info->restart != config::restart_type::temporary;
   for (auto [stream, offset] :
        {std::pair{output_stream_id::out, &from.out_offset},
@@ -84,7 +85,7 @@ result<int> attach(context& ctx, const target& which, bool input) {
   auto at = ctx.daemon(what);
   if (!at)
     return tl::make_unexpected(std::move(at.error()));
-  auto how = follow(**at, from, *signals);
+  auto how = follow(**at, from, **signals);
   if (!how)
     return tl::make_unexpected(std::move(how.error()));
   return status_of(ctx, *how, which.text());
@@ -102,20 +103,21 @@ result<int> logs(context& ctx, const target& which) {
 
 result<int> follow_logs(context& ctx, const target& which) {
   auto what = "cannot read the log of " + which.text();
-  auto signals = signal_gate::close_gate();
+  auto signals = ctx.take_signals(what);
   if (!signals)
-    return refuse(what, to_string(signals.error()));
+    return tl::make_unexpected(std::move(signals.error()));
   auto info = find(ctx, which, what);
   if (!info)
     return tl::make_unexpected(std::move(info.error()));
   auto from = followed{which.container, which.process};
   from.hold = false; // a reader of logs slows nobody down
+  from.late = true;
   from.forward = false;
   from.may_restart = info->restart != config::restart_type::temporary;
   auto at = ctx.daemon(what);
   if (!at)
     return tl::make_unexpected(std::move(at.error()));
-  auto how = follow(**at, from, *signals);
+  auto how = follow(**at, from, **signals);
   if (!how)
     return tl::make_unexpected(std::move(how.error()));
   // Here the end of the process is no more than the end of its log.

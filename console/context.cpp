@@ -30,7 +30,19 @@ result<host*> context::daemon(const std::string& what) {
   auto found = factory_.daemon(options.socket);
   if (!found)
     return tl::make_unexpected(no_daemon(found.error(), options, what));
-  host_ = std::move(*found);
+  return adopt(std::move(*found));
+}
+
+result<const signal_gate*> context::take_signals(const std::string& what) {
+  auto gate = signal_gate::close_gate();
+  if (!gate)
+    return refuse(what, to_string(gate.error()));
+  return &signals_.emplace(std::move(*gate));
+}
+
+result<host*> context::adopt(std::unique_ptr<host> found) {
+  host_ = std::move(found);
+  host_->signals = signals_ ? &*signals_ : nullptr;
   return host_.get();
 }
 
@@ -38,10 +50,8 @@ result<host*> context::daemon_or_embedded(const std::string& what) {
   if (host_)
     return host_.get();
   auto found = factory_.daemon(options.socket);
-  if (found) {
-    host_ = std::move(*found);
-    return host_.get();
-  }
+  if (found)
+    return adopt(std::move(*found));
   // Nobody there is not the same as not admitted.
   if (!is_absent(found.error()) || !factory_.embedded)
     return tl::make_unexpected(no_daemon(found.error(), options, what));
@@ -50,8 +60,7 @@ result<host*> context::daemon_or_embedded(const std::string& what) {
     own.error().what = what;
     return tl::make_unexpected(std::move(own.error()));
   }
-  host_ = std::move(*own);
-  return host_.get();
+  return adopt(std::move(*own));
 }
 
 void context::warn(const std::vector<std::string>& problems) {

@@ -7,6 +7,7 @@
 #include "console/host.hpp"
 #include "console/json.hpp"
 #include "console/table.hpp"
+#include "console/terminal.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -58,6 +60,11 @@ public:
   /// The daemon if there is one, otherwise actors in this process.
   [[nodiscard]] result<host*> daemon_or_embedded(const std::string& what);
 
+  /// Takes SIGINT and its like from here on, for a command that stays in the
+  /// foreground. Before the first use of a daemon: threads inherit the mask.
+  [[nodiscard]] result<const signal_gate*>
+  take_signals(const std::string& what);
+
   /// Ends the connection, or the actors in this process and all that they run.
   void leave() {
     host_.reset();
@@ -87,7 +94,10 @@ public:
   void warn(const std::vector<std::string>& problems);
 
 private:
+  result<host*> adopt(std::unique_ptr<host> found);
+
   host_factory factory_;
+  std::optional<signal_gate> signals_; // opens again when the host has gone
   std::unique_ptr<host> host_;
 };
 

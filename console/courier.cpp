@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <csignal>
 #include <cstdint>
 #include <utility>
 
@@ -60,10 +62,22 @@ void courier::deliver() {
     what(*box_);
 }
 
-void courier::wait() {
-  auto news = pollfd{poll_fd(), POLLIN, 0};
-  if (::poll(&news, 1, -1) > 0)
+int courier::wait(const signal_gate* signals) {
+  // poll(2) passes over negative descriptors.
+  auto news = std::array<pollfd, 2>{
+      pollfd{poll_fd(), POLLIN, 0},
+      pollfd{signals != nullptr ? signals->poll_fd() : -1, POLLIN, 0},
+  };
+  if (::poll(news.data(), news.size(), -1) < 0)
+    return 0; // EINTR
+  if (news[0].revents != 0)
     deliver();
+  while (news[1].revents != 0) {
+    auto signo = signals->next();
+    if (signo != SIGWINCH)
+      return signo;
+  }
+  return 0;
 }
 
 void courier::letter_box::put(letter what) {

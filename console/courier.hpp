@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "console/terminal.hpp"
 #include "kernel-iface/result.hpp"
 #include "kernel-iface/unique_fd.hpp"
 #include "supervisor/api.hpp"
@@ -52,8 +53,9 @@ public:
   /// Runs the continuations of the answers that are there.
   void deliver();
 
-  /// Waits for the next answers and delivers them.
-  void wait();
+  /// Waits for the next answers and delivers them, or for a signal, if there
+  /// is a gate for them, and returns its number; 0 for none.
+  [[nodiscard]] int wait(const signal_gate* signals);
 
   using job = std::function<void(caf::event_based_actor*)>;
 

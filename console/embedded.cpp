@@ -24,8 +24,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A new directory that only we can enter, removed with all that is in it.
+/// Where the private roots are: on a disk, since a one-shot may write much.
+constexpr auto usual_home = "/var/lib/reeve";
+
 constexpr auto prefix = "embedded-";
+
+/// A name may be taken by what a console with our pid has left.
+constexpr auto name_tries = 1000;
 
 config::daemon_config config_for(const fs::path& root) {
   auto cfg = config::with_root({}, root.string());
@@ -34,13 +39,31 @@ config::daemon_config config_for(const fs::path& root) {
   return cfg;
 }
 
+/// Locks a private root: empty if somebody lives there, or if it is not ours to
+/// begin with. The lock is on the directory itself and ends with its owner,
+/// however that ends, so no pid has to be trusted.
+kernel::unique_fd lock_root(const fs::path& path) {
+  auto fd = kernel::unique_fd::adopt(
+      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat opened {};
+  struct stat named {};
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0
+      || ::fstat(fd.get(), &opened) != 0 || ::lstat(path.c_str(), &named) != 0)
+    return {};
+  // Who had the lock before may have removed the directory.
+  auto is_there =
+      opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+  auto is_ours = opened.st_uid == 0 && (opened.st_mode & 077U) == 0;
+  return is_there && is_ours ? std::move(fd) : kernel::unique_fd{};
+}
+
+/// A new directory that only we can enter, removed with all that is in it.
 class private_root {
 public:
   static kernel::result<private_root> make() {
     auto err = std::error_code{};
-    auto usual = fs::path{"/run/reeve"};
-    fs::create_directories(usual, err);
-    auto made = make_in(usual);
+    fs::create_directories(usual_home, err);
+    auto made = make_in(usual_home);
     if (made)
       return made;
     const char* other = std::getenv("TMPDIR");
@@ -48,7 +71,8 @@ public:
   }
 
   private_root(private_root&& other) noexcept
-      : path_{std::exchange(other.path_, fs::path{})} {}
+      : path_{std::exchange(other.path_, fs::path{})},
+        lock_{std::move(other.lock_)} {}
   private_root& operator=(private_root&&) = delete;
 
   ~private_root() {
@@ -63,47 +87,56 @@ public:
   }
 
 private:
-  explicit private_root(fs::path path) : path_{std::move(path)} {}
+  private_root(fs::path path, kernel::unique_fd lock)
+      : path_{std::move(path)},
+        lock_{std::move(lock)} {}
 
   static kernel::result<private_root> make_in(const fs::path& where) {
-    for (auto n = 0;; ++n) {
+    for (auto n = 0; n < name_tries; ++n) {
       auto path =
           where
           / (prefix + std::to_string(::getpid()) + "-" + std::to_string(n));
-      if (::mkdir(path.c_str(), 0700) == 0)
-        return private_root{std::move(path)};
-      if (errno != EEXIST)
+      if (::mkdir(path.c_str(), 0700) != 0) {
+        if (errno == EEXIST)
+          continue;
         return kernel::last_error("make directory", path.string());
+      }
+      // Before we have the lock, another console may take it for a dead one's.
+      if (auto lock = lock_root(path))
+        return private_root{std::move(path), std::move(lock)};
     }
+    return kernel::make_error(EEXIST, "make directory",
+                              (where / prefix).string() + "*");
   }
 
   fs::path path_;
+  kernel::unique_fd lock_;
 };
 
 // Ends what a one-shot has left whose console was killed: its container has
 // stopped by itself by then, its groups and files have not gone.
 void clear_remains(caf::actor_system& sys, const fs::path& root) {
-  auto lock = kernel::unique_fd::adopt(
-      ::open((root / "state/lock").c_str(), O_RDWR | O_CLOEXEC));
-  if (!lock || ::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return; // somebody lives there, or is just moving in
-  lock.reset();
+  auto lock = lock_root(root); // held until all is gone
+  if (!lock)
+    return;
   auto rt = supervisor::runtime::start(sys, config_for(root));
   if (!rt)
-    return; // another console was faster
+    return; // the next console tries again
   caf::scoped_actor self{sys};
   auto all = supervisor::container_list{};
-  auto ignore = [](const caf::error&) {};
+  auto failed = false;
+  auto fails = [&failed](const caf::error&) { failed = true; };
   self->request((*rt)->api(), request_limit, supervisor::list_containers{})
       .receive([&](supervisor::container_list& list) { all = std::move(list); },
-               ignore);
+               fails);
   for (const auto& item : all.containers)
     self->request((*rt)->api(), request_limit,
                   supervisor::destroy_container{item.container, true, 0})
-        .receive([](const supervisor::container_is&) {}, ignore);
+        .receive([](const supervisor::container_is&) {}, fails);
   (*rt)->stop(supervisor::farewell::stop);
   auto err = std::error_code{};
-  fs::remove_all(root, err);
+  if (!failed)
+    fs::remove_all(root, err);
 }
 
 class embedded_host : public host {
@@ -142,6 +175,9 @@ public:
 
 private:
   void clear_all_remains() {
+    // Elsewhere, others could put their directories among ours.
+    if (root_.path().parent_path() != usual_home)
+      return;
     auto err = std::error_code{};
     for (const auto& item :
          fs::directory_iterator{root_.path().parent_path(), err})

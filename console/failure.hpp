@@ -30,7 +30,12 @@ struct [[nodiscard]] failure {
   std::string why;
   std::string hint; ///< what to do about it; may be empty
   /// What tells the reader of a failure that some retry or go on.
-  enum class kind : unsigned char { other, not_found, name_taken };
+  enum class kind : unsigned char {
+    other,
+    not_found,
+    name_taken,
+    interrupted,
+  };
   kind is = kind::other;
 };
 

@@ -7,6 +7,7 @@
 #include "console/terminal.hpp"
 #include "supervisor/api.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -22,8 +23,13 @@ struct followed {
   bool hold = true;         ///< its output waits for us
   bool forward = true;      ///< signals to us are for the process
   bool may_restart = false; ///< its end need not be the last
+  /// Not all from the offsets on is ours: what is gone already is no loss.
+  bool late = false;
   std::uint64_t out_offset = 0;
   std::uint64_t err_offset = 0;
+  /// While our own output waits for its reader, the daemon hears of us so
+  /// often; it takes us for gone after 30 seconds.
+  std::chrono::milliseconds renewal = poll_wait;
 };
 
 /// How it came out of the foreground.
@@ -35,12 +41,15 @@ struct farewell {
   };
   kind how = kind::ended;
   supervisor::exit_reason reason;
-  int signal = 0; ///< with `detached`: what made us leave
+  int signal = 0;           ///< with `detached`: what made us leave
+  bool lost_output = false; ///< some of it never reached us; that was told
 };
 
 /// Forwards output, input, signals and terminal sizes until the process has
 /// ended and all its output is written. One thread in poll(2): nothing here
-/// blocks, so a signal gets through however slowly our output is read.
+/// blocks, so a signal gets through however slowly our output is read. The
+/// process waits for a slow reader of ours, for ever if need be; output that is
+/// lost all the same is told on standard error, where it was lost.
 [[nodiscard]] result<farewell> follow(host& at, const followed& what,
                                       const signal_gate& signals);
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace reeve::console {
 
@@ -51,6 +52,14 @@ system_config::system_config(network use) {
   supervisor::add_message_types(*this);
   if (use == network::on)
     load<caf::io::middleman>();
+}
+
+failure interrupted(int signo, const std::string& what) {
+  auto out = failure{status_signal_base + signo, what,
+                     "interrupted by SIG" + std::string{sigabbrev_np(signo)},
+                     "what was begun may go on: see `reeve ls`"};
+  out.is = failure::kind::interrupted;
+  return out;
 }
 
 bool is_absent(const kernel::sys_error& err) {

@@ -25,6 +25,9 @@ inline constexpr auto request_limit = std::chrono::seconds{45};
 /// For stops, which take as long as the processes' own graces.
 inline constexpr auto stop_limit = std::chrono::hours{24};
 
+/// For cleaning up behind ourselves.
+inline constexpr auto removal_limit = std::chrono::minutes{2};
+
 /// How long one request of a loop waits in the daemon for news, and how long
 /// we wait for its answer.
 inline constexpr auto poll_wait = std::chrono::milliseconds{10'000};
@@ -45,6 +48,10 @@ public:
   [[nodiscard]] virtual const supervisor::local_api_actor* local() const {
     return nullptr;
   }
+
+  /// Signals that end waiting for an answer, where they are blocked; null where
+  /// they end us by themselves. Borrowed.
+  const signal_gate* signals = nullptr;
 };
 
 /// An actor system as the console needs it: few threads, quiet, and without a
@@ -62,7 +69,11 @@ public:
 [[nodiscard]] kernel::result<std::unique_ptr<host>>
 connect_to_daemon(const std::string& socket);
 
-/// Asks and waits for the answer.
+/// That we did not wait for an answer because of a signal.
+[[nodiscard]] failure interrupted(int signo, const std::string& what);
+
+/// Asks and waits for the answer. A signal ends the waiting, not what was asked
+/// for: that is for the caller to undo.
 template <class Reply, class Request>
 [[nodiscard]] result<Reply>
 ask(host& at, Request request, const std::string& what,
@@ -79,7 +90,8 @@ ask(host& at, Request request, const std::string& what,
           out = tl::make_unexpected(failure_of(reply.error(), what));
       });
   while (!out)
-    mail->wait();
+    if (auto signo = mail->wait(at.signals); signo != 0 && !out)
+      return tl::make_unexpected(interrupted(signo, what));
   return std::move(*out);
 }
 

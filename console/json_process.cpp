@@ -16,10 +16,18 @@ json number_or_null(std::int64_t number) {
   return number != 0 ? json(number) : json{};
 }
 
+/// Always text, as it is documented.
 json signal_name(int signo) {
-  const char* name = signo != 0 ? sigabbrev_np(signo) : nullptr;
-  return name != nullptr ? json("SIG" + std::string{name})
-                         : number_or_null(signo);
+  if (signo == 0)
+    return {};
+  if (const char* name = sigabbrev_np(signo))
+    return "SIG" + std::string{name};
+  // C has no names for these; the library keeps the first two of the kernel's.
+  if (signo == SIGRTMIN)
+    return "SIGRTMIN";
+  if (signo > SIGRTMIN && signo <= SIGRTMAX)
+    return "SIGRTMIN+" + std::to_string(signo - SIGRTMIN);
+  return "SIG" + std::to_string(signo);
 }
 
 } // namespace

@@ -72,11 +72,14 @@ verb::check declare_set(CLI::App& app) {
   };
   auto given = std::make_shared<options>();
   app.add_option("NAME", given->name, "name of the container")->required();
-  app.add_option("KEY=VALUE", given->values, "a limit, as memory.limit=64M")
-      ->required();
+  // Newer CLI11 allows no "=" in a name.
+  app.add_option("KEY_VALUE", given->values,
+                 "KEY=VALUE: a limit, as memory.limit=64M");
   return [given](const program_arguments&) -> result<action> {
     if (auto done = check_container_name(given->name); !done)
       return tl::make_unexpected(std::move(done.error()));
+    if (given->values.empty())
+      return refuse("KEY=VALUE", "it is missing", "see `reeve set --help`");
     auto values = parse_values(given->values);
     if (!values)
       return tl::make_unexpected(std::move(values.error()));

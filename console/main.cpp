@@ -3,6 +3,7 @@
 
 #include "console/arguments.hpp"
 #include "console/embedded.hpp"
+#include "supervisor/standard_streams.hpp"
 
 #include <unistd.h>
 
@@ -49,6 +50,7 @@ int run(int argc, char** argv) {
 } // namespace
 
 int main(int argc, char** argv) {
+  reeve::supervisor::open_missing_standard_streams();
   try {
     std::ios::sync_with_stdio(false);
     return run(argc, argv);

@@ -30,10 +30,6 @@ _reeve() {
         compgen -W 'permanent transient temporary' -- "$cur")
       return
       ;;
-    --image)
-      _reeve_offer "$cur" < <(reeve --quiet image ls 2>/dev/null)
-      return
-      ;;
   esac
 
   # What stands before the cursor: the verb, the container, and which instance
@@ -61,8 +57,13 @@ _reeve() {
     esac
   done
 
+  if [[ $prev == --image ]]; then
+    _reeve_offer "$cur" < <("${ask[@]}" image ls 2>/dev/null)
+    return
+  fi
+
   if [[ $cur == -* ]]; then
-    local options='--root --socket --json --quiet --help'
+    local options='--root --socket --json --quiet --help --version'
     case $verb in
       create)
         options+=' --image --rootfs --spec --hostname --memory --cpus --pids
@@ -82,7 +83,6 @@ _reeve() {
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
       logs | events) options+=' --follow' ;;
-      '') options+=' --version' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
     return

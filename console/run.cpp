@@ -65,6 +65,7 @@ result<process_started> start_once(host& at, const run_plan& plan) {
                                          plan.process, !plan.detach};
   if (!lends_stdio(at, plan))
     return ask<process_started>(at, std::move(request), what);
+  request.attached = false; // nothing of it passes through the actors
   auto stdio = own_stdio(plan.process.stdin_open);
   if (!stdio)
     return refuse(what, to_string(stdio.error()));
@@ -90,7 +91,15 @@ result<process_started> start(host& at, run_plan& plan) {
   }
 }
 
-result<void> make_container(host& at, run_plan& plan) {
+void remove_container(context& ctx, host& at, const std::string& name) {
+  auto done = ask<container_is>(at, supervisor::destroy_container{name, true},
+                                "cannot remove container '" + name + "'",
+                                removal_limit);
+  if (!done && done.error().is != failure::kind::not_found)
+    ctx.warn({to_string(done.error())});
+}
+
+result<void> make_container(context& ctx, host& at, run_plan& plan) {
   auto spec = *plan.own_container;
   if (at.local() != nullptr)
     spec.on_owner_loss = {config::owner_loss::stop, std::chrono::seconds{1}};
@@ -101,16 +110,21 @@ result<void> make_container(host& at, run_plan& plan) {
         "cannot create container '" + plan.container + "'");
     if (made)
       return {};
+    // Nobody would ever start a process in it, so it would never end.
+    if (made.error().is == failure::kind::interrupted)
+      remove_container(ctx, at, plan.container);
     if (made.error().is != failure::kind::name_taken || tries == id_tries)
       return tl::make_unexpected(std::move(made.error()));
     plan.container = generated_name("run-");
   }
 }
 
-void remove_container(context& ctx, host& at, const std::string& name) {
-  auto done =
-      ask<container_is>(at, supervisor::destroy_container{name, true},
-                        "cannot remove container '" + name + "'", stop_limit);
+void stop_process(context& ctx, host& at, const run_plan& plan) {
+  auto done = ask<process_is>(
+      at, supervisor::stop_process{plan.container, plan.process.id},
+      "cannot stop process '" + plan.process.id + "' of container '"
+          + plan.container + "'",
+      removal_limit);
   if (!done && done.error().is != failure::kind::not_found)
     ctx.warn({to_string(done.error())});
 }
@@ -136,21 +150,25 @@ result<int> stay_with(context& ctx, host& at, run_plan& plan,
   auto how = follow(at, what, signals);
   if (!how)
     return tl::make_unexpected(std::move(how.error()));
-  if (how->how == farewell::kind::ended && !plan.own_container
-      && (plan.remove || !what.may_restart))
+  // As a shell's pipe would do; one that is to be restarted is no filter.
+  auto unread = how->how == farewell::kind::unread && !what.may_restart;
+  if (unread && !plan.own_container)
+    stop_process(ctx, at, plan);
+  auto is_over = unread || how->how == farewell::kind::ended;
+  if (is_over && !plan.own_container && (plan.remove || !what.may_restart))
     remove_process(ctx, at, plan);
-  plan.left_behind = how->how != farewell::kind::ended && at.local() == nullptr;
+  plan.left_behind = !is_over && at.local() == nullptr;
   return status_of(ctx, *how,
                    "process '" + plan.process.id + "' of container '"
                        + plan.container + "'");
 }
 
 result<int> run_in(context& ctx, host& at, run_plan& plan,
-                   const std::optional<signal_gate>& signals) {
+                   const signal_gate* signals) {
   auto started = start(at, plan);
   if (!started)
     return tl::make_unexpected(std::move(started.error()));
-  if (signals)
+  if (signals != nullptr)
     return stay_with(ctx, at, plan, *signals);
   ctx.report(*started,
              (plan.own_container ? started->container : started->process)
@@ -179,7 +197,7 @@ int status_of(context& ctx, const farewell& how, const std::string& name) {
                       && how.reason.kind != exit_kind::stopped;
   if (needs_a_word)
     ctx.err << "reeve: " << name << ": " << to_string(how.reason) << '\n';
-  return shell_status(how.reason);
+  return how.lost_output ? status_own_error : shell_status(how.reason);
 }
 
 result<int> run(context& ctx, run_plan plan) {
@@ -191,20 +209,19 @@ result<int> run(context& ctx, run_plan plan) {
                     "leave out -t, or -i");
     plan.process.tty = size_of_terminal(STDIN_FILENO);
   }
-  // Before the first thread: they inherit the mask.
-  auto signals = std::optional<signal_gate>{};
+  const signal_gate* signals = nullptr;
   if (!plan.detach) {
-    auto gate = signal_gate::close_gate();
-    if (!gate)
-      return refuse(what, to_string(gate.error()));
-    signals.emplace(std::move(*gate));
+    auto taken = ctx.take_signals(what);
+    if (!taken)
+      return tl::make_unexpected(std::move(taken.error()));
+    signals = *taken;
   }
   auto at = plan.own_container && !plan.detach ? ctx.daemon_or_embedded(what)
                                                : ctx.daemon(what);
   if (!at)
     return tl::make_unexpected(std::move(at.error()));
   if (plan.own_container)
-    if (auto done = make_container(**at, plan); !done)
+    if (auto done = make_container(ctx, **at, plan); !done)
       return tl::make_unexpected(std::move(done.error()));
   auto status = run_in(ctx, **at, plan, signals);
   if (plan.own_container && !plan.detach && !plan.left_behind)
@@ -233,6 +250,10 @@ result<run_plan> to_plan(const run_options& given,
   plan.process = std::move(*process);
   plan.generated_id = !given.process.id.has_value();
   plan.detach = given.process.detach;
+  if (plan.process.stdin_open && !given.process.terminal && !plan.detach
+      && plan.process.restart.type != config::restart_type::temporary)
+    return refuse("-i", "the input would be that of one run only",
+                  "leave out --restart, or -i");
   plan.remove = given.process.remove;
   plan.container = given.name;
   if (!given.name.empty()) {
@@ -254,12 +275,10 @@ result<run_plan> to_plan(const run_options& given,
   auto spec = given.container.to_spec(plan.container);
   if (!spec)
     return tl::make_unexpected(std::move(spec.error()));
-  if (plan.detach) {
-    // Nobody will be there to remove it.
-    plan.process.significant = true;
-    spec->auto_stop = config::auto_stop::any_significant;
-    spec->remove_on_exit = true;
-  }
+  // Nobody may be there to remove it: we detach, or are killed.
+  plan.process.significant = true;
+  spec->auto_stop = config::auto_stop::any_significant;
+  spec->remove_on_exit = true;
   plan.own_container = std::move(*spec);
   return plan;
 }

@@ -34,11 +34,15 @@ tl::unexpected<failure> refused(const config::config_error& err,
 
 result<std::string> contents(const std::string& path) {
   auto file = std::ifstream{path, std::ios::binary};
-  auto text = std::string{std::istreambuf_iterator<char>{file}, {}};
-  if (!file.is_open() || file.bad())
+  // A directory can be opened as well, but not read.
+  auto err = std::error_code{};
+  auto code = !file.is_open()                            ? errno
+              : std::filesystem::is_directory(path, err) ? EISDIR
+                                                         : 0;
+  if (code != 0)
     return refuse("--spec", "cannot read " + config::in_quotes(path) + ": "
-                                + std::generic_category().message(errno));
-  return text;
+                                + std::generic_category().message(code));
+  return std::string{std::istreambuf_iterator<char>{file}, {}};
 }
 
 result<void> set_limit(config::limits& limits, const char* key,

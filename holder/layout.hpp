@@ -9,8 +9,7 @@
 namespace reeve::holder::layout {
 
 inline constexpr const char* proc = "/proc";
-inline constexpr const char* socket_directory = "/sock";
-inline constexpr const char* socket_path = "/sock/holder.sock";
+inline constexpr const char* socket_path = "/listener"; ///< for a moment
 inline constexpr const char* stage = "/stage";
 
 } // namespace reeve::holder::layout

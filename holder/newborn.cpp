@@ -8,16 +8,19 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/keyctl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <string>
@@ -40,6 +43,8 @@ public:
 
   belongings run() {
     belongings out;
+    reset_signals();
+    leave_keyring();
     enter_cgroups();
     join_namespaces();
     mount_proc();
@@ -69,6 +74,22 @@ private:
     birth_note note{what, 0, {}};
     if (::send(zygote_, &note, sizeof(note), MSG_NOSIGNAL) < 0)
       ::_exit(1); // the zygote has gone; nobody to tell
+  }
+
+  // Once for all children: what the daemon ignores, such as SIGPIPE, would
+  // stay ignored through every exec.
+  static void reset_signals() {
+    for (auto signo = 1; signo < NSIG; ++signo)
+      std::signal(signo, SIG_DFL);
+  }
+
+  // The daemon's session keyring, with all that is linked to it, would be
+  // everybody's in the container. While we are root of the host, on whose
+  // account the new one then goes.
+  void leave_keyring() {
+    if (::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr) < 0
+        && errno != ENOSYS) // a kernel without keys
+      fail("leave the session keyring");
   }
 
   // A single-threaded process that writes "0" to `tasks` joins at once; the
@@ -122,19 +143,18 @@ private:
     return fd;
   }
 
-  // A tmpfs of its own that the broker moves into the container: mode 0700 and
-  // owned by host root, whom the container's id map does not contain.
+  // Without a name as soon as we hold it: container root may be the host's, to
+  // whom no directory's mode is an obstacle. A daemon connects through our
+  // descriptor of it, which /proc gives to nobody who may not trace us. The
+  // zygote's tmpfs lends the place, to one newborn at a time.
   unique_fd open_listener() {
-    if (::mount("reeve", layout::socket_directory, "tmpfs",
-                MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0700,size=4k")
-        != 0)
-      fail("mount the socket directory");
     auto fd = unique_fd::adopt(
         ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::snprintf(address.sun_path, sizeof(address.sun_path), "%s",
                   layout::socket_path);
+    ::unlink(layout::socket_path); // of one that was killed just here
     if (!fd
         || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address),
                   sizeof(address))
@@ -144,7 +164,8 @@ private:
     auto path = unique_fd::adopt(
         ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
     if (!path
-        || ::dup3(path.get(), kernel::holder::listener_path_fd, O_CLOEXEC) < 0)
+        || ::dup3(path.get(), kernel::holder::listener_path_fd, O_CLOEXEC) < 0
+        || ::unlink(layout::socket_path) != 0)
       fail("keep the path of the listener");
     return fd;
   }

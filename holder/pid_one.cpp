@@ -3,24 +3,21 @@
 
 #include "holder/pid_one.hpp"
 
+#include "holder/forking.hpp"
+#include "holder/outbox.hpp"
+#include "holder/privileges.hpp"
 #include "holder/process_table.hpp"
 #include "holder/user_child.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
 
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/sched.h>
-#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,7 +27,6 @@
 #include <csignal>
 #include <cstring>
 #include <ctime>
-#include <deque>
 #include <utility>
 
 namespace reeve::holder {
@@ -62,16 +58,32 @@ std::uint64_t microseconds(const timeval& value) {
          + static_cast<std::uint64_t>(value.tv_usec);
 }
 
+constexpr std::int64_t ns_per_ms = 1'000'000;
+
+// A flood of dead orphans or of orders must not starve the other.
+constexpr auto reaped_per_round = 256;
+constexpr auto orders_per_round = 64;
+
+// Without a descriptor for a peer there is no use in looking again at once.
+constexpr auto listener_rest_ns = 1'000 * ns_per_ms;
+
+// Daemons acknowledge; this is for one that does not.
+constexpr std::size_t most_failures_kept = 64;
+
 class pid_one {
 public:
   explicit pid_one(pid_one_setup setup)
       : control_(std::move(setup.control)),
         listener_(std::move(setup.listener)),
         oom_score_(std::move(setup.oom_score)),
-        has_pid_namespace_(setup.has_pid_namespace) {}
+        has_pid_namespace_(setup.has_pid_namespace),
+        daemon_has_no_pid_(setup.daemon_has_no_pid),
+        usual_descriptors_(setup.usual_descriptors) {}
 
   [[noreturn]] void run() {
     block_signals();
+    bounding_set_ = bounding_set();
+    take_reserve();
     greet();
     for (;;)
       wait_and_serve();
@@ -97,10 +109,12 @@ private:
   void wait_and_serve() {
     polled_.clear();
     polled_.push_back({signals_.get(), POLLIN, 0});
-    polled_.push_back({listener_.get(), POLLIN, 0});
+    auto rests = listener_rests_until_ > elapsed_ns();
+    polled_.push_back({rests ? -1 : listener_.get(), POLLIN, 0});
     polled_.push_back(
         {control_.get(),
-         static_cast<short>(outgoing_.empty() ? POLLIN : POLLIN | POLLOUT), 0});
+         static_cast<short>(outbox_.wants_room() ? POLLIN | POLLOUT : POLLIN),
+         0});
     for (auto& entry : table_.entries())
       if (entry.exec_status)
         polled_.push_back({entry.exec_status.get(), POLLIN, 0});
@@ -108,8 +122,7 @@ private:
       return; // EINTR, ENOMEM: look again
     if (polled_[1].revents != 0)
       admit();
-    if (control_ && (polled_[2].revents & POLLOUT) != 0)
-      flush();
+    flush();
     if (control_ && (polled_[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
       read_orders();
     auto starting = std::any_of(polled_.begin() + 3, polled_.end(),
@@ -117,31 +130,49 @@ private:
     if (starting)
       check_starting();
     if (polled_[0].revents != 0)
+      note_children();
+    if (children_wait_)
       reap();
+    end_late_starts();
     if (deadline_ns_ != 0 && elapsed_ns() >= deadline_ns_)
       end();
   }
 
-  [[nodiscard]] int next_timeout() const {
-    if (deadline_ns_ == 0)
+  [[nodiscard]] int next_timeout() {
+    if (children_wait_)
+      return 0;
+    std::int64_t next = 0;
+    auto consider = [&next](std::int64_t when) {
+      if (when != 0 && (next == 0 || when < next))
+        next = when;
+    };
+    consider(deadline_ns_);
+    consider(outbox_.retry_at());
+    auto now = elapsed_ns();
+    if (listener_rests_until_ > now)
+      consider(listener_rests_until_);
+    for (const auto& entry : table_.entries())
+      if (entry.exec_status)
+        consider(entry.start_deadline_ns);
+    if (next == 0)
       return -1;
-    auto left = (deadline_ns_ - elapsed_ns()) / 1'000'000 + 1;
+    auto left = (next - now) / ns_per_ms + 1;
     return static_cast<int>(std::clamp<std::int64_t>(left, 0, 60'000));
   }
 
   // -- the daemon's connection ------------------------------------------------
 
   // One daemon at a time, and only from outside: in our pid namespace a peer
-  // of an outer one has no pid.
+  // of an outer one has no pid. Where the namespace is the daemon's own, what
+  // keeps the container away is that the socket has no name.
   void admit() {
-    auto peer = unique_fd::adopt(::accept4(listener_.get(), nullptr, nullptr,
-                                           SOCK_CLOEXEC | SOCK_NONBLOCK));
+    auto peer = accept_peer();
     if (!peer)
       return;
     ucred cred{};
     socklen_t size = sizeof(cred);
     if (::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0
-        || (has_pid_namespace_ && cred.pid != 0))
+        || (daemon_has_no_pid_ && cred.pid != 0))
       return;
     if (control_) {
       read_orders(); // notices a daemon that has just died
@@ -152,6 +183,29 @@ private:
     control_ = std::move(peer);
     deadline_ns_ = 0;
     greet();
+  }
+
+  // At the limit of descriptors the reserve makes room, for a daemon above all
+  // must find its way in: it alone can acknowledge and release.
+  unique_fd accept_peer() {
+    auto accept_one = [this] {
+      return unique_fd::adopt(::accept4(listener_.get(), nullptr, nullptr,
+                                        SOCK_CLOEXEC | SOCK_NONBLOCK));
+    };
+    take_reserve();
+    auto peer = accept_one();
+    if (!peer && (errno == EMFILE || errno == ENFILE)) {
+      reserve_.reset();
+      peer = accept_one();
+    }
+    if (!peer && errno != EAGAIN)
+      listener_rests_until_ = elapsed_ns() + listener_rest_ns;
+    return peer;
+  }
+
+  void take_reserve() {
+    if (!reserve_)
+      reserve_ = unique_fd::adopt(::fcntl(signals_.get(), F_DUPFD_CLOEXEC, 0));
   }
 
   void greet() {
@@ -171,6 +225,9 @@ private:
     state.starting = entry.state == process_entry::phase::starting;
     state.ended = entry.state == process_entry::phase::ended;
     state.end = entry.end;
+    state.failed_step = entry.failed_step;
+    state.failed_code = entry.failed_code;
+    state.failed_subject = entry.failed_subject;
     std::vector<int> fds;
     unique_fd pidfd;
     if (!state.ended) {
@@ -206,36 +263,25 @@ private:
               const std::vector<int>& fds = {}) {
     if (!control_)
       return; // the table has it all; the next daemon is told
-    auto body = kernel::wire::encode(what);
-    auto type = static_cast<std::uint16_t>(Report::type);
-    if (outgoing_.empty()) {
-      auto sent = kernel::send_packet(control_.get(), type, id, body, fds);
-      if (sent)
-        return;
-      if (sent.error().code != EAGAIN)
-        return owner_is_gone();
-    }
-    packet later{type, id, std::move(body), {}};
-    for (auto fd : fds)
-      later.fds.push_back(unique_fd::adopt(::fcntl(fd, F_DUPFD_CLOEXEC, 0)));
-    outgoing_.push_back(std::move(later));
+    outbox::report out{static_cast<std::uint16_t>(Report::type),
+                       id,
+                       kernel::wire::encode(what),
+                       {}};
+    if constexpr (requires { what.carries; })
+      if (!fds.empty()) {
+        auto bare = what;
+        bare.carries = descriptors_withheld;
+        out.bare_body = kernel::wire::encode(bare);
+      }
+    if (outbox_.send(control_.get(), std::move(out), fds, elapsed_ns())
+        == outbox::peer::gone)
+      owner_is_gone();
   }
 
   void flush() {
-    while (!outgoing_.empty()) {
-      auto& next = outgoing_.front();
-      std::vector<int> fds;
-      for (const auto& fd : next.fds)
-        fds.push_back(fd.get());
-      auto sent = kernel::send_packet(control_.get(), next.type, next.id,
-                                      next.body, fds);
-      if (!sent) {
-        if (sent.error().code != EAGAIN)
-          owner_is_gone();
-        return;
-      }
-      outgoing_.pop_front();
-    }
+    if (control_
+        && outbox_.flush(control_.get(), elapsed_ns()) == outbox::peer::gone)
+      owner_is_gone();
   }
 
   void refuse(std::uint64_t id, int code, const char* operation) {
@@ -244,23 +290,22 @@ private:
 
   void owner_is_gone() {
     control_.reset();
-    outgoing_.clear();
+    outbox_.clear();
     if (on_owner_loss_ == owner_loss::keep)
       return;
-    if (table_.entries().empty() || grace_ms_ == 0)
+    if (!table_.has_living() || grace_ms_ == 0)
       end();
     for (auto& entry : table_.entries())
-      if (entry.state != process_entry::phase::ended)
+      if (entry.state != process_entry::phase::ended && entry.pid > 0)
         ::kill(entry.pid, SIGTERM);
-    deadline_ns_ =
-        elapsed_ns() + static_cast<std::int64_t>(grace_ms_) * 1'000'000;
+    deadline_ns_ = elapsed_ns() + std::int64_t{grace_ms_} * ns_per_ms;
   }
 
   // The end of PID 1 is the end of its pid namespace.
   [[noreturn]] void end() {
     if (!has_pid_namespace_)
       for (auto& entry : table_.entries())
-        if (entry.state != process_entry::phase::ended)
+        if (entry.state != process_entry::phase::ended && entry.pid > 0)
           ::kill(-entry.pid, SIGKILL);
     ::_exit(0);
   }
@@ -268,8 +313,7 @@ private:
   // -- orders -----------------------------------------------------------------
 
   void read_orders() {
-    // A bound, so that a flood of orders cannot starve the reaping.
-    for (auto i = 0; i < 64 && control_; ++i) {
+    for (auto i = 0; i < orders_per_round && control_; ++i) {
       packet in;
       auto got = kernel::receive_packet(control_.get(), in);
       if (!got) {
@@ -345,8 +389,10 @@ private:
       return refuse(id, EALREADY, "seal");
     if (!order.seccomp.empty() && !install_filter(order.seccomp))
       return refuse(id, errno, "install the seccomp filter");
-    if (!keep_capabilities(order.keep_capabilities))
+    if (!drop_from_bounding_set(bounding_set_, order.keep_capabilities)
+        || !keep_capabilities(order.keep_capabilities))
       return refuse(id, errno, "drop capabilities");
+    bounding_set_ &= order.keep_capabilities;
     clone3_guard_ = std::move(order.clone3_guard);
     sealed_ = true;
     report(id, done_report{});
@@ -377,43 +423,12 @@ private:
     report(id, configured_report{});
   }
 
-  // Installed here once, inherited by every process: a fork shares the program
-  // by reference, where installing it per process would compile it each time.
-  static bool install_filter(std::string& code) {
-    sock_fprog program{};
-    program.len =
-        static_cast<unsigned short>(code.size() / sizeof(sock_filter));
-    program.filter = reinterpret_cast<sock_filter*>(code.data());
-    return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0;
-  }
-
-  static bool keep_capabilities(std::uint64_t wanted) {
-    for (auto cap = 0; cap < 64; ++cap) {
-      auto held = ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-      if (held < 0)
-        break; // past this kernel's last capability
-      if (held == 1 && (wanted >> cap & 1U) == 0
-          && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
-        return false;
-    }
-    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> data{};
-    if (::syscall(SYS_capget, &head, data.data()) != 0)
-      return false;
-    for (std::size_t half = 0; half < 2; ++half) {
-      auto bits = static_cast<std::uint32_t>(wanted >> (32 * half));
-      data[half].permitted &= bits;
-      data[half].effective = data[half].permitted;
-      data[half].inheritable = 0;
-    }
-    return ::syscall(SYS_capset, &head, data.data()) == 0;
-  }
-
   void spawn(packet& in, spawn_order&& order) {
     auto process = order.process;
     if (auto* known = table_.find(process)) {
-      describe(*known, in.id);
-      return;
+      if (known->failed_code != 0)
+        return report_failure(*known, in.id);
+      return describe(*known, in.id);
     }
     if (table_.was_forgotten(process))
       return refuse(in.id, ESTALE,
@@ -421,24 +436,28 @@ private:
     if (!configured_)
       return refuse(in.id, EAGAIN, "spawn before configure");
     if (table_.is_full())
-      return spawn_failed(in.id, process, {}, ENOSPC);
+      return report(in.id,
+                    spawn_failed_report{process, spawn_step::fork, ENOSPC, {}});
     auto passed = order.stdio == stdio_mode::passed ? 3U : 0U;
     auto expected =
         order.join_count + (order.has_cgroup_dir ? 1U : 0U) + passed;
-    if (in.fds.size() != expected || order.argv.empty()
-        || order.stdio > stdio_mode::passed)
+    if (order.argv.empty() || order.stdio > stdio_mode::passed
+        || (in.fds.size() != expected && !in.descriptors_lost))
       return refuse(in.id, EPROTO, "read the spawn order");
-    start(in, std::move(order));
+    table_.bound_failures(most_failures_kept);
+    auto& entry = table_.add(process);
+    entry.spec = std::move(order.spec);
+    if (in.descriptors_lost) // ours, and nothing was started
+      return fail_start(entry, {}, EMFILE, in.id);
+    start(in, std::move(order), entry);
   }
 
-  void start(packet& in, spawn_order&& order) {
+  void start(packet& in, spawn_order&& order, process_entry& entry) {
     child_plan plan;
     auto next = in.fds.begin();
     for (auto i = 0; i < order.join_count; ++i)
       plan.join.push_back(std::move(*next++));
     auto cgroup = order.has_cgroup_dir ? std::move(*next++) : unique_fd{};
-    auto& entry = table_.add(order.process);
-    entry.spec = std::move(order.spec);
     auto ok = true;
     if (order.stdio == stdio_mode::passed) {
       plan.stdin_end = std::move(*next++);
@@ -456,110 +475,77 @@ private:
     auto code = errno;
     auto theirs = unique_fd::adopt(pair[1]);
     entry.exec_status = unique_fd::adopt(pair[0]);
-    plan.order = std::move(order);
-    plan.clone3_guard = clone3_guard_;
     child_note note;
-    auto pid = -1L;
-    if (ok) {
-      pid = fork_scored(plan.order.oom_score_adj, cgroup.get(), entry.pidfd,
-                        note);
+    if (ok && !cgroup && !clone3_guard_.empty()) {
+      note.step = spawn_step::set_seccomp;
+      ok = guard_self();
       code = errno;
     }
-    if (pid == 0) {
-      control_.reset();
+    if (!ok)
+      return fail_start(entry, note, code, in.id);
+    plan.order = std::move(order);
+    plan.clone3_guard = clone3_guard_;
+    plan.bounding_set = bounding_set_;
+    plan.usual_descriptors = usual_descriptors_;
+    entry.start_deadline_ns =
+        elapsed_ns() + std::int64_t{plan.order.start_timeout_ms} * ns_per_ms;
+    note = {};
+    auto pid =
+        fork_child({cgroup.get(), plan.order.oom_score_adj, oom_score_.get()},
+                   entry.pidfd, note);
+    code = errno;
+    if (pid == 0)
       become_program(plan, theirs.get());
-    }
-    if (pid < 0) {
-      auto process = entry.id;
-      table_.forget(entry);
-      return spawn_failed(in.id, process, note, code);
-    }
+    if (pid < 0)
+      return fail_start(entry, note, code, in.id);
     entry.pid = static_cast<pid_t>(pid);
     entry.started_at_ns = now_ns();
   }
 
-  // A child that is not dumpable may not even write its own oom_score_adj, and
-  // the program's first children shall have it, too: so it is inherited.
-  long fork_scored(std::int32_t score, int cgroup, unique_fd& pidfd,
-                   child_note& note) {
-    if (score == no_oom_score_adj)
-      return fork_into(cgroup, pidfd);
-    std::array<char, 16> own{};
-    auto text = std::to_string(score);
-    auto size = ::pread(oom_score_.get(), own.data(), own.size(), 0);
-    if (size <= 0
-        || ::pwrite(oom_score_.get(), text.data(), text.size(), 0) < 0) {
-      note.step = spawn_step::set_oom_score;
-      text.copy(note.subject, sizeof(note.subject) - 1);
-      return -1;
-    }
-    auto pid = fork_into(cgroup, pidfd);
-    auto code = errno;
-    if (pid == 0)
-      return 0;
-    // Else those that name no score would have this one.
-    if (::pwrite(oom_score_.get(), own.data(), static_cast<std::size_t>(size),
-                 0)
-            < 0
-        && pid > 0) {
-      code = errno;
-      note.step = spawn_step::set_oom_score;
-      ::kill(static_cast<pid_t>(pid), SIGKILL); // reaped as an orphan
-      pid = -1;
-    }
-    errno = code;
-    return pid;
-  }
-
-  // A real fork, not vfork: a child that enters a frozen group, or whose
-  // program lies on a hung file system, must not stop PID 1.
-  static long fork_into(int cgroup, unique_fd& pidfd) {
-    auto raw = -1;
-    clone_args args{};
-    args.flags = CLONE_PIDFD;
-    args.pidfd = reinterpret_cast<std::uintptr_t>(&raw);
-    args.exit_signal = SIGCHLD;
-    if (cgroup >= 0) {
-      args.flags |= CLONE_INTO_CGROUP;
-      args.cgroup = static_cast<std::uint64_t>(cgroup);
-    }
-    auto pid = ::syscall(SYS_clone3, &args, sizeof(args));
-    if (pid > 0)
-      pidfd = unique_fd::adopt(raw);
-    return pid;
-  }
-
-  static bool make_pipe(unique_fd& reads, unique_fd& writes) {
-    std::array<int, 2> fds{};
-    if (::pipe2(fds.data(), O_CLOEXEC) != 0)
+  // Who is not born into a cgroup is born by clone, so the guard over clone3
+  // can be our own: children get it by reference, where in each of them the
+  // kernel would check and compile it again.
+  bool guard_self() {
+    if (!install_filter(clone3_guard_))
       return false;
-    reads = unique_fd::adopt(fds[0]);
-    writes = unique_fd::adopt(fds[1]);
+    clone3_guard_.clear();
     return true;
   }
 
-  void spawn_failed(std::uint64_t id, std::uint64_t process,
-                    const child_note& note, int code) {
-    spawn_failed_report out{process, note.step, code, {}};
-    out.subject.assign(note.subject,
-                       ::strnlen(note.subject, sizeof(note.subject)));
-    report(id, out);
+  // An end like any other: the daemon may die before it hears of it.
+  void fail_start(process_entry& entry, const child_note& note, int code,
+                  std::uint64_t id = 0) {
+    entry.state = process_entry::phase::ended;
+    entry.pid = -1; // reaped as a nameless orphan
+    entry.end.wait_status = 127 << 8;
+    entry.end.ended_at_ns = now_ns();
+    entry.failed_step = note.step;
+    entry.failed_code = code != 0 ? code : EPROTO;
+    entry.failed_subject.assign(note.subject,
+                                ::strnlen(note.subject, sizeof(note.subject)));
+    for (auto* fd : {&entry.exec_status, &entry.pidfd, &entry.stdin_end,
+                     &entry.stdout_end, &entry.stderr_end, &entry.master})
+      fd->reset();
+    report_failure(entry, id);
+  }
+
+  void report_failure(const process_entry& entry, std::uint64_t id) {
+    report(id, spawn_failed_report{entry.id, entry.failed_step,
+                                   entry.failed_code, entry.failed_subject});
   }
 
   // -- children ---------------------------------------------------------------
 
   void check_starting() {
-    for (auto it = table_.entries().begin(); it != table_.entries().end();) {
-      auto& entry = *it++; // the entry may be dropped
+    for (auto& entry : table_.entries())
       if (entry.exec_status)
         check_exec(entry);
-    }
   }
 
   // End of file means that exec has closed the child's end: the program runs.
   // (Or that the child died before; then its end is reported next.)
   void check_exec(process_entry& entry) {
-    for (;;) {
+    while (entry.exec_status) {
       child_note note{};
       unique_fd passed;
       auto size = receive_note(entry.exec_status.get(), note, passed);
@@ -567,14 +553,30 @@ private:
         return; // nothing yet
       if (size != sizeof(note))
         return executed(entry);
-      if (note.what == child_note::kind::failed) {
-        // Reaped as a nameless orphan: the failure says it all.
-        spawn_failed(0, entry.id, note, note.code);
-        table_.forget(entry);
-        return;
-      }
+      if (note.what == child_note::kind::failed)
+        return fail_start(entry, note, note.code);
+      if (!passed) // no room for the master: a program that nobody can talk to
+        return abort_start(entry, note, EMFILE);
       entry.master = std::move(passed);
     }
+  }
+
+  // A child that hangs on the way to its program: on a FIFO for a passwd file,
+  // a dead file server, or because it is frozen, and then dies when it thaws.
+  void end_late_starts() {
+    auto now = elapsed_ns();
+    for (auto& entry : table_.entries())
+      if (entry.exec_status && now >= entry.start_deadline_ns) {
+        check_exec(entry); // it may have made it
+        if (entry.exec_status)
+          abort_start(entry, {child_note::kind::failed, spawn_step::execute},
+                      ETIMEDOUT);
+      }
+  }
+
+  void abort_start(process_entry& entry, const child_note& note, int code) {
+    ::kill(entry.pid, SIGKILL); // not reaped yet, so it is still this child
+    fail_start(entry, note, code);
   }
 
   static ssize_t receive_note(int socket, child_note& note, unique_fd& passed) {
@@ -612,42 +614,45 @@ private:
     entry.pidfd.reset();
   }
 
-  void reap() {
+  void note_children() {
     std::array<signalfd_siginfo, 8> drained{};
     while (::read(signals_.get(), drained.data(), sizeof(drained)) > 0)
       ;
-    for (;;) {
+    children_wait_ = true;
+  }
+
+  void reap() {
+    for (auto i = 0; i < reaped_per_round; ++i) {
       auto status = 0;
       rusage usage{};
       auto pid = ::wait4(-1, &status, WNOHANG, &usage);
-      if (pid <= 0)
+      if (pid < 0 && errno == EINTR)
+        continue;
+      if (pid <= 0) {
+        children_wait_ = false; // who dies from now on sends a signal
         return;
-      auto* entry = table_.find_pid(pid);
-      if (entry == nullptr)
-        continue; // an orphan of the container, or a failed start
-      if (entry->exec_status) {
-        check_exec(*entry); // its failure or success comes first
-        entry = table_.find_pid(pid);
-        if (entry == nullptr)
-          continue;
       }
-      entry->state = process_entry::phase::ended;
-      entry->pidfd.reset();
-      entry->end = {status, now_ns(), microseconds(usage.ru_utime),
-                    microseconds(usage.ru_stime),
-                    static_cast<std::uint64_t>(usage.ru_maxrss)};
-      report(0, exited_report{entry->id, entry->end});
-      if (!control_ && deadline_ns_ != 0)
-        end_when_empty();
+      on_end(pid, status, usage);
     }
   }
 
-  void end_when_empty() {
-    auto left = std::any_of(table_.entries().begin(), table_.entries().end(),
-                            [](const auto& entry) {
-                              return entry.state != process_entry::phase::ended;
-                            });
-    if (!left)
+  void on_end(pid_t pid, int status, const rusage& usage) {
+    auto* entry = table_.find_pid(pid);
+    if (entry == nullptr)
+      return; // an orphan of the container, or a failed start
+    if (entry->exec_status) {
+      check_exec(*entry); // its failure or success comes first
+      if (entry->failed_code != 0)
+        return;
+    }
+    entry->state = process_entry::phase::ended;
+    entry->exec_status.reset();
+    entry->pidfd.reset();
+    entry->end = {status, now_ns(), microseconds(usage.ru_utime),
+                  microseconds(usage.ru_stime),
+                  static_cast<std::uint64_t>(usage.ru_maxrss)};
+    report(0, exited_report{entry->id, entry->end});
+    if (!control_ && deadline_ns_ != 0 && !table_.has_living())
       end();
   }
 
@@ -700,15 +705,21 @@ private:
   unique_fd listener_;
   unique_fd oom_score_;
   unique_fd signals_;
+  unique_fd reserve_; ///< given up for a daemon's connection
   bool has_pid_namespace_;
+  bool daemon_has_no_pid_;
+  std::uint64_t usual_descriptors_;
+  std::uint64_t bounding_set_ = 0;
   bool sealed_ = false;
   bool configured_ = false;
   owner_loss on_owner_loss_ = owner_loss::stop;
   std::uint32_t grace_ms_ = 0;
   std::int64_t deadline_ns_ = 0;
+  std::int64_t listener_rests_until_ = 0;
+  bool children_wait_ = false; ///< dead ones, to be reaped
   std::string clone3_guard_;
   process_table table_;
-  std::deque<packet> outgoing_;
+  outbox outbox_;
   std::vector<pollfd> polled_;
 };
 

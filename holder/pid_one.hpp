@@ -5,6 +5,8 @@
 
 #include "kernel-iface/unique_fd.hpp"
 
+#include <cstdint>
+
 namespace reeve::holder {
 
 struct pid_one_setup {
@@ -13,6 +15,9 @@ struct pid_one_setup {
   kernel::unique_fd oom_score; ///< its own /proc/self/oom_score_adj
   /// False in a shared pid namespace: then "all processes" are not ours.
   bool has_pid_namespace = true;
+  /// Here, that is: whoever has a pid in our pid namespace is not the daemon.
+  bool daemon_has_no_pid = true;
+  std::uint64_t usual_descriptors = 0; ///< soft RLIMIT_NOFILE for programs
 };
 
 /// The life of a container's PID 1: spawns, reaps, reports; see

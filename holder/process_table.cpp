@@ -26,6 +26,12 @@ bool process_table::was_forgotten(std::uint64_t id) const {
          != forgotten_.end();
 }
 
+bool process_table::has_living() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const auto& entry) {
+    return entry.state != process_entry::phase::ended;
+  });
+}
+
 process_entry& process_table::add(std::uint64_t id) {
   auto& entry = entries_.emplace_back();
   entry.id = id;
@@ -37,6 +43,14 @@ void process_table::forget_if_done(process_entry& entry) {
       && !entry.stdin_end && !entry.stdout_end && !entry.stderr_end
       && !entry.master)
     forget(entry);
+}
+
+void process_table::bound_failures(std::size_t most) {
+  auto failed = [](const auto& entry) { return entry.failed_code != 0; };
+  auto count = static_cast<std::size_t>(
+      std::count_if(entries_.begin(), entries_.end(), failed));
+  if (count > most)
+    forget(*std::find_if(entries_.begin(), entries_.end(), failed));
 }
 
 void process_table::forget(process_entry& entry) {

@@ -30,7 +30,13 @@ struct process_entry {
   phase state = phase::starting;
   bool acknowledged = false;
   std::int64_t started_at_ns = 0;
+  std::int64_t start_deadline_ns = 0; ///< monotonic; while starting
   kernel::holder::end_of_process end;
+
+  // An end, too: kept until it was acknowledged.
+  kernel::holder::spawn_step failed_step = kernel::holder::spawn_step::fork;
+  std::int32_t failed_code = 0; ///< 0: it did not fail
+  std::string failed_subject;
 
   kernel::unique_fd exec_status; ///< open until exec or failure
   kernel::unique_fd pidfd;       ///< only until `spawned` was sent
@@ -58,11 +64,16 @@ public:
 
   process_entry& add(std::uint64_t id);
 
+  [[nodiscard]] bool has_living() const;
+
   /// Drops an entry that is ended, acknowledged and holds no descriptor.
   void forget_if_done(process_entry& entry);
 
   /// Drops an entry whatever its state.
   void forget(process_entry& entry);
+
+  /// Drops the oldest failed start if there are more than `most`.
+  void bound_failures(std::size_t most);
 
   [[nodiscard]] std::list<process_entry>& entries() {
     return entries_;

@@ -9,19 +9,18 @@
 
 #include "holder/user_child.hpp"
 
+#include "holder/descriptors.hpp"
+#include "holder/privileges.hpp"
+
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/magic.h>
-#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -45,6 +44,9 @@ using kernel::holder::stdio_mode;
 
 constexpr const char* default_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Means "leave it" to setresuid(2) and its kind: not an id.
+constexpr auto no_id = static_cast<std::uint32_t>(-1);
 
 struct identity {
   uid_t uid = 0;
@@ -105,15 +107,17 @@ public:
 
   [[noreturn]] void run() {
     join_cgroups();
-    reset_signals();
+    unblock_signals();
+    connect_stdio();
+    close_descriptors();
     if (::setsid() < 0)
       fail(spawn_step::session, {});
+    // From here on paths are the container's.
     if (plan_.order.stdio == stdio_mode::tty)
       open_terminal();
     auto who = resolve_user();
     set_rlimits();
-    if (plan_.order.stdio != stdio_mode::tty)
-      connect_stdio(who);
+    give_pipes_to(who);
     drop_privileges(who);
     change_directory();
     prepare_environment(who);
@@ -137,12 +141,32 @@ private:
     }
   }
 
-  static void reset_signals() {
-    for (auto signo = 1; signo < NSIG; ++signo)
-      std::signal(signo, SIG_DFL);
+  // What signals do is PID 1's own from its birth: the default.
+  static void unblock_signals() {
     sigset_t none;
     sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  }
+
+  // What the order leaves out stays PID 1's own: the /dev/null that it opened
+  // before anything of the container ran, whatever the path leads to by now.
+  void connect_stdio() {
+    unique_fd* ends[] = {&plan_.stdin_end, &plan_.stdout_end,
+                         &plan_.stderr_end};
+    for (auto fd = 0; fd < 3; ++fd) {
+      auto from = ends[fd]->release(); // its number is closed with all others
+      if (from < 0)
+        continue;
+      is_pipe_[static_cast<std::size_t>(fd)] =
+          plan_.order.stdio == stdio_mode::pipes;
+      if (::dup2(from, fd) < 0)
+        fail(spawn_step::stdio, {});
+    }
+  }
+
+  void close_descriptors() {
+    if (!close_all_but({0, 1, 2, parent_}))
+      fail(spawn_step::stdio, "close what is PID 1's");
   }
 
   // The container may have replaced anything under /dev: take only a real
@@ -211,6 +235,10 @@ private:
       errno = ENOENT;
       fail(spawn_step::resolve_user, group);
     }
+    if (who.uid == no_id || who.gid == no_id) {
+      errno = EINVAL;
+      fail(spawn_step::resolve_user, text);
+    }
     if (!name.empty())
       add_member_groups(name, who);
     for (const auto& extra : plan_.order.groups) {
@@ -236,7 +264,8 @@ private:
       if (row.size() < 6 || !parse_number(row[2], uid)
           || !parse_number(row[3], gid))
         continue;
-      if (row[0] != wanted && !(by_number && uid == number))
+      // A number is never a name, whatever the image's file says.
+      if (by_number ? uid != number : row[0] != wanted)
         continue;
       who.uid = uid;
       who.gid = gid;
@@ -281,38 +310,37 @@ private:
     }
   }
 
+  // PID 1 raised the soft limit for itself; programs that use select(2) rely
+  // on the usual one.
   void set_rlimits() {
-    for (const auto& entry : plan_.order.rlimits) {
-      rlimit limit{entry.soft, entry.hard};
-      if (::prlimit(0, static_cast<__rlimit_resource>(entry.resource), &limit,
-                    nullptr)
-          != 0)
-        fail(spawn_step::set_rlimit, "resource "
-                                         + std::to_string(entry.resource)
-                                         + " to " + std::to_string(entry.soft)
-                                         + ":" + std::to_string(entry.hard));
-    }
+    rlimit descriptors{};
+    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
+      set_rlimit(
+          {RLIMIT_NOFILE,
+           std::min<rlim_t>(plan_.usual_descriptors, descriptors.rlim_max),
+           descriptors.rlim_max});
+    for (const auto& entry : plan_.order.rlimits)
+      set_rlimit(entry);
   }
 
-  // What the order leaves out stays PID 1's own: the /dev/null that it opened
-  // before anything of the container ran, whatever the path leads to by now.
-  // Pipes belong to whoever made them: without the chown a program of another
+  void set_rlimit(const kernel::holder::rlimit_entry& entry) {
+    rlimit limit{entry.soft, entry.hard};
+    if (::prlimit(0, static_cast<__rlimit_resource>(entry.resource), &limit,
+                  nullptr)
+        != 0)
+      fail(spawn_step::set_rlimit, "resource " + std::to_string(entry.resource)
+                                       + " to " + std::to_string(entry.soft)
+                                       + ":" + std::to_string(entry.hard));
+  }
+
+  // A pipe belongs to whoever made it: without the chown a program of another
   // user could not re-open /dev/stdout.
-  void connect_stdio(const identity& who) {
-    unique_fd* ends[] = {&plan_.stdin_end, &plan_.stdout_end,
-                         &plan_.stderr_end};
-    for (auto fd = 0; fd < 3; ++fd) {
-      auto from = ends[fd]->get();
-      if (from < 0)
-        continue;
-      if (plan_.order.stdio == stdio_mode::pipes
-          && ::fchown(from, who.uid, who.gid) != 0) {
+  void give_pipes_to(const identity& who) {
+    for (auto fd = 0; fd < 3; ++fd)
+      if (is_pipe_[static_cast<std::size_t>(fd)]
+          && ::fchown(fd, who.uid, who.gid) != 0)
         fail(spawn_step::stdio, "chown to " + std::to_string(who.uid) + ":"
                                     + std::to_string(who.gid));
-      }
-      if (::dup2(from, fd) < 0)
-        fail(spawn_step::stdio, {});
-    }
   }
 
   void drop_privileges(const identity& who) {
@@ -323,59 +351,32 @@ private:
     if (slave_ && ::fchown(slave_.get(), who.uid, static_cast<gid_t>(-1)) != 0)
       fail(spawn_step::terminal, "chown");
     slave_.reset();
-    drop_bounding_set();
+    const auto wanted = plan_.order.capabilities;
+    if (!drop_from_bounding_set(plan_.bounding_set, wanted))
+      fail(spawn_step::set_capabilities, "bounding set");
     if (::setgroups(who.groups.size(), who.groups.data()) != 0)
       fail(spawn_step::set_groups, {});
     if (plan_.order.no_new_privs
         && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
       fail(spawn_step::set_seccomp, "no_new_privs");
-    install_guard(); // before the ids: without no_new_privs it needs rights
+    // Before the ids: without no_new_privs it needs rights.
+    if (!plan_.clone3_guard.empty() && !install_filter(plan_.clone3_guard))
+      fail(spawn_step::set_seccomp, "clone3 guard");
     if (::setresgid(who.gid, who.gid, who.gid) != 0)
       fail(spawn_step::set_user, std::to_string(who.gid));
+    stay_closed();
     if (::setresuid(who.uid, who.uid, who.uid) != 0)
       fail(spawn_step::set_user, std::to_string(who.uid));
-    set_capabilities(who.uid == 0 ? plan_.order.capabilities : 0);
+    stay_closed();
+    if (!keep_capabilities(who.uid == 0 ? wanted : 0))
+      fail(spawn_step::set_capabilities, {});
   }
 
-  void drop_bounding_set() {
-    for (auto cap = 0; cap < 64; ++cap) {
-      if ((plan_.order.capabilities >> cap & 1U) != 0)
-        continue;
-      auto held = ::prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
-      if (held < 0)
-        break; // past this kernel's last capability
-      if (held == 1 && ::prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
-        fail(spawn_step::set_capabilities, "bounding set");
-    }
-  }
-
-  void set_capabilities(std::uint64_t wanted) {
-    __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
-    std::array<__user_cap_data_struct, 2> data{};
-    if (::syscall(SYS_capget, &head, data.data()) != 0)
-      fail(spawn_step::set_capabilities, "capget");
-    for (std::size_t half = 0; half < 2; ++half) {
-      auto bits = static_cast<std::uint32_t>(wanted >> (32 * half));
-      data[half].permitted &= bits;
-      data[half].effective = data[half].permitted;
-      data[half].inheritable = 0;
-    }
-    if (::syscall(SYS_capset, &head, data.data()) != 0)
-      fail(spawn_step::set_capabilities, "capset");
-  }
-
-  // The container's filter, inherited from PID 1, lets clone3 pass because
-  // PID 1 needs it; here it becomes ENOSYS, and libc falls back to clone,
-  // whose flags the filter can see.
-  void install_guard() {
-    if (plan_.clone3_guard.empty())
-      return;
-    sock_fprog program{};
-    program.len = static_cast<unsigned short>(plan_.clone3_guard.size()
-                                              / sizeof(sock_filter));
-    program.filter = reinterpret_cast<sock_filter*>(plan_.clone3_guard.data());
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
-      fail(spawn_step::set_seccomp, "clone3 guard");
+  // A change of ids sets what fs.suid_dumpable says, which may be 1: then
+  // others of this user could read PID 1's memory out of us until exec.
+  void stay_closed() {
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+      fail(spawn_step::set_user, "stay undumpable");
   }
 
   // As the user, so that a directory he may not enter is refused. getcwd
@@ -420,8 +421,6 @@ private:
   }
 
   [[noreturn]] void execute() {
-    // Belt and braces: all of PID 1's descriptors are close-on-exec already.
-    ::syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
     auto argv = pointers(plan_.order.argv);
     auto envp = pointers(plan_.order.env);
     const auto& name = plan_.order.argv.front();
@@ -462,6 +461,7 @@ private:
   child_plan& plan_;
   int parent_;
   unique_fd slave_;
+  std::array<bool, 3> is_pipe_{};
 };
 
 } // namespace

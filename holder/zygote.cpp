@@ -3,9 +3,11 @@
 
 #include "holder/zygote.hpp"
 
+#include "holder/descriptors.hpp"
 #include "holder/layout.hpp"
 #include "holder/newborn.hpp"
 #include "holder/pid_one.hpp"
+#include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
 
@@ -15,13 +17,16 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -34,8 +39,11 @@ using namespace kernel::zygote;
 using kernel::packet;
 using kernel::unique_fd;
 
-// A wait for a newborn's word ends here; the daemon's own deadline is longer.
-constexpr int birth_timeout_ms = 10'000;
+using clock = std::chrono::steady_clock;
+
+// For all of a birth. The daemon's deadline for its order is longer, or it
+// would kill us over one newborn that hangs.
+constexpr auto birth_timeout = std::chrono::seconds{5};
 
 struct failure {
   int code = 0;
@@ -76,6 +84,7 @@ private:
     ::setsid();
     ::prctl(PR_SET_NAME, "reeve-zygote");
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    raise_descriptor_limit();
     std::signal(SIGCHLD, SIG_IGN); // holders are watched by pidfd, not reaped
     proc_ = unique_fd::adopt(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     own_pid_ns_ =
@@ -96,14 +105,24 @@ private:
                != 0
         || ::fchdir(root.get()) != 0)
       return {errno, "attach the tmpfs"};
-    for (const auto* name :
-         {layout::proc, layout::socket_directory, layout::stage})
+    for (const auto* name : {layout::proc, layout::stage})
       if (::mkdirat(root.get(), name + 1, 0755) != 0)
         return {errno, "make a directory"};
     if (::syscall(SYS_pivot_root, ".", ".") != 0
         || ::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0)
       return {errno, "leave the host's file systems"};
     return {};
+  }
+
+  // Holders keep descriptors for all processes of their container. These get
+  // the usual soft limit back.
+  void raise_descriptor_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+      return;
+    usual_descriptors_ = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
   }
 
   void answer_failure(std::uint64_t id, const failure& err) {
@@ -122,7 +141,7 @@ private:
     }
     auto pid = -1;
     unique_fd pidfd;
-    if (auto err = start(from, cgroup.get(), pid, pidfd); err.code != 0) {
+    if (auto err = start(from, cgroup, pid, pidfd); err.code != 0) {
       answer_failure(in.id, err);
       return;
     }
@@ -162,7 +181,7 @@ private:
     return true;
   }
 
-  failure start(birth& from, int cgroup, int& pid, unique_fd& pidfd) {
+  failure start(birth& from, unique_fd& cgroup, int& pid, unique_fd& pidfd) {
     std::array<int, 2> pair{};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data())
         != 0)
@@ -180,27 +199,17 @@ private:
       args.flags |= CLONE_NEWPID;
     args.pidfd = reinterpret_cast<std::uintptr_t>(&raw_pidfd);
     args.exit_signal = SIGCHLD;
-    if (cgroup >= 0) {
+    if (cgroup) {
       args.flags |= CLONE_INTO_CGROUP;
-      args.cgroup = static_cast<std::uint64_t>(cgroup);
+      args.cgroup = static_cast<std::uint64_t>(cgroup.get());
     }
+    auto until = clock::now() + birth_timeout;
     auto child = ::syscall(SYS_clone3, &args, sizeof(args));
     auto clone_errno = errno;
     if (child == 0) {
       ours.reset();
-      ::close(socket_);
-      proc_.reset();
-      own_pid_ns_.reset();
-      std::signal(SIGCHLD, SIG_DFL);
-      ::setsid();
-      ::prctl(PR_SET_NAME, "reeve-holder");
-      auto control = std::move(from.control);
-      auto has_pid_ns = pid_mode == ns_mode::fresh;
-      auto own = come_to_life(from, theirs.get());
-      theirs.reset();
-      from = {};
-      run_pid_one({std::move(control), std::move(own.listener),
-                   std::move(own.oom_score), has_pid_ns});
+      cgroup.reset();
+      live(from, std::move(theirs));
     }
     if (pid_mode == ns_mode::joined
         && ::setns(own_pid_ns_.get(), CLONE_NEWPID) != 0)
@@ -210,17 +219,68 @@ private:
     pid = static_cast<int>(child);
     pidfd = unique_fd::adopt(raw_pidfd);
     theirs.reset();
-    auto err = midwife(from, ours.get(), pid);
+    auto err = midwife(from, ours.get(), pid, until);
     if (err.code != 0)
       ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     return err;
   }
 
+  // In the newborn.
+  [[noreturn]] void live(birth& from, unique_fd channel) {
+    auto outer = leaves_our_pid_namespace(from);
+    ::close(socket_);
+    proc_.reset();
+    own_pid_ns_.reset();
+    ::setsid();
+    ::prctl(PR_SET_NAME, "reeve-holder");
+    pid_one_setup setup;
+    setup.control = std::move(from.control);
+    setup.has_pid_namespace =
+        from.order.modes[static_cast<std::size_t>(ns_kind::pid)]
+        == ns_mode::fresh;
+    setup.daemon_has_no_pid = outer;
+    setup.usual_descriptors = usual_descriptors_;
+    auto own = come_to_life(from, channel.get());
+    channel.reset();
+    from = {};
+    setup.listener = std::move(own.listener);
+    setup.oom_score = std::move(own.oom_score);
+    // PID 1 lives as long as its container, and its children inherit all it
+    // has: nothing of the host's may be among it, whoever forgot to close it.
+    if (!close_all_but({0, 1, 2, setup.control.get(), setup.listener.get(),
+                        setup.oom_score.get(),
+                        kernel::holder::listener_path_fd}))
+      ::_exit(1);
+    run_pid_one(std::move(setup));
+  }
+
+  // Joined, a pid namespace may still be ours: that of a container which
+  // shares the host's.
+  bool leaves_our_pid_namespace(const birth& from) const {
+    switch (from.order.modes[static_cast<std::size_t>(ns_kind::pid)]) {
+    case ns_mode::fresh:
+      return true;
+    case ns_mode::host:
+      return false;
+    case ns_mode::joined:
+      break;
+    }
+    struct stat own {};
+    struct stat joined {};
+    return ::fstat(own_pid_ns_.get(), &own) == 0
+           && ::fstat(from.joined.front().get(), &joined) == 0
+           && own.st_ino != joined.st_ino;
+  }
+
   // Until the newborn says that it is ready, or how it failed.
-  failure midwife(const birth& from, int channel, int pid) {
+  failure midwife(const birth& from, int channel, int pid,
+                  clock::time_point until) {
+    using std::chrono::milliseconds;
     for (;;) {
+      auto left = std::chrono::ceil<milliseconds>(until - clock::now());
       pollfd wait{channel, POLLIN, 0};
-      auto ready = ::poll(&wait, 1, birth_timeout_ms);
+      auto ready =
+          ::poll(&wait, 1, static_cast<int>(std::max(left.count(), 0L)));
       if (ready < 0 && errno == EINTR)
         continue;
       if (ready == 0)
@@ -264,6 +324,7 @@ private:
   }
 
   int socket_;
+  std::uint64_t usual_descriptors_ = RLIM_INFINITY;
   unique_fd proc_;
   unique_fd own_pid_ns_;
 };

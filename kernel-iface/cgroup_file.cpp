@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -47,7 +49,12 @@ tl::unexpected<sys_error> open_error(const cgroup_dir& dir,
 
 result<void> write_once(int fd, const cgroup_dir& dir, std::string_view file,
                         std::string_view value) {
-  if (::write(fd, value.data(), value.size()) < 0)
+  // v1's memory limits reclaim first and end early when a signal is pending.
+  auto wrote = ssize_t{};
+  do
+    wrote = ::write(fd, value.data(), value.size());
+  while (wrote < 0 && errno == EINTR);
+  if (wrote < 0)
     return last_error("write \"" + std::string{value} + "\" to",
                       dir.path(file));
   return {};
@@ -102,13 +109,19 @@ result<std::string> read_text(const cgroup_dir& dir, std::string_view file) {
 
 result<std::uint64_t> read_number(const cgroup_dir& dir,
                                   std::string_view file) {
-  return read_text(dir, file).and_then(
-      [&](const std::string& text) -> result<std::uint64_t> {
-        if (auto number = parse_number(text))
-          return *number;
-        return make_error(EBADMSG, "read a number from", dir.path(file),
-                          "found \"" + text.substr(0, 40) + "\"");
-      });
+  auto fd = open_file(dir, file, O_RDONLY);
+  if (!fd)
+    return tl::make_unexpected(std::move(fd.error()));
+  // One read has a number as a whole: cgroupfs never cuts a line.
+  std::array<char, 64> buffer{};
+  auto size = ::read(fd->get(), buffer.data(), buffer.size());
+  if (size < 0)
+    return last_error("read", dir.path(file));
+  auto text = std::string_view{buffer.data(), static_cast<std::size_t>(size)};
+  if (auto number = parse_number(text))
+    return *number;
+  return make_error(EBADMSG, "read a number from", dir.path(file),
+                    "found \"" + std::string{text.substr(0, 40)} + "\"");
 }
 
 result<void> write_text(const cgroup_dir& dir, std::string_view file,

@@ -75,13 +75,20 @@ result<std::uint64_t> get_v2(const cgroup_dir& dir) {
 const limit_ops memory_max_v1{controller::memory, set_v1, get_v1};
 const limit_ops memory_max_v2{controller::memory, set_v2, get_v2};
 
+result<std::uint64_t> memory_in_use(const container_cgroup& group) {
+  const auto* file = group.mode() == cgroup_mode::v2 ? "memory.current"
+                                                     : "memory.usage_in_bytes";
+  return group.limits_dir(controller::memory)
+      .and_then(
+          [file](const cgroup_dir& dir) { return read_number(dir, file); });
+}
+
 result<memory_stats> read_memory_stats(const container_cgroup& group) {
   auto dir = group.limits_dir(controller::memory);
   if (!dir)
     return tl::make_unexpected(std::move(dir.error()));
   auto is_v2 = group.mode() == cgroup_mode::v2;
-  auto current =
-      read_number(*dir, is_v2 ? "memory.current" : "memory.usage_in_bytes");
+  auto current = memory_in_use(group);
   if (!current)
     return tl::make_unexpected(std::move(current.error()));
   auto peak =

@@ -43,6 +43,10 @@ struct container_stats {
 /// About ten small reads. Fails if there is nothing at all to read.
 [[nodiscard]] result<container_stats> read_stats(const container_cgroup& group);
 
+/// Bytes, as the limit counts them: page cache is among them.
+[[nodiscard]] result<std::uint64_t>
+memory_in_use(const container_cgroup& group);
+
 /// How many processes the kernel killed for want of memory. On v1 those of
 /// nested groups are counted there and not here.
 [[nodiscard]] result<std::uint64_t>

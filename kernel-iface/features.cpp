@@ -20,6 +20,7 @@
 #include <cerrno>
 #include <charconv>
 #include <climits>
+#include <cstdint>
 
 namespace reeve::kernel {
 

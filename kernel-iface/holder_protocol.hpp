@@ -14,7 +14,7 @@
 /// already knows is answered with that process's state and carried out only
 /// once, so a daemon that crashed between sending and hearing may repeat it.
 /// The holder forgets a process when its end was acknowledged and its
-/// descriptors were released.
+/// descriptors were released; a failed start is such an end.
 namespace reeve::kernel::holder {
 
 enum class message : std::uint16_t {
@@ -102,6 +102,10 @@ struct rlimit_entry {
 inline constexpr std::uint32_t no_umask = 0xffffffff;
 inline constexpr std::int32_t no_oom_score_adj = 0x7fffffff;
 
+/// Below the daemon's own deadline for a start, so that the holder's word of
+/// what went wrong comes first.
+inline constexpr std::uint32_t usual_start_timeout_ms = 8000;
+
 /// Descriptors: `join_count` cgroup `tasks` files for the child to write "0"
 /// to, then one cgroup directory for CLONE_INTO_CGROUP if `has_cgroup_dir`,
 /// then three for `stdio_mode::passed`.
@@ -125,12 +129,14 @@ struct spawn_order {
   std::uint16_t cols = 0;
   std::uint8_t join_count = 0;
   bool has_cgroup_dir = false;
+  /// What has not executed its program by then is killed: ETIMEDOUT.
+  std::uint32_t start_timeout_ms = usual_start_timeout_ms;
 
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.spec, self.argv, self.env, self.cwd, self.user,
        self.groups, self.rlimits, self.capabilities, self.no_new_privs,
        self.umask, self.oom_score_adj, self.stdio, self.has_stdin, self.rows,
-       self.cols, self.join_count, self.has_cgroup_dir);
+       self.cols, self.join_count, self.has_cgroup_dir, self.start_timeout_ms);
   }
 };
 
@@ -173,7 +179,8 @@ struct release_order {
   }
 };
 
-/// The end of `process` is known to the daemon: the holder may forget it.
+/// The end of `process`, or that it could not be started, is known to the
+/// daemon: the holder may forget it.
 struct acknowledge_order {
   static constexpr auto type = message::acknowledge;
   std::uint64_t process = 0;
@@ -235,6 +242,10 @@ inline constexpr std::uint8_t carries_stdout = 4;
 inline constexpr std::uint8_t carries_stderr = 8;
 inline constexpr std::uint8_t carries_master = 16;
 
+/// Alone: there are descriptors, but the kernel let none be sent. The holder
+/// keeps them, and tells of them again to whoever repeats the order.
+inline constexpr std::uint8_t descriptors_withheld = 128;
+
 /// The program runs: its exec has succeeded.
 struct spawned_report {
   static constexpr auto type = message::spawned;
@@ -244,25 +255,6 @@ struct spawned_report {
 
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.ns_pid, self.carries);
-  }
-};
-
-/// One known process, for a daemon that has just connected. `ended` tells
-/// whether `end` holds; then the pidfd is missing.
-struct process_state_report {
-  static constexpr auto type = message::process_state;
-  std::uint64_t process = 0;
-  std::string spec;
-  std::int32_t ns_pid = 0;
-  std::int64_t started_at_ns = 0; ///< CLOCK_REALTIME
-  bool starting = false;
-  bool ended = false;
-  end_of_process end;
-  std::uint8_t carries = 0;
-
-  static void fields(auto& ar, auto& self) {
-    ar(self.process, self.spec, self.ns_pid, self.started_at_ns, self.starting,
-       self.ended, self.end, self.carries);
   }
 };
 
@@ -284,6 +276,7 @@ enum class spawn_step : std::uint16_t {
   set_oom_score,
 };
 
+/// Acknowledged as an end is; till then a repeated order gets it again.
 struct spawn_failed_report {
   static constexpr auto type = message::spawn_failed;
   std::uint64_t process = 0;
@@ -293,6 +286,30 @@ struct spawn_failed_report {
 
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.step, self.code, self.subject);
+  }
+};
+
+/// One known process, for a daemon that has just connected. `ended` tells
+/// whether `end` holds; then the pidfd is missing. One that never executed its
+/// program has ended with status 127, and `failed_code` says why.
+struct process_state_report {
+  static constexpr auto type = message::process_state;
+  std::uint64_t process = 0;
+  std::string spec;
+  std::int32_t ns_pid = 0;
+  std::int64_t started_at_ns = 0; ///< CLOCK_REALTIME
+  bool starting = false;
+  bool ended = false;
+  end_of_process end;
+  std::uint8_t carries = 0;
+  spawn_step failed_step = spawn_step::fork;
+  std::int32_t failed_code = 0; ///< errno; 0: it did execute
+  std::string failed_subject;
+
+  static void fields(auto& ar, auto& self) {
+    ar(self.process, self.spec, self.ns_pid, self.started_at_ns, self.starting,
+       self.ended, self.end, self.carries, self.failed_step, self.failed_code,
+       self.failed_subject);
   }
 };
 

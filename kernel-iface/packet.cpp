@@ -90,6 +90,7 @@ result<reception> receive_packet(int socket, packet& into) {
   std::array<iovec, 2> parts{};
   into.body.clear();
   into.fds.clear();
+  into.descriptors_lost = false;
   // Ask for the size first: an idle holder shall not own a large buffer.
   ssize_t size = 0;
   do {
@@ -122,16 +123,23 @@ result<reception> receive_packet(int socket, packet& into) {
   if (size < 0)
     return last_error("receive packet");
   adopt_descriptors(msg, into.fds);
-  auto truncated = (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
-  if (!fits || truncated || head.magic != packet_magic
+  // The buffer holds as many as a packet may have. If fewer than it says were
+  // put there and the kernel tells of more, it was we who had no room.
+  auto cut = (msg.msg_flags & MSG_CTRUNC) != 0;
+  auto lost =
+      cut && head.fd_count <= max_packet_fds && into.fds.size() < head.fd_count;
+  if (!fits || (msg.msg_flags & MSG_TRUNC) != 0 || head.magic != packet_magic
       || head.version != packet_version || head.size != into.body.size()
-      || head.fd_count != into.fds.size()) {
+      || (!lost && (cut || head.fd_count != into.fds.size()))) {
     into.fds.clear();
     return make_error(
         EPROTO, "receive packet", std::to_string(total) + " bytes",
         "the peer does not speak version " + std::to_string(packet_version)
             + " of the helper protocol");
   }
+  if (lost)
+    into.fds.clear();
+  into.descriptors_lost = lost;
   into.type = head.type;
   into.id = head.id;
   return reception::packet;

@@ -34,6 +34,9 @@ struct packet {
   std::uint64_t id = 0;
   std::string body;
   std::vector<unique_fd> fds;
+  /// This process had no room for the descriptors that came along (EMFILE):
+  /// `fds` is empty, all else is as it was sent.
+  bool descriptors_lost = false;
 };
 
 template <class Message>
@@ -57,7 +60,9 @@ enum class reception : std::uint8_t {
 
 /// Receives without blocking. A packet with a wrong magic, version, length or
 /// descriptor count is EPROTO and has been consumed; its descriptors are
-/// closed. Received descriptors are close-on-exec.
+/// closed. That this process is out of descriptors is not the peer's fault, so
+/// it is no error: see `packet::descriptors_lost`. Received descriptors are
+/// close-on-exec.
 [[nodiscard]] result<reception> receive_packet(int socket, packet& into);
 
 /// A connected pair of close-on-exec, non-blocking SOCK_SEQPACKET sockets with

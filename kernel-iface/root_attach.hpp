@@ -44,8 +44,8 @@ struct root_options {
 /// /sys and /dev are mounted. From a mount namespace of its own that has shed
 /// these mounts it can rename them, which moves the mounts, or remove them,
 /// which detaches the mounts in every namespace. Nothing comes to light, since
-/// the masks go along; but no path in the container, and so not /dev/.reeve,
-/// can be relied upon to stay.
+/// the masks go along; but no path in the container can be relied upon to
+/// stay.
 ///
 /// Answers the overlay. Its last reference syncs the file system of a durable
 /// upper layer when it goes, which the caller takes from the dying container

@@ -193,8 +193,7 @@ private:
       return pass_on(dev);
     return make_nodes(dev->get())
         .and_then([&] { return make_entries(dev->get()); })
-        .and_then([&] { return make_dev_mounts(dev->get()); })
-        .and_then([&] { return take_socket(dev->get()); });
+        .and_then([&] { return make_dev_mounts(dev->get()); });
   }
 
   [[nodiscard]] result<void> make_nodes(int dev) const {
@@ -227,7 +226,7 @@ private:
           std::pair{"/proc/kcore", "core"}})
       if (::symlinkat(target, dev, name) < 0)
         return last_error("symlinkat", std::string{"/dev/"} + name);
-    for (auto* name : {"pts", "shm", "mqueue", ".reeve"})
+    for (auto* name : {"pts", "shm", "mqueue"})
       if (auto made = make_directory(dev, name); !made)
         return made;
     return {};
@@ -253,18 +252,6 @@ private:
       if (auto done = attach_fresh(std::move(*mounted), dev, name); !done)
         return pass_on(done);
     return {};
-  }
-
-  // The socket directory is what keeps the container away from its holder's
-  // control socket, so its owner and mode are not taken on trust.
-  static result<void> take_socket(int dev) {
-    struct stat st = {};
-    if (::lstat("/sock", &st) < 0)
-      return last_error("stat", "/sock");
-    if (st.st_uid != 0 || (st.st_mode & 07777U) != 0700)
-      return make_error(EPERM, "take over the socket directory", "/sock",
-                        "it must be owned by the host's root, with mode 0700");
-    return move_mount_at("/sock", dev, ".reeve");
   }
 
   // Last, since a copy shows nothing of the mounts below it.

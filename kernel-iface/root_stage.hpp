@@ -71,10 +71,9 @@ struct stage_report {
 /// what does not depend on its image: `proc`, `sys` and `dev`. A pool can do
 /// this before it knows the image; `attach_root` moves the three into place.
 ///
-/// The namespace must hold the directories /proc (the container's procfs),
-/// /sock (a tmpfs with the holder's socket, 0700 and owned by the host's root;
-/// it ends up as /dev/.reeve) and /stage, and must belong to the initial user
-/// namespace: that is why the container can lift none of this.
+/// The namespace must hold the directories /proc (the container's procfs) and
+/// /stage, and must belong to the initial user namespace: that is why the
+/// container can lift none of this.
 ///
 /// The broker makes these mounts because the holder may not: mqueue, sysfs and
 /// cgroup file systems show the namespaces of their maker, which joins the

@@ -161,7 +161,9 @@ struct read_output {
 };
 
 struct output_chunk {
-  /// Of the first byte: larger than asked for if the oldest are gone.
+  /// Of the first byte. Larger than asked for: that many bytes are lost, since
+  /// the oldest are dropped when nobody holds them. Smaller: so much does not
+  /// exist yet. Go on at `offset + bytes.size()`.
   std::uint64_t offset = 0;
   std::string bytes;
   bool at_end = false;   ///< nothing more will come from this run

@@ -125,6 +125,7 @@ private:
     bool significant = false;
     std::chrono::milliseconds stop_grace{0};
     process_info info;
+    bool output_awaited = false; ///< by somebody who follows it
   };
 
   struct waiter {

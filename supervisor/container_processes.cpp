@@ -150,6 +150,7 @@ void container_actor_state::on(const late_start& event) {
 void container_actor_state::on(process_changed& event) {
   if (auto* item = find(event.serial)) {
     item->info = event.change.info;
+    item->output_awaited = event.change.output_awaited;
     note_end(*item);
     count_over(*item);
   }
@@ -349,10 +350,14 @@ void container_actor_state::check_auto_stop() {
   if (state_.phase != container_phase::running)
     return;
   std::vector<process_standing> standing;
-  for (const auto& [id, item] : processes_)
+  for (const auto& [id, item] : processes_) {
+    // It will be told when the last of its output has been read.
+    if (item.significant && !is_live(item.info.phase) && item.output_awaited)
+      return;
     standing.push_back(
         {item.significant ? significance::significant : significance::ordinary,
          item.info.phase, item.info.last.kind});
+  }
   if (!should_stop(rule_of(record_.spec.auto_stop), standing))
     return;
   want_up(false);

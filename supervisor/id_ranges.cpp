@@ -8,19 +8,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <system_error>
 #include <utility>
 
 namespace reeve::supervisor {
 
+namespace fs = std::filesystem;
 using kernel::unique_fd;
 
 namespace {
+
+// Where something may still be, for all that can be seen: only what is surely
+// gone sets ids free.
+bool may_exist(const std::string& path) {
+  struct stat info {};
+  return ::lstat(path.c_str(), &info) == 0
+         || (errno != ENOENT && errno != ENOTDIR);
+}
+
+std::string owner_of_block(int registry, const std::string& name) {
+  auto file = unique_fd::adopt(
+      ::openat(registry, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  std::array<char, 4096> text{}; // the longest path
+  auto size = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  return {text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+}
 
 // Whether some other file of /etc/subuid's kind hands out these ids.
 bool overlaps_subordinate_ids(std::uint64_t first, std::uint64_t count) {
@@ -47,10 +65,6 @@ id_ranges::id_ranges(const config::id_config& cfg, std::string owner)
     : config_(cfg),
       owner_(std::move(owner)) {}
 
-std::string id_ranges::path_of(std::uint32_t block) const {
-  return config_.registry + "/" + std::to_string(block);
-}
-
 kernel::result<id_base> id_ranges::take() {
   std::lock_guard guard{mutex_};
   if (free_.empty())
@@ -64,6 +78,10 @@ kernel::result<id_base> id_ranges::take() {
 
 kernel::result<void> id_ranges::claim(id_base base) {
   std::lock_guard guard{mutex_};
+  return claim_locked(base);
+}
+
+kernel::result<void> id_ranges::claim_locked(id_base base) {
   if (free_.erase(base) == 0 && taken_.count(base) == 0) {
     if (base < config_.first || (base - config_.first) % ids_per_container != 0)
       return kernel::make_error(EINVAL, "claim the id range at",
@@ -75,11 +93,42 @@ kernel::result<void> id_ranges::claim(id_base base) {
     if (!*ours)
       return kernel::make_error(
           EBUSY, "claim the id range at", std::to_string(base),
-          "another instance of Reeve owns it, see " + path_of(block));
+          "another instance of Reeve owns it, see " + config_.registry + "/"
+              + std::to_string(block));
     free_.erase(base);
   }
   taken_.insert(base);
   return {};
+}
+
+// Two levels: a container's directory, and in its layer the directory that is
+// its root. What is there is Reeve's, but its owner may be the container's: any
+// id of the range, since root inside may give its own root away.
+kernel::result<std::optional<id_base>>
+id_ranges::claim_owner_of(const std::string& directory) {
+  std::lock_guard guard{mutex_};
+  std::error_code err;
+  fs::recursive_directory_iterator it{directory, err};
+  for (; !err && it != fs::recursive_directory_iterator{}; it.increment(err)) {
+    if (it.depth() >= 1)
+      it.disable_recursion_pending();
+    struct stat info {};
+    if (::lstat(it->path().c_str(), &info) != 0)
+      continue;
+    for (auto id : {info.st_uid, info.st_gid}) {
+      auto last = std::uint64_t{config_.first}
+                  + std::uint64_t{config_.count} * ids_per_container;
+      if (id < config_.first || id >= last)
+        continue;
+      auto base = id - (id - config_.first) % ids_per_container;
+      if (auto ok = claim_locked(base); !ok)
+        return tl::make_unexpected(std::move(ok.error()));
+      return base;
+    }
+  }
+  if (err && err != std::errc::no_such_file_or_directory)
+    return kernel::make_error(err.value(), "look for the ids in", directory);
+  return std::nullopt;
 }
 
 void id_ranges::give_back(id_base base) {
@@ -88,11 +137,28 @@ void id_ranges::give_back(id_base base) {
     free_.insert(base);
 }
 
-void id_ranges::release_all() noexcept {
+// Also what an earlier daemon has claimed and this one never needed.
+kernel::result<void> id_ranges::release_all() {
   std::lock_guard guard{mutex_};
-  for (auto block : std::exchange(blocks_, {}))
-    (void)::unlink(path_of(block).c_str());
+  blocks_.clear();
   free_.clear();
+  if (!may_exist(config_.registry))
+    return {};
+  auto registry = lock_registry();
+  if (!registry)
+    return tl::make_unexpected(std::move(registry.error()));
+  std::error_code err;
+  for (const auto& item : fs::directory_iterator{config_.registry, err}) {
+    auto name = item.path().filename().string();
+    if (owner_of_block(registry->get(), name) == owner_
+        && ::unlinkat(registry->get(), name.c_str(), 0) != 0)
+      return kernel::last_error("free the ids of", item.path());
+  }
+  // The last one puts the lights out. Who waits for the lock makes another.
+  if (::rmdir(config_.registry.c_str()) != 0 && errno != ENOTEMPTY
+      && errno != EEXIST)
+    return kernel::last_error("remove directory", config_.registry);
+  return {};
 }
 
 kernel::result<void> id_ranges::claim_block() {
@@ -109,38 +175,49 @@ kernel::result<void> id_ranges::claim_block() {
                             "remove containers or raise ids.count");
 }
 
-// True if the block is this instance's now. A lock on the directory makes
-// looking and claiming one step among all instances.
-kernel::result<bool> id_ranges::try_block(std::uint32_t block) {
-  for (auto mine : blocks_)
-    if (mine == block)
-      return true;
-  if (::mkdir(config_.registry.c_str(), 0755) != 0 && errno != EEXIST)
-    return kernel::last_error("make directory", config_.registry);
-  auto lock = unique_fd::adopt(
-      ::open(config_.registry.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
-    return kernel::last_error("lock", config_.registry);
-  auto path = path_of(block);
-  {
-    std::ifstream in{path};
-    std::string owner{std::istreambuf_iterator<char>{in}, {}};
+// A lock on the directory makes looking and claiming one step among all
+// instances.
+kernel::result<unique_fd> id_ranges::lock_registry() const {
+  for (;;) {
     std::error_code err;
-    if (!owner.empty() && owner != owner_
-        && std::filesystem::exists(owner, err))
-      return false;
+    fs::create_directories(config_.registry, err);
+    if (err)
+      return kernel::make_error(err.value(), "make directory",
+                                config_.registry);
+    auto lock = unique_fd::adopt(
+        ::open(config_.registry.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock && errno == ENOENT)
+      continue;
+    if (!lock || ::flock(lock.get(), LOCK_EX) != 0)
+      return kernel::last_error("lock", config_.registry);
+    struct stat info {};
+    if (::fstat(lock.get(), &info) == 0 && info.st_nlink > 0)
+      return lock; // else it was removed while we waited
   }
+}
+
+// True if the block is this instance's now.
+kernel::result<bool> id_ranges::try_block(std::uint32_t block) {
+  if (std::find(blocks_.begin(), blocks_.end(), block) != blocks_.end())
+    return true;
+  auto registry = lock_registry();
+  if (!registry)
+    return tl::make_unexpected(std::move(registry.error()));
   auto first = config_.first + block * ranges_per_block * ids_per_container;
   auto count =
       std::min(ranges_per_block, config_.count - block * ranges_per_block);
-  if (overlaps_subordinate_ids(first, std::uint64_t{count} * ids_per_container))
-    return false;
-  auto file = unique_fd::adopt(
-      ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (!file
-      || ::write(file.get(), owner_.data(), owner_.size())
-             != static_cast<ssize_t>(owner_.size()))
-    return kernel::last_error("claim user ids with", path);
+  auto name = std::to_string(block);
+  auto owner = owner_of_block(registry->get(), name);
+  // What is ours already is not touched, so that no crash can empty it.
+  if (owner != owner_) {
+    if (!owner.empty() && may_exist(owner))
+      return false;
+    if (overlaps_subordinate_ids(first,
+                                 std::uint64_t{count} * ids_per_container))
+      return false;
+    if (auto ok = write_claim(registry->get(), name); !ok)
+      return tl::make_unexpected(std::move(ok.error()));
+  }
   blocks_.push_back(block);
   for (std::uint32_t i = 0; i < count; ++i) {
     auto base = first + i * ids_per_container;
@@ -148,6 +225,21 @@ kernel::result<bool> id_ranges::try_block(std::uint32_t block) {
       free_.insert(base);
   }
   return true;
+}
+
+// On disk before the first of its ids is on a file.
+kernel::result<void> id_ranges::write_claim(int registry,
+                                            const std::string& name) const {
+  auto file = unique_fd::adopt(
+      ::openat(registry, name.c_str(),
+               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644));
+  if (!file
+      || ::write(file.get(), owner_.data(), owner_.size())
+             != static_cast<ssize_t>(owner_.size())
+      || ::fsync(file.get()) != 0 || ::fsync(registry) != 0)
+    return kernel::last_error("claim user ids with",
+                              config_.registry + "/" + name);
+  return {};
 }
 
 } // namespace reeve::supervisor

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -26,7 +27,12 @@ inline constexpr std::uint32_t ids_per_container = 65'536;
 /// when that directory is gone, so nothing outlives an instance that was
 /// deleted by hand, and nothing is freed while files with its ids may exist.
 ///
-/// Any thread. Blocks on a file lock for moments, and only once per block.
+/// Claims are as durable as the files that bear the ids: the registry belongs
+/// on a disk, where a restart of the host leaves it, and a claim is synced
+/// before the first of its ids is given out. The last instance without a
+/// container removes the directory.
+///
+/// Any thread. Blocks on a file lock and a sync, and only once per block.
 class id_ranges {
 public:
   static constexpr std::uint32_t ranges_per_block = 64;
@@ -36,18 +42,28 @@ public:
   /// ENOSPC when every range of the host is taken.
   [[nodiscard]] kernel::result<id_base> take();
 
-  /// Marks a range as taken by a container that was found on disk.
+  /// Marks a range as taken by a container that was found on disk. EBUSY if
+  /// another instance owns it: then its ids must not be used.
   [[nodiscard]] kernel::result<void> claim(id_base base);
+
+  /// For a directory whose record cannot be read or which cannot be deleted:
+  /// marks the range of its files as taken, if it is one of ours to give, and
+  /// says which. Nothing if no file in it has such an owner.
+  [[nodiscard]] kernel::result<std::optional<id_base>>
+  claim_owner_of(const std::string& directory);
 
   void give_back(id_base base);
 
   /// Frees this instance's blocks. Only when no container is left.
-  void release_all() noexcept;
+  kernel::result<void> release_all();
 
 private:
   [[nodiscard]] kernel::result<void> claim_block();
   [[nodiscard]] kernel::result<bool> try_block(std::uint32_t block);
-  [[nodiscard]] std::string path_of(std::uint32_t block) const;
+  [[nodiscard]] kernel::result<void> claim_locked(id_base base);
+  [[nodiscard]] kernel::result<kernel::unique_fd> lock_registry() const;
+  [[nodiscard]] kernel::result<void> write_claim(int registry,
+                                                 const std::string& name) const;
 
   config::id_config config_;
   std::string owner_;

@@ -6,29 +6,42 @@
 #include "actors/unix_transport.hpp"
 #include "config/parse.hpp"
 #include "config/validate.hpp"
+#include "supervisor/delegated_group.hpp"
 #include "supervisor/gateway.hpp"
+#include "supervisor/logging.hpp"
 #include "supervisor/runtime.hpp"
 #include "supervisor/signals.hpp"
+#include "supervisor/standard_streams.hpp"
 #include "supervisor/version.hpp"
 
 #include <CLI/CLI.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
 #include <caf/send.hpp>
+#include <spdlog/logger.h>
 
 #include <grp.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <stdexcept>
 #include <string>
+#include <system_error>
+#include <utility>
 
 namespace {
 
 using namespace reeve;
+
+/// Read if it is there and nothing else is asked for.
+constexpr auto usual_config_file = "/etc/reeve/reeved.toml";
 
 struct options {
   std::string config_file;
@@ -36,26 +49,41 @@ struct options {
   bool check = false;
 };
 
+std::string contents(const std::string& path) {
+  // A directory can be opened as well, and reads as nothing.
+  std::ifstream in{path};
+  if (!in || std::filesystem::is_directory(path))
+    throw std::runtime_error(
+        "cannot read " + path + ": "
+        + std::generic_category().message(in ? EISDIR : errno));
+  return std::string{std::istreambuf_iterator<char>{in}, {}};
+}
+
 config::daemon_config load(const options& opts) {
   config::daemon_config out;
-  if (!opts.config_file.empty()) {
-    std::ifstream in{opts.config_file};
-    if (!in)
-      throw std::runtime_error("cannot open " + opts.config_file);
-    std::string text{std::istreambuf_iterator<char>{in}, {}};
-    auto parsed = config::parse_daemon_config(text, opts.config_file);
+  auto file = opts.config_file;
+  // An instance on a root of its own is none of the host's business.
+  if (file.empty() && opts.root.empty()
+      && std::filesystem::exists(usual_config_file))
+    file = usual_config_file;
+  if (!file.empty()) {
+    auto parsed = config::parse_daemon_config(contents(file), file);
     if (!parsed)
       throw std::runtime_error(to_string(parsed.error()));
     out = std::move(*parsed);
   }
   if (!opts.root.empty())
     out = config::with_root(std::move(out), opts.root);
+  if (out.cgroup_parent.empty() && std::getenv("INVOCATION_ID") != nullptr)
+    out.cgroup_parent =
+        supervisor::delegated_group(contents("/proc/self/cgroup"));
   if (auto ok = config::validate(out); !ok)
     throw std::runtime_error(to_string(ok.error()));
   return out;
 }
 
-actors::endpoint_options endpoint_of(const config::daemon_config& cfg) {
+actors::endpoint_options endpoint_of(const config::daemon_config& cfg,
+                                     std::shared_ptr<spdlog::logger> log) {
   actors::endpoint_options out;
   out.admitted.uids.insert(cfg.admit_uids.begin(), cfg.admit_uids.end());
   out.admitted.gids.insert(cfg.admit_gids.begin(), cfg.admit_gids.end());
@@ -66,9 +94,9 @@ actors::endpoint_options endpoint_of(const config::daemon_config& cfg) {
                                + *cfg.socket_group + "'");
     out.group = group->gr_gid;
   }
-  out.on_refused = [](const actors::refused_peer& peer) {
-    std::fprintf(stderr, "reeved: closed a connection: uid %u, pid %d: %s\n",
-                 peer.uid, peer.pid, actors::to_string(peer.reason).c_str());
+  out.on_refused = [log = std::move(log)](const actors::refused_peer& peer) {
+    log->warn("closed a connection of uid {}, pid {}: {}", peer.uid, peer.pid,
+              actors::to_string(peer.reason));
   };
   return out;
 }
@@ -86,15 +114,20 @@ int serve(const config::daemon_config& cfg) {
   auto rt = supervisor::runtime::start(sys, cfg);
   if (!rt)
     throw std::runtime_error(to_string(rt.error()));
+  auto log = supervisor::make_logger(cfg.log);
+  if (!log)
+    throw std::runtime_error(to_string(log.error()));
   {
     auto gateway = supervisor::spawn_gateway(sys, (*rt)->api());
     auto endpoint = actors::unix_endpoint::publish(
-        sys, gateway, config::socket_of(cfg), endpoint_of(cfg));
+        sys, gateway, config::socket_of(cfg), endpoint_of(cfg, *log));
     if (!endpoint)
       throw std::runtime_error(to_string(endpoint.error()));
     supervisor::notify_service_manager("READY=1");
-    while (supervisor::wait_for_signal() == SIGHUP)
+    while (supervisor::wait_for_signal() == SIGHUP) {
       (*rt)->reopen_log();
+      supervisor::reopen(**log, cfg.log);
+    }
     supervisor::notify_service_manager("STOPPING=1");
     caf::anon_send_exit(gateway, caf::exit_reason::user_shutdown);
   }
@@ -105,6 +138,7 @@ int serve(const config::daemon_config& cfg) {
 } // namespace
 
 int main(int argc, char** argv) {
+  supervisor::open_missing_standard_streams();
   options opts;
   CLI::App app{"reeved - the daemon of Reeve, an actor-based supervision "
                "runtime for Linux containers"};

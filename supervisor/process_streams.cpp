@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
+#include <ctime>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -22,6 +24,53 @@ namespace {
 constexpr std::uint64_t expected_reader = 0;
 
 constexpr char end_of_transmission = 4; // what a terminal takes for an end
+
+constexpr const char* writing = "write to standard input";
+
+// Keeps SIGPIPE from the host program while this thread writes to a pipe: a
+// process that closes its standard input must not end us. The signal goes to
+// the thread that wrote, so what was not pending before is ours to take away;
+// pipes have no MSG_NOSIGNAL, and a handler would be the whole program's.
+class no_sigpipe {
+public:
+  no_sigpipe() {
+    sigemptyset(&pipe_);
+    sigaddset(&pipe_, SIGPIPE);
+    sigset_t pending;
+    sigpending(&pending);
+    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
+    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+  }
+
+  no_sigpipe(const no_sigpipe&) = delete;
+  no_sigpipe& operator=(const no_sigpipe&) = delete;
+
+  ~no_sigpipe() {
+    constexpr timespec now{};
+    while (!was_pending_ && ::sigtimedwait(&pipe_, nullptr, &now) < 0
+           && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+private:
+  sigset_t pipe_{};
+  sigset_t before_{};
+  bool was_pending_ = false;
+};
+
+// errno survives, so that the caller can look at it.
+ssize_t write_quietly(int fd, const std::string& bytes) {
+  ssize_t n = -1;
+  auto code = 0;
+  {
+    no_sigpipe guard;
+    n = ::write(fd, bytes.data(), bytes.size());
+    code = errno;
+  }
+  errno = code;
+  return n;
+}
 
 } // namespace
 
@@ -61,7 +110,13 @@ kernel::result<void>
 process_streams::connect(const actors::process_spawned& handles) {
   is_terminal_ = static_cast<bool>(handles.master);
   over_ = false;
+  why_no_input_ = input_not_open;
   close_input();
+  for (auto& list : followers_)
+    for (auto& [who, item] : list)
+      item.has_all = false;
+  if (is_terminal_) // it has but one stream
+    followers_[1].clear();
   const actors::shared_fd* sources[] = {handles.master ? &handles.master
                                                        : &handles.stdout_end,
                                         &handles.stderr_end};
@@ -89,29 +144,52 @@ process_streams::connect(const actors::process_spawned& handles) {
 }
 
 kernel::result<output_chunk> process_streams::read(const read_output& query) {
-  output_chunk out;
-  out.offset = query.offset;
   auto index = query.stream == output_stream_id::err ? 1U : 0U;
-  if (query.follow) {
-    followers_[index].erase(expected_reader);
-    followers_[index][query.reader] = {query.offset, clock::now() + lease};
-  }
   // Nothing was ever written, but an earlier daemon may have kept something.
   auto stream = open_stream(index);
   if (!stream)
     return tl::make_unexpected(std::move(stream.error()));
-  acknowledged_[index] = std::max(acknowledged_[index], query.offset);
+  // Nobody has read what does not exist yet.
+  auto offset = std::min(query.offset, (*stream)->end());
+  auto reader = std::max(query.reader, expected_reader + 1);
+  if (query.follow) {
+    followers_[index].erase(expected_reader);
+    followers_[index][reader] = {offset, clock::now() + lease};
+  } else {
+    followers_[index].erase(reader); // it follows no longer
+  }
+  acknowledged_[index] = std::max(acknowledged_[index], offset);
   update_hold(index);
-  auto was_open = (*stream)->is_open(); // before the read: then no end is lost
-  constexpr std::uint32_t most = 1024 * 1024;
-  auto got = (*stream)->read(query.offset, std::min(query.max, most));
+  // Both before the read: then no end is lost.
+  auto was_open = (*stream)->is_open();
+  auto has_more = (*stream)->has_more();
+  auto got = read_kept(**stream, offset, query.max);
   if (!got)
     return tl::make_unexpected(std::move(got.error()));
+  output_chunk out;
   out.offset = got->offset;
   out.bytes = std::move(got->bytes);
   out.end = (*stream)->end();
-  out.at_end = out.offset + out.bytes.size() >= out.end && (!was_open || over_);
+  auto is_last = !was_open || (over_ && !has_more);
+  out.at_end = is_last && out.offset + out.bytes.size() >= out.end;
+  if (query.follow)
+    followers_[index][reader].has_all = out.at_end;
   return out;
+}
+
+// The oldest file may be dropped between the look at the list and its opening:
+// then the read begins with the next.
+kernel::result<kernel::output_spool::chunk>
+process_streams::read_kept(const output_stream& from, std::uint64_t offset,
+                           std::uint32_t max) {
+  constexpr std::uint32_t most = 1024 * 1024;
+  max = std::clamp(max, 1U, most);
+  for (;;) {
+    auto begin = from.begin();
+    auto got = from.read(offset, max);
+    if (got || got.error().code != ENOENT || from.begin() == begin)
+      return got;
+  }
 }
 
 void process_streams::want_news() {
@@ -133,6 +211,15 @@ void process_streams::update_hold(std::size_t index) {
   stream->hold_at(hold);
 }
 
+bool process_streams::is_awaited() const {
+  return std::any_of(
+      followers_.begin(), followers_.end(), [](const auto& list) {
+        return std::any_of(list.begin(), list.end(), [](const auto& item) {
+          return !item.second.has_all;
+        });
+      });
+}
+
 bool process_streams::expire_followers(clock::time_point now) {
   auto left = false;
   for (std::size_t i = 0; i < followers_.size(); ++i) {
@@ -147,10 +234,7 @@ bool process_streams::expire_followers(clock::time_point now) {
 void process_streams::write(std::string bytes, bool end,
                             std::function<void(kernel::result<void>)> done) {
   if (!input_)
-    return done(
-        kernel::make_error(EPIPE, "write to standard input", {},
-                           over_ ? "the process has ended"
-                                 : "it is not open: run the process with -i"));
+    return done(kernel::make_error(EPIPE, writing, {}, why_no_input_));
   if (end && is_terminal_)
     bytes.push_back(end_of_transmission);
   waiting_.push_back({std::move(bytes), end && !is_terminal_, std::move(done)});
@@ -160,40 +244,49 @@ void process_streams::write(std::string bytes, bool end,
 
 void process_streams::continue_input() {
   while (!waiting_.empty() && input_) {
-    auto& next = waiting_.front();
-    while (!next.bytes.empty()) {
-      auto n = ::write(input_.get(), next.bytes.data(), next.bytes.size());
-      if (n > 0) {
-        next.bytes.erase(0, static_cast<std::size_t>(n));
-        continue;
-      }
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0 && errno != EAGAIN) {
-        auto done = std::move(next.done);
-        waiting_.pop_front();
-        return done(kernel::last_error("write to standard input"));
-      }
-      if (input_token_ != 0) {
-        options_.poller->rearm(input_token_, input_.get(), EPOLLOUT);
-      } else if (auto token =
-                     options_.poller->watch(input_.get(), EPOLLOUT,
-                                            [call = options_.on_writable](
-                                                std::uint32_t) { call(); })) {
-        input_token_ = *token;
-      } else {
-        auto done = std::move(next.done);
-        waiting_.pop_front();
-        done(tl::make_unexpected(std::move(token.error())));
-      }
-      return;
+    auto how = write_some(waiting_.front().bytes);
+    if (how && !waiting_.front().bytes.empty()) {
+      how = wait_for_room();
+      if (how)
+        return;
     }
-    auto finished = std::move(next);
+    if (!how && how.error().code == EPIPE)
+      return give_up_input("the process has closed it");
+    auto item = std::move(waiting_.front());
     waiting_.pop_front();
-    if (finished.end)
-      close_input();
-    finished.done({});
+    auto ends = how && item.end;
+    item.done(std::move(how));
+    if (ends)
+      give_up_input("its end was written before");
   }
+}
+
+// As much as the pipe takes now.
+kernel::result<void> process_streams::write_some(std::string& bytes) {
+  while (!bytes.empty()) {
+    auto n = write_quietly(input_.get(), bytes);
+    if (n > 0)
+      bytes.erase(0, static_cast<std::size_t>(n));
+    else if (errno == EAGAIN)
+      return {};
+    else if (errno != EINTR)
+      return kernel::last_error(writing);
+  }
+  return {};
+}
+
+kernel::result<void> process_streams::wait_for_room() {
+  if (input_token_ != 0) {
+    options_.poller->rearm(input_token_, input_.get(), EPOLLOUT);
+    return {};
+  }
+  auto token = options_.poller->watch(
+      input_.get(), EPOLLOUT,
+      [call = options_.on_writable](std::uint32_t) { call(); });
+  if (!token)
+    return tl::make_unexpected(std::move(token.error()));
+  input_token_ = *token;
+  return {};
 }
 
 void process_streams::close_input() {
@@ -204,10 +297,15 @@ void process_streams::close_input() {
 }
 
 void process_streams::abandon_input() {
+  give_up_input("the process has ended");
+}
+
+// Whoever waits, and whoever comes, is told why.
+void process_streams::give_up_input(const char* why) {
   close_input();
+  why_no_input_ = why;
   for (auto& item : std::exchange(waiting_, {}))
-    item.done(kernel::make_error(EPIPE, "write to standard input", {},
-                                 "the process has ended"));
+    item.done(kernel::make_error(EPIPE, writing, {}, why));
 }
 
 bool process_streams::is_open() const {
@@ -231,10 +329,13 @@ void process_streams::disconnect() {
       stream->disconnect();
 }
 
+// Also what an earlier daemon has kept of a process that ended in its time. By
+// opening, for the spool knows its files by their exact names: "a.1." begins
+// the name of files of the process "a.1", too.
 void process_streams::remove_files() {
   for (std::size_t i = 0; i < outputs_.size(); ++i)
-    if (outputs_[i])
-      outputs_[i]->remove_spool();
+    if (auto stream = open_stream(i))
+      (*stream)->remove_spool();
 }
 
 } // namespace reeve::supervisor

@@ -52,14 +52,18 @@ public:
   [[nodiscard]] kernel::result<void>
   connect(const actors::process_spawned& handles);
 
-  /// Answers at once, with what there is. Registers a follower if asked to.
+  /// Answers at once, with what there is, from `offset` or from the oldest byte
+  /// that is kept: an answer that begins later than asked for means that the
+  /// bytes between are lost. An offset beyond the end counts as the end.
+  /// Registers a follower if asked to.
   [[nodiscard]] kernel::result<output_chunk> read(const read_output& query);
 
   /// Asks for one `on_output` at the next change of any stream.
   void want_news();
 
   /// Queues bytes; `done` is called when the kernel has taken them all, or with
-  /// the reason why it never will.
+  /// the reason why it never will: EPIPE when nobody reads. Raises no SIGPIPE,
+  /// whatever the host program does with that signal.
   void write(std::string bytes, bool end,
              std::function<void(kernel::result<void>)> done);
 
@@ -75,9 +79,14 @@ public:
   /// Drops followers whose lease is over; true if some are left.
   bool expire_followers(clock::time_point now);
 
+  /// True while a follower with a lease has not read the outputs to their end.
+  [[nodiscard]] bool is_awaited() const;
+
   [[nodiscard]] std::uint64_t dropped() const;
 
   void disconnect();
+
+  /// Removes what is kept of this process, by an earlier daemon too.
   void remove_files();
 
   /// Set once the process has ended: then an open stream with nothing to read
@@ -96,12 +105,22 @@ private:
   struct follower {
     std::uint64_t offset = 0;
     clock::time_point until;
+    bool has_all = false; ///< of what the present run wrote
   };
 
   using stream_ptr = std::shared_ptr<actors::output_stream>;
 
+  static constexpr const char* input_not_open =
+      "it is not open: run the process with -i";
+
   [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
+  [[nodiscard]] static kernel::result<kernel::output_spool::chunk>
+  read_kept(const actors::output_stream& from, std::uint64_t offset,
+            std::uint32_t max);
   void update_hold(std::size_t index);
+  [[nodiscard]] kernel::result<void> write_some(std::string& bytes);
+  [[nodiscard]] kernel::result<void> wait_for_room();
+  void give_up_input(const char* why);
   void close_input();
 
   options options_;
@@ -112,6 +131,7 @@ private:
   bool is_terminal_ = false;
   kernel::unique_fd input_;
   actors::poller::token input_token_ = 0;
+  const char* why_no_input_ = input_not_open;
   std::deque<pending_input> waiting_;
 };
 

@@ -237,7 +237,8 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
   self->request(p.pool, 10s, drain_pool{})
       .receive([](pool_drained) {}, warn("draining the pool of holders"));
   if (auto left = p.with->store->ids(); left && left->empty()) {
-    p.with->ids->release_all();
+    if (auto freed = p.with->ids->release_all(); !freed)
+      p.with->log->warn("{}", to_string(freed.error()));
     if (auto gone = p.with->cgroups->remove(); !gone)
       p.with->log->warn("{}", to_string(gone.error()));
   }

@@ -288,6 +288,7 @@ public:
       return make_error(got.error());
     if (msg.follow)
       arm_poll_timer();
+    tell_when_read();
     if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
       return std::move(*got);
     auto promise = self_->make_response_promise<output_chunk>();
@@ -343,8 +344,10 @@ public:
 
   // Long polls that have waited long enough, followers that have gone.
   void on(poll_expired) {
-    poll_armed_ = false;
     auto now = clock::now();
+    if (now < poll_at_)
+      return; // an earlier timer has taken over
+    poll_at_ = clock::time_point::max();
     auto followers = streams_->expire_followers(now);
     serve_readers(false);
     auto late = std::stable_partition(
@@ -530,6 +533,8 @@ private:
   }
 
   void reconnect(const actors::process_spawned& handles) {
+    if (how_.attached)
+      arm_poll_timer(); // whoever is awaited may never come
     if (auto ok = streams_->connect(handles); !ok)
       how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
                             how_.container, to_string(ok.error()));
@@ -682,16 +687,24 @@ private:
         left.push_back(std::move(item));
     }
     readers_ = std::move(left);
+    tell_when_read();
+  }
+
+  // A container that goes away with this process waits for its readers.
+  void tell_when_read() {
+    if (output_awaited_ && !streams_->is_awaited() && is_final(state_.phase))
+      changed(std::nullopt);
   }
 
   void arm_poll_timer() {
-    if (std::exchange(poll_armed_, true))
-      return;
     auto next = clock::now() + process_streams::lease;
     for (const auto& item : readers_)
       next = std::min(next, item.until);
     for (const auto& item : waiters_)
       next = std::min(next, item.until);
+    if (poll_at_ <= next)
+      return;
+    poll_at_ = next;
     auto delay = std::max<clock::duration>(next - clock::now(), 1ms);
     self_->delayed_send(self_, delay, poll_expired{});
   }
@@ -705,8 +718,9 @@ private:
   }
 
   void changed(std::optional<event> what) {
-    how_.on_change(
-        {info(), std::move(what), std::exchange(unacknowledged_, 0)});
+    output_awaited_ = streams_->is_awaited();
+    how_.on_change({info(), std::move(what),
+                    std::exchange(unacknowledged_, 0), output_awaited_});
   }
 
   self_pointer self_ = nullptr;
@@ -718,7 +732,8 @@ private:
   std::unique_ptr<process_streams> streams_;
   bool has_ended_ = false;
   bool is_wish_ = false;
-  bool poll_armed_ = false;
+  clock::time_point poll_at_ = clock::time_point::max(); ///< armed for
+  bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
   std::uint64_t unacknowledged_ = 0; ///< a run whose end is not told on yet

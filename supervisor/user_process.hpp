@@ -74,6 +74,7 @@ struct process_change {
   /// A run that has ended, by its number in the holder: to be acknowledged
   /// when what has to be known of it is recorded. 0: none.
   std::uint64_t ended = 0;
+  bool output_awaited = false; ///< somebody who follows it has not seen all
 };
 
 /// One user process under its restart policy: from its definition, over any

@@ -3,10 +3,9 @@
 
 #include "actors/basp_filter.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/raw_basp_client.hpp"
 #include "tests/support/transport_fixture.hpp"
-
-#include <catch2/catch.hpp>
 
 using namespace reeve::actors;
 using namespace reeve::test;

@@ -3,9 +3,8 @@
 
 #include "actors/unix_socket.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/transport_fixture.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <sys/fsuid.h>
 #include <sys/socket.h>

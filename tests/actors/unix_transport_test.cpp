@@ -3,10 +3,9 @@
 
 #include "actors/unix_transport.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/raw_basp_client.hpp"
 #include "tests/support/transport_fixture.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <grp.h>

@@ -4,8 +4,7 @@
 // On the real kernel: needs root and /bin/busybox.
 
 #include "benchmarks/floor_client.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <unistd.h>
 
@@ -65,9 +64,10 @@ TEST_CASE("floor: every kind takes some time, again and again",
   need_root();
   auto floors = floor_client::start();
   REQUIRE(floors);
-  const auto kind = GENERATE(floor_kind::exec, floor_kind::create_cold,
-                             floor_kind::create_warm, floor_kind::destroy,
-                             floor_kind::restart, floor_kind::message);
+  const auto kind = GENERATE(
+      floor_kind::exec, floor_kind::create_cold, floor_kind::create_warm,
+      floor_kind::destroy, floor_kind::set, floor_kind::restart,
+      floor_kind::message_in_process, floor_kind::message_between_processes);
   for (int i = 0; i < 3; ++i) {
     const auto took = floors->measure(kind);
     INFO((took ? std::string{} : to_string(took.error())));

@@ -3,7 +3,8 @@
 
 #include "benchmarks/measurement.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <numeric>

@@ -3,7 +3,7 @@
 
 #include "benchmarks/scenario.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <memory>
 #include <stdexcept>

@@ -6,8 +6,7 @@
 #include "config/parse.hpp"
 #include "config/serialize.hpp"
 #include "config/validate.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve::config;
 using namespace reeve::test;

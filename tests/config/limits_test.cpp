@@ -3,7 +3,7 @@
 
 #include "config/limits.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve::config;
 

@@ -5,8 +5,7 @@
 #include "config/serialize.hpp"
 #include "config/validate.hpp"
 #include "tests/config/examples.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <random>
 

@@ -3,7 +3,7 @@
 
 #include "config/names.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <csignal>
 

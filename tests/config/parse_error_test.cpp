@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "config/parse.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve::config;
 

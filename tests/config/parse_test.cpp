@@ -3,7 +3,7 @@
 
 #include "config/parse.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve::config;
 using namespace std::chrono_literals;

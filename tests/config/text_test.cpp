@@ -4,8 +4,7 @@
 #include "config/text.hpp"
 
 #include "config/key_path.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <array>
 

@@ -3,7 +3,7 @@
 
 #include "config/validate.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <functional>
 #include <limits>
@@ -141,6 +141,9 @@ TEST_CASE("validate: refuses what is wrong in a container", "[config][unit]") {
         })
         == "container.masked_paths[1]");
   CHECK(in_container([](auto& s) { s.on_owner_loss.grace = -1ms; })
+        == "container.on_owner_loss.grace");
+  // A holder has 32 bits for the milliseconds.
+  CHECK(in_container([](auto& s) { s.on_owner_loss.grace = 1001h; })
         == "container.on_owner_loss.grace");
   CHECK(in_container([](auto& s) { s.processes.push_back(s.processes[0]); })
         == "container.processes[1].id");

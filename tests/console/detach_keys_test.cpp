@@ -3,7 +3,7 @@
 
 #include "console/detach_keys.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using reeve::console::detach_keys;
 

@@ -5,8 +5,7 @@
 
 #include "actors/error.hpp"
 #include "supervisor/exit_reason.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -3,7 +3,8 @@
 
 #include "console/json.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
+
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -47,6 +48,20 @@ TEST_CASE("a process's record tells of its end only after one",
   CHECK(ended["status"] == 137);
   CHECK(ended["signal"] == "SIGKILL");
   CHECK(ended["code"].is_null());
+}
+
+TEST_CASE("the signal of an end is text, whichever it was", "[console][unit]") {
+  auto name_of = [](int signo) {
+    auto ended = supervisor::process_info{};
+    ended.has_ended = true;
+    ended.last = supervisor::exit_reason::signaled(signo, false);
+    return json_of(ended)["exit"]["signal"];
+  };
+  CHECK(name_of(SIGTERM) == "SIGTERM");
+  CHECK(name_of(SIGRTMIN) == "SIGRTMIN");
+  CHECK(name_of(SIGRTMIN + 3) == "SIGRTMIN+3");
+  CHECK(name_of(SIGRTMAX) == "SIGRTMIN+30");
+  CHECK(name_of(32) == "SIG32"); // one of the C library's own
 }
 
 TEST_CASE("the details of a container are one object with its spec",

@@ -3,7 +3,7 @@
 
 #include "console/key_value.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve::console;
 

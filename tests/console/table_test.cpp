@@ -4,12 +4,11 @@
 #include "console/table.hpp"
 
 #include "console/tree.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 using namespace reeve;
 using namespace reeve::console;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("columns are as wide as their widest cell, counted in code points",
           "[console][unit]") {
@@ -25,8 +24,9 @@ TEST_CASE("columns are as wide as their widest cell, counted in code points",
 TEST_CASE("colours appear only where they are wanted", "[console][unit]") {
   auto rows = table{{"S"}};
   rows.add({{"failed", paint_of_phase("failed")}});
-  CHECK_THAT(rows.text({true, true}), Contains("\x1b[31mfailed\x1b[0m"));
-  CHECK_THAT(rows.text({true, false}), !Contains("\x1b"));
+  CHECK_THAT(rows.text({true, true}),
+             ContainsSubstring("\x1b[31mfailed\x1b[0m"));
+  CHECK_THAT(rows.text({true, false}), !ContainsSubstring("\x1b"));
 }
 
 TEST_CASE("text from elsewhere cannot speak to the terminal",

@@ -5,16 +5,17 @@
 
 #include "tests/integration/output_so_far.hpp"
 #include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 
 #include <caf/send.hpp>
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>

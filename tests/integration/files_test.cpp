@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 
-#include <catch2/catch.hpp>
-
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -227,4 +227,28 @@ TEST_CASE("files: a read-only root is read-only, and /tmp with it",
   CHECK(reeve.shell("box", "echo x > /dev/shm/x && cat /dev/shm/x").out
         == "x\n");
   CHECK(describe_tree(image.path()) == host);
+}
+
+TEST_CASE("files: a container with a deeper tree than we have descriptors for "
+          "is destroyed whole",
+          "[integration][files]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("deep");
+  auto made = reeve.shell("deep", "mkdir /deep && cd /deep && i=0 && "
+                                  "while [ $i -lt 1200 ]; do "
+                                  "mkdir d && cd d && i=$((i + 1)) || exit 1; "
+                                  "done; touch bottom");
+  REQUIRE(made.reason == exit_reason::exited(0));
+  auto id = reeve.details_of("deep").info.id;
+  auto directory = reeve.root() + "/state/containers/" + id;
+  REQUIRE(fs::exists(directory));
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit few{512, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  reeve.destroy("deep");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);
+  CHECK_FALSE(fs::exists(directory));
 }

@@ -6,13 +6,13 @@
 #include "actors/namespace_holder.hpp"
 #include "actors/poller.hpp"
 #include "kernel-iface/packet.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "kernel-iface/process_identity.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 
 #include <caf/send.hpp>
-#include <catch2/catch.hpp>
 
 #include <unistd.h>
 

@@ -3,10 +3,9 @@
 
 #include "tests/integration/output_so_far.hpp"
 #include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <chrono>
 #include <cmath>

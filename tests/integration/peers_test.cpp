@@ -2,10 +2,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "kernel-iface/process_identity.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <sys/types.h>
 

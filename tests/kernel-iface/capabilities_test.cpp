@@ -3,7 +3,7 @@
 
 #include "kernel-iface/capabilities.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <linux/capability.h>
 #include <sys/capability.h>

@@ -5,8 +5,7 @@
 
 #include "kernel-iface/cgroup_instance.hpp"
 #include "kernel-iface/cgroup_mounts.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <stdlib.h>
 #include <sys/stat.h>

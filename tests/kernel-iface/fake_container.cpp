@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,7 +150,7 @@ void fake_holder::be_zygote() {
   must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "private");
   must(::mount("minimal", "/tmp", "tmpfs", MS_NOSUID, "mode=755"), "tmpfs");
   must(::chdir("/tmp"), "chdir");
-  for (auto* name : {"proc", "sock", "stage"})
+  for (auto* name : {"proc", "stage"})
     must(::mkdir(name, 0755), name);
   must(::syscall(SYS_pivot_root, ".", "."), "pivot_root");
   must(::umount2(".", MNT_DETACH), "umount");
@@ -172,17 +171,6 @@ void fake_holder::be_zygote() {
 void fake_holder::be_holder() {
   expect(inside_.get(), "start"); // not before the zygote told our pid
   must(::mount("proc", "/proc", "proc", 0, nullptr), "mount proc");
-  auto mode = std::ostringstream{};
-  mode << "size=64k,mode=" << std::oct << spec_.socket_directory_mode;
-  must(::mount("sock", "/sock", "tmpfs", 0, mode.str().c_str()), "mount sock");
-  auto listener = unique_fd::adopt(static_cast<int>(
-      must(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket")));
-  auto address = sockaddr_un{AF_UNIX, "/sock/holder.sock"};
-  must(::bind(listener.get(), reinterpret_cast<sockaddr*>(&address),
-              sizeof(address)),
-       "bind");
-  must(::listen(listener.get(), 1), "listen");
-
   auto spaces = CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP;
   must(::unshare(spaces | (spec_.user_namespace ? CLONE_NEWUSER : 0)),
        "unshare");

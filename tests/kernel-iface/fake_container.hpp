@@ -29,13 +29,12 @@ using probe = std::function<void(std::ostream&)>;
 struct holder_spec {
   std::uint32_t first_id = 200000;
   bool user_namespace = true;
-  mode_t socket_directory_mode = 0700;
   /// Runs in a child of the holder: what a user process would see.
   probe inside = [](std::ostream&) {};
 };
 
 /// PID 1 of a container without a root, as the zygote leaves it: a minimal
-/// tree, its own procfs and socket, then all namespaces and the id map.
+/// tree, its own procfs, then all namespaces and the id map.
 class fake_holder {
 public:
   explicit fake_holder(holder_spec spec);

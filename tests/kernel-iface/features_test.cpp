@@ -3,7 +3,7 @@
 
 #include "kernel-iface/features.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <sched.h>
 #include <sys/mount.h>

@@ -5,8 +5,7 @@
 
 #include "kernel-iface/root_stage.hpp"
 #include "tests/kernel-iface/fake_container.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 
@@ -31,8 +30,8 @@ TEST_CASE("broker_namespace: a holder that has ended is an error, and the "
     return refused ? "accepted"
                    : to_string(refused.error()) + (staged ? " / ok" : " / no");
   });
-  CHECK_THAT(answer, Catch::Contains("the holder has ended")
-                         && Catch::EndsWith("/ ok"));
+  CHECK_THAT(answer, Catch::Matchers::ContainsSubstring("the holder has ended")
+                         && Catch::Matchers::EndsWith("/ ok"));
 }
 
 TEST_CASE("fs_context: an error carries what the file system wrote to its log",
@@ -42,7 +41,8 @@ TEST_CASE("fs_context: an error carries what the file system wrote to its log",
   REQUIRE_FALSE(refused);
   CHECK(refused.error().operation == "fsconfig size=plenty of");
   CHECK(refused.error().subject == "tmpfs");
-  CHECK_THAT(refused.error().hint, Catch::StartsWith("the kernel says: "));
+  CHECK_THAT(refused.error().hint,
+             Catch::Matchers::StartsWith("the kernel says: "));
 
   auto unknown = fs_context{"reeve-no-such-fs"}.mount(0);
   REQUIRE_FALSE(unknown);

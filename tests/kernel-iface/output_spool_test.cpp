@@ -3,7 +3,7 @@
 
 #include "kernel-iface/output_spool.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -3,9 +3,10 @@
 
 #include "kernel-iface/packet.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -240,4 +241,37 @@ TEST_CASE("packet: an empty datagram closes the connection",
   REQUIRE(::send(at.theirs.get(), "", 0, MSG_NOSIGNAL) == 0);
   packet in;
   CHECK(receive_packet(at.ours.get(), in).value() == reception::closed);
+}
+
+TEST_CASE("packet: a receiver without room loses the descriptors, nothing else",
+          "[kernel-iface][unit]") {
+  auto at = make_sockets();
+  auto lent = null_device();
+  std::array<int, 4> fds{lent.get(), lent.get(), lent.get(), lent.get()};
+  REQUIRE(send_packet(at.theirs.get(), 5, 6, "body", fds));
+  auto before = open_descriptors();
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  // The lowest free number is where the next one would go.
+  auto next = unique_fd::adopt(::dup(lent.get()));
+  auto room = GENERATE(0U, 2U);
+  rlimit scarce{static_cast<rlim_t>(next.get()) + room, usual.rlim_max};
+  next.reset();
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &scarce) == 0);
+  packet in;
+  auto got = receive_packet(at.ours.get(), in);
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  REQUIRE(got);
+  REQUIRE(*got == reception::packet);
+  CHECK(in.descriptors_lost);
+  CHECK(in.fds.empty());
+  CHECK(in.type == 5);
+  CHECK(in.id == 6);
+  CHECK(in.body == "body");
+  CHECK(open_descriptors() == before);
+  check_in_step(at);
+  REQUIRE(send_packet(at.theirs.get(), 5, 6, "body", fds));
+  REQUIRE(receive_packet(at.ours.get(), in).value() == reception::packet);
+  CHECK_FALSE(in.descriptors_lost);
+  CHECK(in.fds.size() == fds.size());
 }

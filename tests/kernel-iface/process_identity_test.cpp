@@ -4,8 +4,7 @@
 #include "kernel-iface/process_identity.hpp"
 
 #include "kernel-iface/unique_fd.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <sched.h>

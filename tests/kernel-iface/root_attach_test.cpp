@@ -4,8 +4,7 @@
 #include "kernel-iface/root_attach.hpp"
 
 #include "tests/kernel-iface/fake_container.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -97,7 +96,7 @@ TEST_CASE("attach_root: the container sees its own mounts and no other",
     }
   }
   for (auto* place : {"/", "/proc", "/proc/sys", "/proc/keys", "/sys", "/dev",
-                      "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/.reeve"})
+                      "/dev/pts", "/dev/shm", "/dev/mqueue"})
     CHECK(places.count(place) == 1);
   auto allowed = stage_options{};
   for (const auto& place : places) {
@@ -269,9 +268,10 @@ TEST_CASE("attach_root: a throw-away upper layer is refused the second time, "
   }
   auto holder = fake_holder{{}};
   auto error = set_up(holder, stage_with(first_id), root);
-  CHECK_THAT(error, Catch::Contains("EINVAL")
-                        && Catch::Contains("mounted volatile before"));
-  CHECK_THAT(error, !Catch::Contains("left mounts"));
+  CHECK_THAT(error, Catch::Matchers::ContainsSubstring("EINVAL")
+                        && Catch::Matchers::ContainsSubstring(
+                            "mounted volatile before"));
+  CHECK_THAT(error, !Catch::Matchers::ContainsSubstring("left mounts"));
 }
 
 TEST_CASE("attach_root: a root can be read-only, with an upper layer and "
@@ -403,11 +403,6 @@ TEST_CASE("mount errors: name the step and the path, and leave nothing behind",
     code = "E2BIG";
     expected = "stack 120 image layers";
   }
-  SECTION("a socket directory that others can enter") {
-    spec.socket_directory_mode = 0755;
-    code = "EPERM";
-    expected = "socket directory /sock";
-  }
   SECTION("a path outside of /proc and /sys") {
     stage.masked_paths = {"/etc/passwd"};
     code = "EINVAL";
@@ -415,8 +410,9 @@ TEST_CASE("mount errors: name the step and the path, and leave nothing behind",
   }
   auto holder = fake_holder{spec};
   auto error = set_up(holder, stage, root);
-  CHECK_THAT(error, Catch::Contains(expected) && Catch::Contains(code));
-  CHECK_THAT(error, !Catch::Contains("left mounts"));
+  CHECK_THAT(error, Catch::Matchers::ContainsSubstring(expected)
+                        && Catch::Matchers::ContainsSubstring(code));
+  CHECK_THAT(error, !Catch::Matchers::ContainsSubstring("left mounts"));
   CHECK(image.snapshot() == before);
   CHECK(read_file("/proc/self/mountinfo") == host_mounts);
 }
@@ -438,8 +434,9 @@ TEST_CASE("attach_root: an image cannot redirect /proc by a symlink or a file",
   auto holder = fake_holder{{}};
   auto error = set_up(holder, stage_with(first_id),
                       root_of(image, image.new_upper("a")));
-  CHECK_THAT(error, Catch::Contains("mount point /proc")
-                        && Catch::Contains(code)
-                        && Catch::Contains("must be a directory"));
+  CHECK_THAT(error,
+             Catch::Matchers::ContainsSubstring("mount point /proc")
+                 && Catch::Matchers::ContainsSubstring(code)
+                 && Catch::Matchers::ContainsSubstring("must be a directory"));
   CHECK(image.snapshot() == before);
 }

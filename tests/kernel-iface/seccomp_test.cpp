@@ -4,8 +4,7 @@
 #include "kernel-iface/seccomp_filter.hpp"
 #include "kernel-iface/seccomp_profile.hpp"
 #include "kernel-iface/unique_fd.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <linux/audit.h>

@@ -3,7 +3,7 @@
 
 #include "kernel-iface/unique_fd.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>

@@ -3,7 +3,7 @@
 
 #include "kernel-iface/wire.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <limits>
 

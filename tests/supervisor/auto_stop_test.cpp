@@ -3,7 +3,7 @@
 
 #include "supervisor/auto_stop.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <vector>
 

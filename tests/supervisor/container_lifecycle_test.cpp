@@ -3,7 +3,7 @@
 
 #include "supervisor/container_lifecycle.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <random>
 #include <utility>

@@ -3,7 +3,7 @@
 
 #include "supervisor/event_log.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <set>
 

@@ -3,7 +3,7 @@
 
 #include "supervisor/exit_reason.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -3,11 +3,13 @@
 
 #include "supervisor/id_ranges.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
 
-#include <catch2/catch.hpp>
+#include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -33,6 +35,10 @@ protected:
     auto path = dir_.path() + "/" + name;
     fs::create_directory(path);
     return path;
+  }
+
+  [[nodiscard]] std::string registry() const {
+    return dir_.path() + "/registry";
   }
 
 private:
@@ -124,9 +130,88 @@ TEST_CASE_METHOD(ranges_fixture,
   id_ranges b{cfg, owner("b")};
   a.give_back(a.take().value());
   REQUIRE_FALSE(b.take());
-  a.release_all();
+  REQUIRE(a.release_all().has_value());
   CHECK(b.take());
   CHECK_FALSE(a.take());
+}
+
+TEST_CASE_METHOD(ranges_fixture,
+                 "id_ranges: the last one to release removes the registry",
+                 "[supervisor][unit]") {
+  auto cfg = shared(2 * block);
+  auto path = owner("a");
+  {
+    id_ranges earlier{cfg, path};
+    REQUIRE(take_all(earlier).size() == 2 * block);
+  }
+  id_ranges b{cfg, owner("b")};
+  {
+    // One block is all that this life needs; the other was claimed before it.
+    id_ranges a{cfg, path};
+    a.give_back(a.take().value());
+    REQUIRE(a.release_all().has_value());
+  }
+  CHECK_FALSE(fs::exists(registry()));
+  CHECK(take_all(b).size() == 2 * block);
+  REQUIRE(b.release_all().has_value());
+  CHECK_FALSE(fs::exists(registry()));
+  REQUIRE(b.release_all().has_value()); // nothing to do
+}
+
+TEST_CASE("id_ranges: the registry outlives a restart of the host",
+          "[supervisor][unit]") {
+  // As the state does; what is below /run does not.
+  config::daemon_config cfg;
+  CHECK(cfg.state_dir.starts_with("/var/lib/"));
+  CHECK(cfg.ids.registry.starts_with("/var/lib/"));
+}
+
+TEST_CASE_METHOD(ranges_fixture,
+                 "id_ranges: a claim is never written anew, and one that is "
+                 "empty counts for nothing",
+                 "[supervisor][unit]") {
+  auto cfg = shared(block);
+  auto path = owner("a");
+  auto base = id_ranges{cfg, path}.take().value();
+  auto file = registry() + "/0";
+  auto before = fs::last_write_time(file) - std::chrono::hours{1};
+  fs::last_write_time(file, before);
+  REQUIRE(id_ranges{cfg, path}.claim(base).has_value());
+  CHECK(fs::last_write_time(file) == before);
+  std::ofstream{file, std::ios::trunc}.flush(); // a crash before it was written
+  id_ranges b{cfg, owner("b")};
+  CHECK(b.take().has_value());
+}
+
+TEST_CASE_METHOD(ranges_fixture,
+                 "id_ranges: the ids of a directory are kept for it",
+                 "[supervisor][unit]") {
+  if (::geteuid() != 0) {
+    WARN("not root: nothing was tested");
+    return;
+  }
+  auto cfg = shared(2);
+  auto left = owner("left");
+  auto root = left + "/layer/u";
+  fs::create_directories(root);
+  id_ranges ranges{cfg, owner("a")};
+  auto none = ranges.claim_owner_of(left);
+  REQUIRE(none.has_value());
+  CHECK_FALSE(none->has_value());
+  CHECK_FALSE(ranges.claim_owner_of(left + "/gone").value().has_value());
+  // Not of this instance's to give.
+  REQUIRE(::chown(root.c_str(), cfg.first + 2 * ids_per_container, 5) == 0);
+  CHECK_FALSE(ranges.claim_owner_of(left).value().has_value());
+  // Root of the container gave its root directory to somebody inside.
+  auto second = cfg.first + ids_per_container;
+  REQUIRE(::chown(root.c_str(), second + 1000, 0) == 0);
+  CHECK(ranges.claim_owner_of(left).value() == second);
+  CHECK(take_all(ranges) == std::set<id_base>{cfg.first});
+  // Of another instance: refused, as any claim.
+  id_ranges b{cfg, owner("b")};
+  auto refused = b.claim_owner_of(left);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == EBUSY);
 }
 
 TEST_CASE_METHOD(ranges_fixture,

@@ -3,7 +3,7 @@
 
 #include "supervisor/process_lifecycle.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -3,7 +3,7 @@
 
 #include "supervisor/restart_policy.hpp"
 
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <csignal>

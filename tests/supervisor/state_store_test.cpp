@@ -3,9 +3,8 @@
 
 #include "supervisor/state_store.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/temp_directory.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <sys/resource.h>
 #include <sys/stat.h>

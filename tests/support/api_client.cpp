@@ -4,8 +4,7 @@
 #include "tests/support/api_client.hpp"
 
 #include "actors/error.hpp"
-
-#include <catch2/catch.hpp>
+#include "tests/support/catch.hpp"
 
 #include <atomic>
 #include <cstdlib>

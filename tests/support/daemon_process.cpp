@@ -6,11 +6,11 @@
 #include "actors/unix_transport.hpp"
 #include "kernel-iface/unique_fd.hpp"
 #include "supervisor/runtime.hpp"
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/io/middleman.hpp>
-#include <catch2/catch.hpp>
 
 #include <fcntl.h>
 #include <spawn.h>

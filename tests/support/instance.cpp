@@ -3,9 +3,8 @@
 
 #include "tests/support/instance.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
-
-#include <catch2/catch.hpp>
 
 #include <unistd.h>
 

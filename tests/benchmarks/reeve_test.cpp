@@ -1,0 +1,86 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// Runs the program itself: its numbers do not matter here, that it has them
+// does.
+
+#include "tests/support/catch.hpp"
+#include <nlohmann/json.hpp>
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+
+namespace {
+
+/// 77 is what ctest takes for a skip.
+void need_root() {
+  if (::geteuid() == 0 && ::access("/bin/busybox", X_OK) == 0)
+    return;
+  std::cout << "skipped: needs root and /bin/busybox\n";
+  std::_Exit(77);
+}
+
+struct outcome {
+  int status = -1;
+  std::string out;
+};
+
+outcome bench(const std::string& arguments) {
+  auto* pipe =
+      ::popen((REEVE_TEST_BENCH " " + arguments + " 2>&1").c_str(), "re");
+  REQUIRE(pipe != nullptr);
+  outcome done;
+  for (int c = 0; (c = std::fgetc(pipe)) != EOF;)
+    done.out += static_cast<char>(c);
+  done.status = WEXITSTATUS(::pclose(pipe));
+  return done;
+}
+
+} // namespace
+
+TEST_CASE("reeve-bench: every scenario has a headline and a floor",
+          "[benchmarks][kernel]") {
+  need_root();
+  const auto* scenario =
+      GENERATE("exec", "create_warm", "create_cold", "destroy", "set",
+               "restart", "message_in_process", "message_between_processes");
+  auto done = bench(std::string{scenario} + " -n 2 --no-peers --json");
+  INFO(done.out);
+  REQUIRE(done.status == 0);
+  auto floors = 0;
+  auto headlines = 0;
+  for (const auto& row : nlohmann::json::parse(done.out)) {
+    CHECK(row.at("scenario") == scenario);
+    CHECK(row.at("unit") == "us");
+    CHECK(row.at("n") == 2);
+    CHECK(row.at("p50").get<double>() > 0);
+    floors += row.at("metric") == "floor" ? 1 : 0;
+    headlines += row.at("metric") == "end_to_end" ? 1 : 0;
+    CHECK((row.at("metric") == "floor") == row.at("ratio").is_null());
+  }
+  CHECK(floors == 1);
+  CHECK(headlines == 1);
+}
+
+TEST_CASE("reeve-bench: density takes how many as a word",
+          "[benchmarks][kernel]") {
+  need_root();
+  auto done = bench("density 3 --json");
+  INFO(done.out);
+  REQUIRE(done.status == 0);
+  auto rows = nlohmann::json::parse(done.out);
+  REQUIRE_FALSE(rows.empty());
+  for (const auto& row : rows)
+    CHECK(row.at("scenario") == "density");
+}
+
+TEST_CASE("reeve-bench: an unknown scenario is named", "[benchmarks]") {
+  auto done = bench("hurry");
+  CHECK(done.status == 2);
+  CHECK(done.out.find("'hurry'") != std::string::npos);
+}
