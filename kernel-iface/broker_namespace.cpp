@@ -121,6 +121,20 @@ result<void> broker_namespace::fill_scratch() {
   return {};
 }
 
+result<bool> broker_namespace::shares_cgroups(int pidfd) const {
+  auto guest = join(pidfd, CLONE_NEWCGROUP);
+  if (!guest)
+    return pass_on(guest);
+  auto theirs = open_own("/proc/self/ns/cgroup");
+  if (!theirs)
+    return pass_on(theirs);
+  struct stat own = {};
+  struct stat other = {};
+  if (::fstat(cgroup_ns_.get(), &own) < 0 || ::fstat(theirs->get(), &other) < 0)
+    return last_error("fstat", "/proc/self/ns/cgroup");
+  return own.st_ino == other.st_ino && own.st_dev == other.st_dev;
+}
+
 result<broker_namespace::visit> broker_namespace::join(int pidfd,
                                                        int namespaces) const {
   if (::setns(pidfd, namespaces) < 0) {

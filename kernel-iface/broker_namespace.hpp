@@ -51,6 +51,10 @@ public:
   /// outlive the visit.
   [[nodiscard]] result<visit> join(int pidfd, int namespaces) const;
 
+  /// The process is in the cgroup namespace that the broker came from. Not
+  /// during a visit.
+  [[nodiscard]] result<bool> shares_cgroups(int pidfd) const;
+
   /// A detached mount that hides the contents of a file or of a directory: an
   /// inert null device, or an empty read-only directory. It looks at the
   /// broker's own file at that absolute path to know which; the error is

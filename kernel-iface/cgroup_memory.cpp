@@ -62,8 +62,23 @@ result<void> set_v1(const cgroup_dir& dir, std::uint64_t value) {
   return done;
 }
 
+/// Swap is beside memory.max, not within it, so that a limit alone would let
+/// the rest go to swap: with a limit there is no swap, which is v1's
+/// memory+swap = memory. If the second write is refused the first is taken
+/// back.
 result<void> set_v2(const cgroup_dir& dir, std::uint64_t value) {
-  return write_text(dir, "memory.max", spell_v2(value));
+  auto own = read_text(dir, "memory.max");
+  if (!own)
+    return tl::make_unexpected(std::move(own.error()));
+  if (auto done = write_text(dir, "memory.max", spell_v2(value)); !done)
+    return done;
+  auto done =
+      write_text(dir, "memory.swap.max", value == no_limit ? "max" : "0");
+  if (done || done.error().code == ENOENT) // no swap in this kernel
+    return {};
+  if (auto undone = write_text(dir, "memory.max", *own); !undone)
+    return tl::make_unexpected(also(std::move(done.error()), undone.error()));
+  return done;
 }
 
 result<std::uint64_t> get_v2(const cgroup_dir& dir) {

@@ -37,12 +37,14 @@ struct cgroup_tree {
 };
 
 /// Where PID 1 goes on v1 so that it still answers when its container is out
-/// of memory, out of pids or frozen. No container may be called so.
+/// of memory, out of pids, out of its share of cpu or frozen. No container may
+/// be called so.
 inline constexpr std::string_view holders_group = "holders";
 
 /// The hierarchies that have such a group.
 [[nodiscard]] inline bool is_holder_home(const cgroup_tree::hierarchy& h) {
   return h.controllers.contains(controller::memory)
+         || h.controllers.contains(controller::cpu)
          || h.controllers.contains(controller::pids)
          || h.controllers.contains(controller::freezer);
 }

@@ -223,9 +223,10 @@ result<cgroup_dir> container_cgroup::members_dir(members which) const {
   for (const auto& h : tree_->v1)
     if (is_holder_home(h) == user)
       return h.group(id_);
-  return make_error(ENODEV, "find the processes of", "'" + id_ + "'",
-                    user ? "mount one of the controllers pids, freezer, memory"
-                         : "mount one of the controllers cpu, devices, blkio");
+  return make_error(
+      ENODEV, "find the processes of", "'" + id_ + "'",
+      user ? "mount one of the controllers pids, freezer, memory"
+           : "mount one of the controllers devices, cpuset, blkio");
 }
 
 result<std::vector<pid_t>> container_cgroup::pids(members which) const {
@@ -239,26 +240,59 @@ result<std::vector<pid_t>> container_cgroup::pids(members which) const {
 }
 
 result<void> container_cgroup::kill_all(members which, pid_t spare) const {
-  // On v2 `box` never holds the holder, so there is nobody to spare.
-  if (tree_->mode == cgroup_mode::v2
-      && (spare == 0 || which == members::user_processes)) {
-    auto dir = members_dir(which);
-    if (!dir)
-      return tl::make_unexpected(std::move(dir.error()));
-    auto done = write_text(*dir, "cgroup.kill", "1");
-    if (!done && done.error().code == ENOENT && !open_dir(*dir))
-      return {}; // no group, nobody to kill
-    return done;
+  // On v2 `box` never holds the holder, so there is nobody to spare; on hybrid
+  // the twin holds everybody.
+  auto is_v2 = tree_->mode == cgroup_mode::v2;
+  auto kernel_can = is_v2 ? spare == 0 || which == members::user_processes
+                          : spare == 0 && which == members::everybody
+                                && tree_->mode == cgroup_mode::hybrid;
+  if (kernel_can) {
+    auto done = kill_by_kernel(which);
+    // Without cgroup.kill (Linux 5.14) v1's way still works.
+    if (is_v2 || (!done && done.error().code != ENOENT))
+      return done;
+    if (done) {
+      auto thawed = tree_->find(controller::freezer) != nullptr
+                        ? request_thaw(*this)
+                        : result<void>{};
+      return !thawed && thawed.error().code == ENOENT ? result<void>{} : thawed;
+    }
   }
-  if (tree_->mode == cgroup_mode::v2 || !tree_->find(controller::freezer))
+  if (is_v2 || !tree_->find(controller::freezer))
     return kill_each(which, spare);
-  // A frozen v1 task dies when it thaws, not before.
+  // A frozen v1 task dies when it thaws, not before. Till then its pid is its
+  // own, so that once all are frozen one look at the list is enough.
   auto frozen = request_freeze(*this);
-  auto killed = kill_each(which, spare);
+  auto state = get_freeze_state(*this);
+  auto killed = which == members::user_processes && state
+                        && *state == freeze_state::frozen
+                    ? kill_frozen(which, spare)
+                    : kill_each(which, spare);
   auto thawed = request_thaw(*this);
   for (auto* step : {&frozen, &killed, &thawed})
     if (!*step && step->error().code != ENOENT)
       return std::move(*step);
+  return {};
+}
+
+result<void> container_cgroup::kill_by_kernel(members which) const {
+  auto dir = members_dir(which);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  auto done = write_text(*dir, "cgroup.kill", "1");
+  if (!done && done.error().code == ENOENT && !open_dir(*dir))
+    return {}; // no group, nobody to kill
+  return done;
+}
+
+result<void> container_cgroup::kill_frozen(members which, pid_t spare) const {
+  auto listed = pids(which);
+  if (!listed)
+    return tl::make_unexpected(std::move(listed.error()));
+  for (auto pid : *listed)
+    if (pid != spare && pid != ::getpid() && ::kill(pid, SIGKILL) != 0
+        && errno != ESRCH)
+      return last_error("kill process", std::to_string(pid));
   return {};
 }
 

@@ -28,11 +28,11 @@ enum class members { user_processes, everybody };
 ///
 ///     v1, hybrid                          v2
 ///     <id>      limits, user processes    <id>          made by us, no limits
-///     holders   holder, for memory,       <id>/hold     holder
+///     holders   holder, for cpu, memory,  <id>/hold     holder
 ///               pids and freezer          <id>/box      limits
 ///     <id>      twin in cgroup2 (hybrid)  <id>/box/run  user processes
 ///
-/// PID 1 must answer when the container is frozen, out of memory or out of
+/// PID 1 must answer when the container is frozen, out of cpu, of memory or of
 /// pids, so it lives outside the limits; yet it must have been in `<id>` when
 /// it unshares its cgroup namespace, which takes its root from there. v1:
 /// write "0" to each of `join_fds`, unshare, write "0" to `holder_home_fds`.
@@ -55,7 +55,7 @@ public:
   [[nodiscard]] result<std::vector<unique_fd>> join_fds() const;
 
   /// Where the holder writes "0" once it has its cgroup namespace: `holders`
-  /// for memory, pids and freezer on v1, cgroup.procs of `hold` on v2.
+  /// for cpu, memory, pids and freezer on v1, cgroup.procs of `hold` on v2.
   [[nodiscard]] result<std::vector<unique_fd>> holder_home_fds() const;
 
   /// For CLONE_INTO_CGROUP; empty on v1. Children of the holder inherit the
@@ -76,7 +76,8 @@ public:
   [[nodiscard]] result<std::vector<pid_t>> pids(members which) const;
 
   /// One pass of SIGKILL over the members; repeat until `pids` is empty. On v2
-  /// the kernel misses nobody. On v1 the group is frozen meanwhile, so that a
+  /// the kernel misses nobody, nor on hybrid if `everybody` is meant and none
+  /// spared. On v1 the group is frozen meanwhile, so that a
   /// fork bomb loses ground with each pass, and thawed in the end. `spare` is
   /// a holder that may not have left `<id>` yet.
   [[nodiscard]] result<void> kill_all(members which, pid_t spare = 0) const;
@@ -102,6 +103,8 @@ private:
   [[nodiscard]] result<void> make_groups() const;
   [[nodiscard]] result<void> check_groups() const;
   [[nodiscard]] result<cgroup_dir> members_dir(members which) const;
+  [[nodiscard]] result<void> kill_by_kernel(members which) const;
+  [[nodiscard]] result<void> kill_frozen(members which, pid_t spare) const;
   [[nodiscard]] result<void> kill_each(members which, pid_t spare) const;
 
   std::shared_ptr<const cgroup_tree> tree_;

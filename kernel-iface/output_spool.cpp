@@ -4,8 +4,10 @@
 #include "kernel-iface/output_spool.hpp"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -96,8 +98,50 @@ result<void> output_spool::start_segment() {
   return {};
 }
 
+namespace {
+
+/// A hostile PID 1 may pass anything for a stream of its process. Reading from
+/// pipes and terminals has no effect but the reading, and can be made not to
+/// block.
+result<bool> is_terminal_master(int source) {
+  struct stat st {};
+  struct statfs on {};
+  if (::fstat(source, &st) != 0)
+    return last_error("look at an output stream");
+  if (S_ISFIFO(st.st_mode))
+    return false;
+  if (S_ISCHR(st.st_mode) && ::fstatfs(source, &on) == 0
+      && on.f_type == DEVPTS_SUPER_MAGIC)
+    return true;
+  return make_error(EPROTO, "read an output stream", {},
+                    "it is neither a pipe nor a terminal");
+}
+
+/// Neither read(2) nor splice(2) of a terminal takes "do not block" as an
+/// argument (preadv2 answers EOPNOTSUPP), and who shares the description may
+/// clear O_NONBLOCK: so it is set each time, and there must be something.
+ssize_t read_terminal(int source, char* buffer, std::size_t size) {
+  pollfd wait{source, POLLIN, 0};
+  auto flags = ::fcntl(source, F_GETFL);
+  if (flags < 0
+      || ((flags & O_NONBLOCK) == 0
+          && ::fcntl(source, F_SETFL, flags | O_NONBLOCK) != 0))
+    return -1;
+  if (::poll(&wait, 1, 0) == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  return ::read(source, buffer, size);
+}
+
+} // namespace
+
 result<output_spool::progress> output_spool::append_from(int source,
                                                          std::size_t max) {
+  // Each time: every run of a process has another source.
+  auto is_terminal = is_terminal_master(source);
+  if (!is_terminal)
+    return tl::make_unexpected(std::move(is_terminal.error()));
   if (!current_ || segments_.back().size >= options_.segment_size) {
     // A stream that ends without a byte makes no file.
     pollfd wait{source, POLLIN, 0};
@@ -112,15 +156,12 @@ result<output_spool::progress> output_spool::append_from(int source,
   max = std::min<std::uint64_t>(max,
                                 options_.segment_size - segments_.back().size);
   ssize_t moved = -1;
-  if (splice_works_) {
+  if (!*is_terminal) {
     moved = ::splice(source, nullptr, current_.get(), nullptr, max,
                      SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-    if (moved < 0 && errno == EINVAL)
-      splice_works_ = false; // a terminal's master on older kernels
-  }
-  if (!splice_works_) {
+  } else {
     std::array<char, 16384> buffer{};
-    moved = ::read(source, buffer.data(), std::min(max, buffer.size()));
+    moved = read_terminal(source, buffer.data(), std::min(max, buffer.size()));
     for (ssize_t done = 0; moved > 0 && done < moved;) {
       auto n = ::write(current_.get(), buffer.data() + done,
                        static_cast<std::size_t>(moved - done));

@@ -41,7 +41,9 @@ public:
     ended, ///< the last writer has closed
   };
 
-  /// Moves at most `max` bytes from a pipe or a terminal's master.
+  /// Moves at most `max` bytes from a pipe or a terminal's master, without
+  /// waiting whatever the descriptor's flags say. EPROTO if it is neither: a
+  /// PID 1 that was taken over may pass anything.
   [[nodiscard]] result<progress> append_from(int source, std::size_t max);
 
   struct chunk {
@@ -76,7 +78,6 @@ private:
   std::deque<segment> segments_;
   std::uint64_t end_ = 0;
   unique_fd current_;
-  bool splice_works_ = true;
 };
 
 } // namespace reeve::kernel

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -39,12 +40,28 @@ result<unique_fd> open_in_root(int root, const std::string& path,
 
 result<void> make_place(int parent, const std::string& name, file_kind kind,
                         std::uint32_t owner, const std::string& path) {
+  // The parent may lie in a volume that another container writes: what is
+  // given away is what was looked at, and it is as new.
+  auto give = [&] {
+    auto fd = unique_fd::adopt(
+        ::openat(parent, name.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    struct stat st = {};
+    if (!fd || ::fstat(fd.get(), &st) < 0)
+      return false;
+    auto is_new =
+        kind == file_kind::directory
+            ? S_ISDIR(st.st_mode)
+            : S_ISREG(st.st_mode) && st.st_nlink == 1 && st.st_size == 0;
+    if (!is_new) {
+      errno = EEXIST;
+      return false;
+    }
+    return ::fchownat(fd.get(), "", owner, owner, AT_EMPTY_PATH) == 0;
+  };
   auto made = kind == file_kind::directory
                   ? ::mkdirat(parent, name.c_str(), 0755)
                   : ::mknodat(parent, name.c_str(), S_IFREG | 0644, 0);
-  if (made < 0
-      || ::fchownat(parent, name.c_str(), owner, owner, AT_SYMLINK_NOFOLLOW)
-             < 0) {
+  if (made < 0 || !give()) {
     auto code = errno;
     return make_error(code, "make the mount point", path,
                       code == EROFS ? "the image must have it, since this root "
@@ -56,20 +73,21 @@ result<void> make_place(int parent, const std::string& name, file_kind kind,
 
 /// The same as `open_in_root`, and makes what is missing.
 result<unique_fd> open_or_make(int root, const std::string& path,
-                               file_kind kind, std::uint32_t owner) {
-  auto found = open_in_root(root, path, kind);
+                               file_kind kind, std::uint32_t owner,
+                               std::uint64_t resolve) {
+  auto found = open_in_root(root, path, kind, resolve);
   if (found || found.error().code != ENOENT)
     return found;
   auto slash = path.find_last_of('/');
   auto above = slash == 0 ? std::string{"/"} : path.substr(0, slash);
-  auto parent = open_or_make(root, above, file_kind::directory, owner);
+  auto parent = open_or_make(root, above, file_kind::directory, owner, resolve);
   if (!parent)
     return parent;
   auto made =
       make_place(parent->get(), path.substr(slash + 1), kind, owner, path);
   if (!made)
     return pass_on(made);
-  return open_in_root(root, path, kind);
+  return open_in_root(root, path, kind, resolve);
 }
 
 /// /proc, /sys or /dev of the image.
@@ -143,8 +161,16 @@ result<void> place_binds(int root, const root_options& options,
                          const std::vector<open_bind>& sources) {
   for (auto i = std::size_t{0}; i < sources.size(); ++i) {
     const auto& target = options.binds[i].target;
+    // The image's symlinks hold still, those in a volume may not.
+    auto nested =
+        std::any_of(options.binds.begin(),
+                    options.binds.begin() + static_cast<std::ptrdiff_t>(i),
+                    [&](const auto& other) {
+                      return target.starts_with(other.target + '/');
+                    });
     auto place =
-        open_or_make(root, target, sources[i].kind, options.overlay.first_id);
+        open_or_make(root, target, sources[i].kind, options.overlay.first_id,
+                     nested ? RESOLVE_NO_SYMLINKS : 0U);
     if (!place)
       return pass_on(place);
     auto done = attach_mount(sources[i].mount.get(), place->get(), {}, target);

@@ -3,6 +3,7 @@
 
 #include "kernel-iface/root_stage.hpp"
 
+#include "kernel-iface/cgroup_mounts.hpp"
 #include "kernel-iface/mount.hpp"
 
 #include <fcntl.h>
@@ -73,7 +74,10 @@ result<unique_fd> attach_fresh(result<unique_fd> mounted, int dirfd,
 /// relative to the stage, whose descriptor leads through its sub-mounts.
 class stage {
 public:
-  explicit stage(const stage_options& options) : options_(options) {}
+  /// `host_cgroup2` is used instead of a fresh mount, if it is one.
+  stage(const stage_options& options, unique_fd host_cgroup2)
+      : options_(options),
+        host_cgroup2_(std::move(host_cgroup2)) {}
 
   result<void> make() {
     return attach_fresh(fs_context{"tmpfs"}.set("mode", "700").mount(0),
@@ -117,7 +121,7 @@ private:
   result<void> make_sys() {
     if (auto made = make_directory(fd_.get(), "sys"); !made)
       return made;
-    return attach("sysfs", fs_context{"sysfs"}, "sys");
+    return attach("sysfs", read_only(fs_context{"sysfs"}), "sys");
   }
 
   result<void> make_cgroups() {
@@ -125,7 +129,7 @@ private:
     if (options_.cgroups == cgroup_view::none)
       return {};
     if (options_.cgroups == cgroup_view::v2)
-      return attach("cgroup2", fs_context{"cgroup2"}, place);
+      return attach("cgroup2", mount_cgroup2(), place);
 
     auto top = fs_context{"tmpfs"}
                    .set("mode", "755")
@@ -138,7 +142,7 @@ private:
       hierarchies.emplace_back("unified");
     auto mounts = std::vector<std::pair<std::string, unique_fd>>{};
     for (const auto& hierarchy : hierarchies) {
-      auto mounted = hierarchy == "unified" ? read_only(fs_context{"cgroup2"})
+      auto mounted = hierarchy == "unified" ? mount_cgroup2()
                                             : read_only(v1_context(hierarchy));
       if (!mounted) {
         report_.missing_hierarchies.push_back(
@@ -160,6 +164,12 @@ private:
         done = attach_mount(fd.get(), top->get(), name,
                             std::string{place} + "/" + name);
     return done;
+  }
+
+  result<unique_fd> mount_cgroup2() {
+    if (host_cgroup2_)
+      return std::move(host_cgroup2_);
+    return read_only(fs_context{"cgroup2"});
   }
 
   // "cpu,cpuacct" is two flags; "name=systemd" a hierarchy without controllers.
@@ -276,18 +286,47 @@ private:
     return context.mount(no_setuid_exec_dev | MOUNT_ATTR_RDONLY);
   }
 
-  result<void> attach(const char* what, fs_context context,
+  result<void> attach(const char* what, result<unique_fd> mounted,
                       const char* place) const {
-    auto done = attach_fresh(read_only(std::move(context)), fd_.get(), place);
+    auto done = attach_fresh(std::move(mounted), fd_.get(), place);
     if (!done)
       return tl::make_unexpected(std::move(done).error().with_context(what));
     return {};
   }
 
   const stage_options& options_;
+  unique_fd host_cgroup2_;
   stage_report report_;
   unique_fd fd_;
 };
+
+/// In the host's cgroup namespace a new mount of cgroup2 would set the options
+/// of the one and only hierarchy: nsdelegate, memory_recursiveprot and others
+/// would be gone for the whole host. So there it is a copy of the host's mount,
+/// made in our own mount namespace; elsewhere it is nothing.
+result<unique_fd> copy_host_cgroup2(const broker_namespace& home,
+                                    int holder_pidfd,
+                                    const stage_options& options) {
+  if (options.cgroups != cgroup_view::v2
+      && options.cgroups != cgroup_view::hybrid)
+    return unique_fd{};
+  auto shared = home.shares_cgroups(holder_pidfd);
+  if (!shared)
+    return pass_on(shared);
+  if (!*shared)
+    return unique_fd{};
+  auto mounts = cgroup_mounts::probe();
+  if (!mounts)
+    return pass_on(mounts);
+  auto copy = clone_mount(AT_FDCWD, mounts->unified);
+  if (!copy)
+    return copy;
+  auto change = mount_attr{.attr_set = no_setuid_exec_dev | MOUNT_ATTR_RDONLY,
+                           .propagation = MS_PRIVATE};
+  if (auto done = change_mount(copy->get(), change, mounts->unified); !done)
+    return pass_on(done);
+  return copy;
+}
 
 result<void> check_paths(const stage_options& options) {
   for (const auto* list : {&options.read_only_paths, &options.masked_paths})
@@ -315,11 +354,14 @@ result<stage_report> prepare_stage(const broker_namespace& home,
       return pass_on(mask);
   }
 
+  auto host_cgroup2 = copy_host_cgroup2(home, holder_pidfd, options);
+  if (!host_cgroup2)
+    return pass_on(host_cgroup2);
   auto guest = home.join(holder_pidfd, CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC
                                            | CLONE_NEWCGROUP);
   if (!guest)
     return pass_on(guest);
-  auto work = stage{options};
+  auto work = stage{options, std::move(*host_cgroup2)};
   auto done = work.make();
   for (auto& [path, mask] : masks)
     if (done)

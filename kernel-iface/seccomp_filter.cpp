@@ -18,7 +18,8 @@ namespace reeve::kernel {
 namespace {
 
 // x32 calls carry this bit in their number (asm/unistd.h, __X32_SYSCALL_BIT);
-// no other ABI has numbers that high, so it is masked off everywhere.
+// no other ABI has numbers that high, so it is masked off everywhere. The
+// default profile has no x32; other filters may.
 constexpr std::uint32_t x32_bit = 0x40000000;
 
 static_assert(SYS_clone3 == 435);

@@ -30,7 +30,6 @@ namespace reeve::kernel {
 namespace {
 
 constexpr std::uint64_t low_word = 0xffffffff;
-constexpr std::uint32_t x32_bit = 0x40000000;
 
 // From linux/sched.h, which cannot be included beside sched.h.
 constexpr std::uint64_t clone_newtime = 0x80;
@@ -216,7 +215,8 @@ std::vector<sock_filter> prologue(capability_set caps) {
                         static_cast<std::uint8_t>(size + 3))});
 #endif
   append(out, {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-               BPF_STMT(BPF_ALU | BPF_AND | BPF_K, ~x32_bit),
+               // x32's numbers are beyond all names: ENOSYS, as from a
+               // kernel without that ABI.
                BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, seccomp::last_named_syscall,
                         0, size)});
   out.insert(out.end(), decisions.begin(), decisions.end());
@@ -230,7 +230,6 @@ result<std::vector<std::uint8_t>> default_seccomp_profile(capability_set caps) {
   switch (::seccomp_arch_native()) {
   case SCMP_ARCH_X86_64:
     rules.add_abi(SCMP_ARCH_X86);
-    rules.add_abi(SCMP_ARCH_X32);
     break;
   case SCMP_ARCH_AARCH64:
     break;

@@ -22,7 +22,8 @@ namespace reeve::kernel {
 ///   older one they know.
 /// - clone, unshare, personality and socket are checked by their arguments;
 ///   clone3 is allowed, see `clone3_guard`.
-/// - ABIs: x86_64 with i386 and x32, or aarch64; any other ABI is killed.
+/// - ABIs: x86_64 with i386, or aarch64; x32 does not exist, any other is
+/// killed.
 ///   Through i386's socketcall, socket() itself is refused, because its family
 ///   lies in memory: 32-bit programs need a libc that calls socket directly.
 ///   On another machine the answer is ENOTSUP.

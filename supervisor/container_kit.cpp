@@ -198,10 +198,15 @@ kernel::result<unique_fd> connect_to_holder(const container_record& record,
       != 0)
     return kernel::last_error("connect to the PID 1 of container",
                               "'" + record.spec.name + "'");
+  // The credentials are those at listen(2), when PID 1 was the host's root
+  // still. Its start time once more: the number may have changed hands between
+  // the first look and the connection.
   ucred cred{};
   socklen_t size = sizeof(cred);
+  since = kernel::start_time(record.holder_pid);
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0
-      || cred.pid != record.holder_pid)
+      || cred.pid != record.holder_pid || cred.uid != 0 || !since || !*since
+      || **since != record.holder_start_time)
     return kernel::make_error(EPROTO, "connect to the PID 1 of container",
                               "'" + record.spec.name + "'",
                               "another process answered");

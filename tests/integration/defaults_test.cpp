@@ -5,10 +5,13 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 
+#include <linux/keyctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
 #include <set>
 #include <sstream>
 
@@ -114,10 +117,9 @@ TEST_CASE("defaults: /dev holds what a program needs and no host device",
   instance reeve;
   reeve.create(image.spec("box"));
   CHECK(lines_of(reeve.shell("box", "ls -A /dev").out)
-        == std::set<std::string>{"core", "fd", "full", "mqueue",
-                                 "null", "ptmx", "pts", "random", "shm",
-                                 "stderr", "stdin", "stdout", "tty", "urandom",
-                                 "zero"});
+        == std::set<std::string>{"core", "fd", "full", "mqueue", "null", "ptmx",
+                                 "pts", "random", "shm", "stderr", "stdin",
+                                 "stdout", "tty", "urandom", "zero"});
   CHECK(reeve
             .shell("box", "cd /dev; stat -c '%n %F %t:%T %a %u:%g' null zero "
                           "full random urandom tty")
@@ -406,6 +408,29 @@ TEST_CASE("defaults: seccomp unconfined is without a filter, not without ids",
   }
 }
 
+TEST_CASE("defaults: a container has a session keyring of its own",
+          "[integration][defaults]") {
+  if (!is_root())
+    return;
+  // That of the daemon, if it had one: all its threads come after this.
+  auto mine = ::syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, nullptr);
+  REQUIRE(mine > 0);
+  probe_image image;
+  instance reeve;
+  std::set<std::string> seen{std::to_string(mine)};
+  for (const auto* name : {"one", "two", "host"}) {
+    INFO(name);
+    auto spec = image.spec(name);
+    spec.seccomp = config::seccomp_profile::unconfined;
+    if (spec.name == "host")
+      spec.namespaces.user.mode = config::namespace_mode::host;
+    reeve.create(spec);
+    auto id = answers(reeve.shell(name, "probe keyring").out)["keyring"];
+    CHECK(std::atol(id.c_str()) > 0);
+    CHECK(seen.insert(id).second);
+  }
+}
+
 TEST_CASE("defaults: a privileged container is as good as the host's root",
           "[integration][defaults]") {
   if (!is_root())
@@ -458,4 +483,14 @@ TEST_CASE("defaults: limits in force are those of the kernel",
   CHECK(read_host_file(cgroup_file(pid, "cpu", "cpu.cfs_quota_us"))
         == "50000\n");
   CHECK(read_host_file(cgroup_file(pid, "pids", "pids.max")) == "2048\n");
+  // PID 1 is under none of them.
+  auto one = reeve.details_of("box").info.pid;
+  auto groups = read_host_file("/proc/" + std::to_string(one) + "/cgroup");
+  for (const auto* which : {"cpu", "memory", "pids", "freezer"}) {
+    INFO(which << " in " << groups);
+    auto at = groups.find(std::string{":"} + which + ":");
+    REQUIRE(at != std::string::npos);
+    auto line = groups.substr(at, groups.find('\n', at) - at);
+    CHECK(line.ends_with("/holders"));
+  }
 }

@@ -234,12 +234,25 @@ TEST_CASE("escape: an image whose mount points are links is refused",
   CHECK(leaked_since(before).empty());
 }
 
-// CVE-2024-21626: a working directory behind a leaked descriptor.
+// CVE-2024-21626: a path that begins at a descriptor of the host's.
 TEST_CASE("escape: no descriptor of the host's leads out",
           "[integration][escape]") {
   if (!is_root())
     return;
+  constexpr auto last_fd = 40;
   probe_image image;
+  auto way_out = [](int fd) {
+    return "/proc/self/fd/" + std::to_string(fd)
+           + "/../../../../../../../../bin/bash";
+  };
+  REQUIRE(fs::exists("/bin/bash")); // of the host: the image has none
+  for (auto fd = 3; fd <= last_fd; ++fd) {
+    auto number = std::to_string(fd);
+    fs::create_symlink(way_out(fd), image.path() / ("bin/link" + number));
+    auto script = image.path() / ("bin/script" + number);
+    std::ofstream{script} << "#!" << way_out(fd) << "\n";
+    fs::permissions(script, fs::perms{0755});
+  }
   instance reeve;
   SECTION("by default") {
     reeve.create(image.spec("box"));
@@ -255,28 +268,65 @@ TEST_CASE("escape: no descriptor of the host's leads out",
   CHECK(open.out.starts_with("0 /dev/null\n1 pipe:["));
   CHECK(std::count(open.out.begin(), open.out.end(), '\n') == 3);
 
+  auto refused = [&](const config::process_spec& spec, const std::string& by) {
+    INFO(spec.argv[0] << " in " << spec.cwd);
+    auto why =
+        reeve.refusal<process_started>(run_process{0, "box", spec, false});
+    CHECK(why.find(by) != std::string::npos);
+  };
   std::vector<std::string> places{"/proc/1/cwd", "/proc/1/root"};
-  for (auto fd = 0; fd < 24; ++fd) {
+  for (auto fd = 0; fd <= last_fd; ++fd) {
     places.push_back("/proc/self/fd/" + std::to_string(fd));
     places.push_back("/proc/1/fd/" + std::to_string(fd));
   }
   for (const auto& place : places) {
-    INFO(place);
     auto spec = instance::process("cwd", {"/bin/pwd"});
     spec.cwd = place;
-    auto why =
-        reeve.refusal<process_started>(run_process{0, "box", spec, false});
-    CHECK(why.find(place) != std::string::npos);
+    refused(spec, place);
   }
-  // The same through a link of the image's and as a program.
-  REQUIRE(reeve.shell("box", "ln -s /proc/self/fd/9/../.. /way").reason
-          == exit_reason::exited(0));
-  auto spec = instance::process("cwd", {"/bin/pwd"});
-  spec.cwd = "/way";
-  reeve.refusal<process_started>(run_process{0, "box", spec, false});
-  spec.cwd = "/";
-  spec.argv = {"/proc/self/fd/9"};
-  reeve.refusal<process_started>(run_process{0, "box", spec, false});
+  for (auto fd = 3; fd <= last_fd; ++fd)
+    for (const auto& program : {way_out(fd), "link" + std::to_string(fd),
+                                "/bin/script" + std::to_string(fd)})
+      refused(instance::process("out", {program}), program);
+}
+
+TEST_CASE("escape: PID 1 holds nothing of the host's",
+          "[integration][escape]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  auto spec = image.spec("box");
+  SECTION("by default") {}
+  SECTION("in the host's users") {
+    spec.namespaces.user.mode = config::namespace_mode::host;
+  }
+  SECTION("in the host's cgroups") {
+    spec.namespaces.cgroup.mode = config::namespace_mode::host;
+  }
+  reeve.create(spec);
+  reeve.run("box", instance::process("peer", {"sleep", "1000"}));
+  auto one = "/proc/" + std::to_string(pid_one_of(reeve, "box"));
+  auto count = 0;
+  for (const auto& item : fs::directory_iterator{one + "/fd"}) {
+    auto to = fs::read_symlink(item.path()).string();
+    INFO(item.path() << " -> " << to);
+    struct stat st {};
+    REQUIRE(::stat(item.path().c_str(), &st) == 0);
+    CHECK_FALSE(S_ISDIR(st.st_mode));
+    CHECK_FALSE(S_ISREG(st.st_mode) != to.ends_with("/oom_score_adj"));
+    CHECK((to == "/dev/null" || to.starts_with("socket:[")
+           || to.starts_with("pipe:[") || to == "anon_inode:[signalfd]"
+           || to == "/listener (deleted)" || to.ends_with("/oom_score_adj")));
+    ++count;
+  }
+  CHECK(count <= 14);
+  for (const auto* place : {"/cwd", "/root"}) {
+    CHECK(file_at(one + place + "/.") == file_at(one + "/root/."));
+    CHECK(file_at(one + place + "/.") != file_at("/"));
+    CHECK(file_at(one + place + "/bin/probe").second
+          == file_at(one + "/root/bin/probe").second);
+  }
 }
 
 // CVE-2025-31133: /dev/null of the container is the mask.
@@ -329,15 +379,12 @@ TEST_CASE("escape: the control socket cannot be reached from inside",
   SECTION("with all capabilities and no filter") {
     reeve.create(unfiltered(image, {"ALL"}));
   }
-  CHECK(reeve.shell("box", "stat -c '%a %u' /dev/.reeve").out == "700 65534\n");
-  CHECK(reeve.shell("box", "cd /dev/.reeve").reason != exit_reason::exited(0));
-  CHECK(reeve.shell("box", "ls /dev/.reeve").reason != exit_reason::exited(0));
-  for (const auto* path : {"/dev/.reeve/holder.sock", "/proc/1/fd/9",
-                           "/proc/1/root/dev/.reeve/holder.sock"})
+  for (const auto* path : {"/proc/1/fd/9", "/proc/1/root/listener"})
     CHECK(reeve.shell("box", std::string{"probe connect "} + path).out
           == std::string{"connect "} + path + ": EACCES\n");
-  CHECK(reeve.shell("box", "mv /dev/.reeve /dev/x || rmdir /dev/.reeve").reason
-        != exit_reason::exited(0));
+  for (const auto* path : {"/listener", "/dev/.reeve/holder.sock"})
+    CHECK(reeve.shell("box", std::string{"probe connect "} + path).out
+          == std::string{"connect "} + path + ": ENOENT\n");
 }
 
 TEST_CASE("escape: where root inside is root outside, PID 1 admits nobody "
@@ -349,19 +396,35 @@ TEST_CASE("escape: where root inside is root outside, PID 1 admits nobody "
   instance reeve;
   auto spec = image.spec("box");
   spec.namespaces.user.mode = config::namespace_mode::host;
+  SECTION("with pids of its own") {}
+  SECTION("with the host's pids, where a daemon looks like a neighbour") {
+    spec.namespaces.pid.mode = config::namespace_mode::host;
+  }
   reeve.create(spec);
-  reeve.shell("box", "for i in 1 2 3; do "
-                     "probe connect /dev/.reeve/holder.sock; done");
-  CHECK(reeve.shell("box", "echo here").out == "here\n");
-  // While no daemon is there to hold the only seat.
-  reeve.run("box", instance::process("knock",
-                                     {"sh", "-c",
-                                      "while true; do "
-                                      "probe connect /dev/.reeve/holder.sock; "
-                                      "done > /dev/null"}));
+  // While no daemon is there to hold the only seat. The parent is PID 1.
+  auto knock = instance::process(
+      "knock", {"sh", "-c",
+                "while true; do for to in /proc/$PPID/fd/9 /listener "
+                "/proc/$PPID/root/listener /dev/.reeve/holder.sock; do "
+                "probe connect $to; done; done > /tmp/knocks"});
+  reeve.run("box", knock);
+  auto knocks = [&] { return reeve.shell("box", "cat /tmp/knocks").out; };
+  eventually("it knocks", [&] { return knocks().size() > 1000; });
   auto pid = pid_one_of(reeve, "box");
-  reeve.restart();
+  reeve.go_down();
+  auto file = "/proc/" + std::to_string(pid) + "/root/tmp/knocks";
+  auto before = fs::file_size(file);
+  eventually("it knocks on",
+             [&] { return fs::file_size(file) > before + 2000; });
+  reeve.come_up();
   CHECK(pid_one_of(reeve, "box") == pid);
+  auto answered = answers(knocks());
+  CHECK(answered.size() >= 4);
+  for (const auto& [what, answer] : answered) {
+    INFO(what << ": " << answer);
+    CHECK((answer == "EACCES" || answer == "ENOENT"));
+  }
+  CHECK(reeve.shell("box", "grep -c OK /tmp/knocks").out == "0\n");
   CHECK(reeve.shell("box", "echo here").out == "here\n");
 }
 

@@ -30,7 +30,8 @@ namespace {
 
 class hostile_holder {
 public:
-  hostile_holder() {
+  /// What ends before the deadline ended for another reason.
+  explicit hostile_holder(std::chrono::milliseconds deadline = 30s) {
     system_config_.set("scheduler.max-threads", 2);
     system_config_.set("logger.console", caf::atom("none"));
     system_ = std::make_unique<caf::actor_system>(system_config_);
@@ -39,7 +40,7 @@ public:
     socket_ = std::move(ours);
     holder_options how;
     how.control = std::make_shared<kernel::unique_fd>(std::move(theirs));
-    how.deadline = 30s; // what ends earlier ended for another reason
+    how.deadline = deadline;
     actor_ = spawn_namespace_holder(*system_, *poller_, how);
     holder_listener to;
     to.on_ended = [this](std::uint64_t, const end_of_process&) { ++ended_; };
@@ -95,12 +96,16 @@ public:
 
   /// The next order that the actor sent; its id.
   std::uint64_t next_order() {
+    return next_packet().id;
+  }
+
+  kernel::packet next_packet() {
     kernel::packet in;
     tests::eventually("an order comes", [&] {
       auto got = kernel::receive_packet(socket_.get(), in);
       return got && *got == kernel::reception::packet;
     });
-    return in.id;
+    return in;
   }
 
   template <class Reply, class Request>
@@ -218,7 +223,7 @@ TEST_CASE("hostile holder: nonsense makes it lost and leaks nothing",
     SECTION("a second greeting") {
       them.say(hello_report{});
     }
-    SECTION("silence for ever") {
+    SECTION("nothing at all any more") {
       them.hang_up();
     }
     them.expect_lost();
@@ -299,4 +304,37 @@ TEST_CASE("hostile holder: a wrong answer fails the request and no other",
                  [](const caf::error&) {});
   CHECK(done);
   CHECK(them.lost() == 0);
+}
+
+TEST_CASE("hostile holder: silence costs each order its deadline, nothing more",
+          "[integration][hostile]") {
+  auto before = tests::host_snapshot::take();
+  {
+    hostile_holder them{50ms};
+    CHECK_FALSE(them.answers<holder_inventory>(get_inventory{})); // no greeting
+    them.greet();
+    CHECK_FALSE(them.answers<holder_done>(signal_holder_process{}));
+    auto late = them.next_order();
+    spawn_process start;
+    start.order.process = 7;
+    start.order.argv = {"true"};
+    CHECK_FALSE(them.answers<process_spawned>(start));
+    // Its answers come after all; nobody waits for them any more.
+    them.say(done_report{}, 0, late);
+    them.say(started(7, carries_pidfd), 1);
+    CHECK(them.answers<holder_inventory>(get_inventory{}));
+    CHECK(them.lost() == 0);
+  }
+  CHECK(tests::leaked_since(before).empty());
+}
+
+TEST_CASE("hostile holder: a failed start is acknowledged, or it would be told "
+          "for ever",
+          "[integration][hostile]") {
+  hostile_holder them;
+  them.greet();
+  them.say(spawn_failed_report{7, spawn_step::execute, ENOENT, "/none"});
+  acknowledge_order order;
+  REQUIRE(kernel::wire::decode(them.next_packet().body, order));
+  CHECK(order.process == 7);
 }

@@ -6,6 +6,9 @@
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace reeve;
@@ -110,6 +113,67 @@ TEST_CASE("namespaces: one of the host's is shared with the host alone",
     }
   }
   CHECK(leaked_since(before).empty());
+}
+
+// A mount of cgroup2 in the host's cgroup namespace sets the options of the
+// host's one hierarchy. The one used here means nothing where memory is not
+// cgroup2's.
+TEST_CASE("namespaces: the host's cgroups keep their mount options",
+          "[integration][namespaces]") {
+  if (!is_root())
+    return;
+  auto set_options = [](const char* options) {
+    auto pid = ::fork();
+    if (pid == 0)
+      ::_exit(::unshare(CLONE_NEWNS) == 0
+                      && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE,
+                                 nullptr)
+                             == 0
+                      && ::mount("reeve", "/mnt", "cgroup2", 0, options) == 0
+                  ? 0
+                  : 1);
+    auto status = -1;
+    ::waitpid(pid, &status, 0);
+    return status == 0;
+  };
+  auto options_now = [] {
+    auto mounts = read_host_file("/proc/mounts");
+    auto at = mounts.find(" cgroup2 ");
+    auto line = mounts.substr(at, mounts.find('\n', at) - at);
+    return line.substr(0, line.find(" 0 0"));
+  };
+  auto before = options_now();
+  if (before.find("rw,relatime") == std::string::npos
+      || before.find("memory_localevents") != std::string::npos
+      || !set_options("memory_localevents")) {
+    WARN("this host's cgroup2 is in use otherwise: nothing was tested");
+    return;
+  }
+  auto changed = options_now();
+  std::string during;
+  std::string inside;
+  {
+    probe_image image;
+    instance reeve;
+    auto spec = image.spec("box");
+    spec.namespaces.cgroup.mode = config::namespace_mode::host;
+    reeve.create(spec);
+    during = options_now();
+    inside = reeve
+                 .shell("box", "grep cgroup2 /proc/mounts; "
+                               "ls -d /sys/fs/cgroup/unified/cgroup.procs; "
+                               "mkdir /sys/fs/cgroup/unified/x")
+                 .out;
+  }
+  auto usual = before.substr(before.find("rw,relatime") + 11);
+  CHECK(set_options(usual.empty() ? "" : usual.c_str() + 1));
+  CHECK(options_now() == before);
+  REQUIRE(changed.find("memory_localevents") != std::string::npos);
+  CHECK(during == changed);
+  INFO(inside);
+  CHECK(inside.find(" ro,nosuid,nodev,noexec") != std::string::npos);
+  CHECK(inside.find("\n/sys/fs/cgroup/unified/cgroup.procs\n")
+        != std::string::npos);
 }
 
 TEST_CASE("namespaces: one of another container's is shared with it alone",

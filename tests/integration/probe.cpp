@@ -291,8 +291,20 @@ int bomb() {
   }
 }
 
+// The session keyring: shared with everybody who was born in its session.
+int name_keyring() {
+  constexpr auto get_keyring_id = 0;
+  constexpr auto session_keyring = -3;
+  auto id = ::syscall(SYS_keyctl, get_keyring_id, session_keyring, 0);
+  if (id < 0)
+    say("keyring", id);
+  else
+    std::printf("keyring: %ld\n", id);
+  return 0;
+}
+
 int usage() {
-  std::fputs("probe attack PID | newborn | syscalls | nodes | fds |\n"
+  std::fputs("probe attack PID | newborn | syscalls | nodes | fds | keyring |\n"
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
              "      kill PID SIGNAL\n",
@@ -313,6 +325,8 @@ int main(int argc, char** argv) {
     return try_system_calls(), 0;
   if (verb == "nodes")
     return try_nodes(), 0;
+  if (verb == "keyring")
+    return name_keyring();
   if (verb == "fds")
     return list_descriptors();
   if (verb == "bomb")

@@ -35,8 +35,9 @@ TEST_CASE("cgroup_instance: v1 has its directory and holders where PID 1 "
   CHECK(fake.has("memory/reeve-t/holders"));
   CHECK(fake.has("pids/reeve-t/holders"));
   CHECK(fake.has("freezer/reeve-t/holders"));
-  CHECK(fake.has("cpu,cpuacct/reeve-t"));
-  CHECK_FALSE(fake.has("cpu,cpuacct/reeve-t/holders"));
+  CHECK(fake.has("cpu,cpuacct/reeve-t/holders"));
+  CHECK(fake.has("devices/reeve-t"));
+  CHECK_FALSE(fake.has("devices/reeve-t/holders"));
 }
 
 TEST_CASE("cgroup_instance: a v1 cpuset is filled in from above and passed on",
@@ -154,12 +155,13 @@ TEST_CASE("container_cgroup: the joining descriptors name tasks files, one per "
   auto group = must(fake.open().create("c1"));
   for (const auto& h : fake.mounts.v1)
     std::ofstream{h.mount + "/reeve-t/c1/tasks"};
-  for (const auto* name : {"memory", "pids", "freezer"})
+  for (const auto* name : {"cpu,cpuacct", "memory", "pids", "freezer"})
     fake.put(std::string{name} + "/reeve-t/holders/tasks", "");
   CHECK(must(group.join_fds()).size() == fake.mounts.v1.size());
   auto home = must(group.holder_home_fds());
-  REQUIRE(home.size() == 3);
-  CHECK(read_back(home.front()).ends_with("memory/reeve-t/holders/tasks"));
+  REQUIRE(home.size() == 4);
+  CHECK(read_back(home.front()).ends_with("cpu,cpuacct/reeve-t/holders/tasks"));
+  CHECK(read_back(home[1]).ends_with("memory/reeve-t/holders/tasks"));
   CHECK_FALSE(must(group.holder_clone_fd()));
 }
 

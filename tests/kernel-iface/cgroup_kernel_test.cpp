@@ -232,7 +232,7 @@ TEST_CASE("cgroups: a child joins every hierarchy, and a holder goes home",
   at_home.pass();
   text = own_groups_of(holder.pid());
   if (group.mode() != cgroup_mode::v2)
-    for (const auto* name : {"memory", "pids", "freezer"})
+    for (const auto* name : {"cpu", "memory", "pids", "freezer"})
       CHECK(text.find(std::string{":"} + name + ":" + own + "/holders\n")
             != std::string::npos);
   CHECK(must(group.pids(members::user_processes)).empty());

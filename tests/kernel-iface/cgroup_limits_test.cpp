@@ -100,6 +100,39 @@ TEST_CASE("cgroup limits: v2 writes into the box", "[kernel-iface][cgroup]") {
   CHECK(must(get_limit(c.group, limit_key::cpu_max)) == no_limit);
 }
 
+TEST_CASE("cgroup limits: v2 keeps swap within a limit of memory, too",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto memory = std::string{box} + "memory.max";
+  auto swap = std::string{box} + "memory.swap.max";
+  c.put(memory, "max");
+  must(set_limit(c.group, limit_key::memory_max, 4096)); // no swap: no file
+  CHECK(c.get(memory) == "4096");
+  c.put(swap, "max");
+  must(set_limit(c.group, limit_key::memory_max, 8192));
+  CHECK(c.get(memory) == "8192");
+  CHECK(c.get(swap).starts_with("0"));
+  c.put(memory, "");
+  c.put(swap, "");
+  must(set_limit(c.group, limit_key::memory_max, no_limit));
+  CHECK(c.get(memory) == "max");
+  CHECK(c.get(swap) == "max");
+}
+
+TEST_CASE("cgroup limits: v2 takes a limit back whose swap is refused",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto memory = std::string{box} + "memory.max";
+  c.put(memory, "8192");
+  // A directory is as good a refusal as the kernel's.
+  c.put(std::string{box} + "memory.swap.max/x", "");
+  auto refused = set_limit(c.group, limit_key::memory_max, 4096);
+  REQUIRE(!refused);
+  CHECK(to_string(refused.error()).find("memory.swap.max")
+        != std::string::npos);
+  CHECK(c.get(memory) == "8192");
+}
+
 TEST_CASE("cgroup limits: a refused limit names the file and the value",
           "[kernel-iface][cgroup]") {
   auto c = v2_container{};

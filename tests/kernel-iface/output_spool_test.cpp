@@ -6,12 +6,16 @@
 #include "tests/support/catch.hpp"
 
 #include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
+#include <utility>
 
 using namespace reeve::kernel;
 namespace fs = std::filesystem;
@@ -185,4 +189,53 @@ TEST_CASE_METHOD(spool_fixture,
   REQUIRE_FALSE(moved);
   CHECK(moved.error().code == ENOENT);
   CHECK(to_string(moved.error()).find("/missing/log") != std::string::npos);
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: only pipes and terminals are read from",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool();
+  std::array<int, 2> pair{};
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data())
+          == 0);
+  auto one = unique_fd::adopt(pair[0]);
+  auto other = unique_fd::adopt(pair[1]);
+  auto counter = unique_fd::adopt(::eventfd(1, EFD_CLOEXEC));
+  auto zero = unique_fd::adopt(::open("/dev/zero", O_RDONLY | O_CLOEXEC));
+  auto file = unique_fd::adopt(::open("/etc/passwd", O_RDONLY | O_CLOEXEC));
+  for (auto fd : {one.get(), counter.get(), zero.get(), file.get()}) {
+    REQUIRE(fd >= 0);
+    auto moved = spool.append_from(fd, 10);
+    REQUIRE_FALSE(moved);
+    CHECK(moved.error().code == EPROTO);
+  }
+  CHECK(spool.end() == 0);
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: does not wait, whoever clears O_NONBLOCK",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool();
+  // As in a container; the host's /dev/ptmx may be a node on another fs.
+  auto master =
+      unique_fd::adopt(::open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC));
+  if (!master) {
+    WARN("not root: nothing was tested"); // whom alone its mode lets in
+    return;
+  }
+  REQUIRE(::unlockpt(master.get()) == 0);
+  std::array<char, 64> name{};
+  REQUIRE(::ptsname_r(master.get(), name.data(), name.size()) == 0);
+  auto slave =
+      unique_fd::adopt(::open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  REQUIRE(slave);
+  REQUIRE(::fcntl(source.get(), F_SETFL, 0) == 0);
+  for (auto [reads, writes] : {std::pair{source.get(), sink.get()},
+                               std::pair{master.get(), slave.get()}}) {
+    REQUIRE(::write(writes, "abc", 3) == 3);
+    CHECK(spool.append_from(reads, 100).value() == progress::moved);
+    REQUIRE(::fcntl(reads, F_SETFL, 0) == 0);
+    CHECK(spool.append_from(reads, 100).value() == progress::empty);
+  }
+  CHECK(text_from(spool, 0) == "abcabc");
 }

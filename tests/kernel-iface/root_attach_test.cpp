@@ -345,6 +345,36 @@ TEST_CASE("attach_root: binds are idmapped, made where missing, and stay in "
   CHECK_FALSE(fs::exists("/tmp/linked"));
 }
 
+TEST_CASE("attach_root: no symlink of a volume leads a bind below it astray",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto volume = image.new_upper("volume");
+  fs::create_directory_symlink("/etc", volume / "link");
+  auto root = root_of(image, image.new_upper("a"));
+  root.binds = {{volume, "/srv"}, {image.new_upper("b"), "/srv/link/x"}};
+  auto holder = fake_holder{{}};
+  CHECK_THAT(set_up(holder, stage_with(first_id), root),
+             Catch::Contains("ELOOP") && Catch::Contains("/srv/link"));
+}
+
+TEST_CASE("attach_root: a bind below another finds its place in that one",
+          "[kernel-iface][privileged]") {
+  auto image = temp_image{};
+  auto volume = image.new_upper("volume");
+  fs::create_directories(volume / "deep/x");
+  auto other = image.new_upper("b");
+  std::ofstream{other / "file"} << "data";
+  auto root = root_of(image, image.new_upper("a"));
+  root.binds = {{volume, "/srv"}, {other, "/srv/deep/x"}};
+  auto spec = holder_spec{};
+  spec.inside = [](std::ostream& out) {
+    out << "file=" << read_file("/srv/deep/x/file") << '\n';
+  };
+  auto holder = fake_holder{spec};
+  REQUIRE(set_up(holder, stage_with(first_id), root) == "");
+  CHECK(holder.run_inside()["file"] == "data");
+}
+
 TEST_CASE("attach_root: works without a user namespace",
           "[kernel-iface][privileged]") {
   auto image = temp_image{};
