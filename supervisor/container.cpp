@@ -71,6 +71,13 @@ container_actor_state::~container_actor_state() {
   end(controller_);
   if (kit_)
     end(kit_->holder);
+  // Whoever waits when a defect or the end of the runtime ends it hears of it.
+  auto gone = make_error(errc::gone, "the supervisor of container '"
+                                         + record_.spec.name + "' has ended");
+  for (auto& promise : creators_)
+    promise.deliver(gone);
+  for (auto& item : waiters_)
+    item.promise.deliver(gone);
 }
 
 void container_actor_state::init(self_pointer self, container_options how) {

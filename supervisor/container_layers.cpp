@@ -201,7 +201,7 @@ void container_actor_state::undo_processes(std::uint64_t serial) {
     if (--*pending == 0)
       finished(serial);
   };
-  if (state_.phase != container_phase::rebuilding) // else PID 1 took them along
+  if (kit_ && kit_->holder_pid != 0) // else PID 1 took them along
     *pending += stop_each(one_done);
   one_done();
 }
@@ -212,7 +212,7 @@ container_actor_state::stop_each(const std::function<void()>& done) {
   std::size_t asked = 0;
   auto grace = state_.grace ? state_.grace->count() : -1;
   for (auto& [id, item] : processes_) {
-    if (!is_live(item.info.phase) && item.info.phase != process_phase::exited)
+    if (!is_live(item.info.phase))
       continue;
     ++asked;
     self_

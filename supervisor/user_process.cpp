@@ -215,8 +215,7 @@ public:
       unacknowledged_ = known.process;
       state_.run = std::max(state_.run, run);
       if (!is_final(state_.phase)) // else only its output was not all read
-        apply(process_event::found_ended{run,
-                                         explain_kill(reason_of(known.end))});
+        apply(process_event::found_ended{run, reason_of_end(known)});
       if (unacknowledged_ != 0)
         changed(std::nullopt);
       return get();
@@ -608,6 +607,12 @@ private:
 
   // -- ends
   // ---------------------------------------------------------------------------
+
+  exit_reason reason_of_end(const kernel::holder::process_state_report& of) {
+    if (of.failed_code != 0)
+      return exit_reason::start_failed(step_of(of.failed_step), of.failed_code);
+    return explain_kill(reason_of(of.end));
+  }
 
   // The kernel's counter is read here, in the path of the exit: the
   // notification of an oom kill may come later than the exit that it explains.

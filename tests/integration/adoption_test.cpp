@@ -71,12 +71,15 @@ std::string record_of(const std::string& root, const std::string& id) {
   return root + "/state/containers/" + id + "/record.jsonl";
 }
 
+// Everywhere: each save of a record is a line of its own.
 void replace_in(const std::string& path, const std::string& what,
                 const std::string& by) {
   auto text = read_file(path);
   auto at = text.find(what);
   REQUIRE(at != std::string::npos);
-  std::ofstream{path} << text.replace(at, what.size(), by);
+  for (; at != std::string::npos; at = text.find(what, at + by.size()))
+    text.replace(at, what.size(), by);
+  std::ofstream{path} << text;
 }
 
 } // namespace
@@ -490,4 +493,81 @@ TEST_CASE("adoption: a container that nobody owns is swept",
     return !kernel::start_time(pid).value()
            && !kernel::start_time(info.pid).value();
   });
+}
+
+TEST_CASE("adoption: what was to run once does not run again in a rebuild",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  spec.on_holder_death = config::holder_death::rebuild;
+  spec.processes = {
+      instance::process("once", {"sh", "-c", "echo ran >> /runs; sleep 1000"}),
+      sleeper("always")};
+  spec.processes[1].restart.type = config::restart_type::permanent;
+  reeve.create(spec);
+  auto pid1 = reeve.details_of("web").info.pid;
+  eventually("it ran", [&] {
+    return read_file("/proc/" + std::to_string(pid1) + "/root/runs") == "ran\n";
+  });
+  reeve.go_down();
+  REQUIRE(::kill(pid1, SIGKILL) == 0);
+  await_death(pid1);
+  reeve.come_up();
+  eventually("the other one runs again", [&] {
+    return reeve.phase_of("web") == container_phase::running
+           && reeve.process_of("web", "always").phase == process_phase::running;
+  });
+  CHECK(reeve.process_of("web", "once").phase == process_phase::exited);
+  CHECK(reeve.process_of("web", "once").last == exit_reason::lost());
+  CHECK(reeve.shell("web", "cat /runs").out == "ran\n");
+}
+
+TEST_CASE("adoption: limits of a container that a reboot has ended are stored",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  reeve.ask<container_is>(stop_container{"web", 0});
+  reeve.go_down();
+  replace_in(record_of(reeve.root(), info.id), kernel::boot_id().value(),
+             "00000000-0000-0000-0000-000000000000");
+  reeve.come_up();
+  CHECK(reeve.phase_of("web") == container_phase::stopped);
+  reeve.ask<limits_in_force>(set_limits{"web", {{"pids.limit", "77"}}});
+  reeve.ask<container_is>(start_container{"web"});
+  auto now = reeve.ask<limits_in_force>(get_limits{"web", {"pids.limit"}});
+  REQUIRE(now.limits.size() == 1);
+  CHECK(now.limits[0].value == "77");
+}
+
+TEST_CASE("adoption: a destroying that the daemon did not finish is finished",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  auto deaf = reeve.run(
+      "web", api_client::process("deaf", {"sh", "-c",
+                                          "trap '' TERM; echo ready; "
+                                          "while true; do sleep 1; done"}));
+  eventually("the trap is set",
+             [&] { return reeve.output_so_far("web", "deaf") == "ready\n"; });
+  reeve.tell(destroy_container{"web", true, 60'000});
+  eventually("it is being destroyed", [&] {
+    return reeve.phase_of("web") == container_phase::destroying;
+  });
+  reeve.kill();
+  CHECK(is_alive(deaf.pid));
+  reeve.start();
+  CHECK(reeve.container_names().empty());
+  CHECK_FALSE(is_alive(deaf.pid));
+  CHECK_FALSE(is_alive(info.pid));
+  CHECK(groups_of(info.id).empty());
+  CHECK_FALSE(
+      std::filesystem::exists(reeve.root() + "/state/containers/" + info.id));
 }

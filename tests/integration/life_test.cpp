@@ -7,6 +7,8 @@
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 
+#include <caf/send.hpp>
+
 #include <unistd.h>
 
 #include <algorithm>
@@ -352,4 +354,119 @@ TEST_CASE("life: remove_on_exit removes a container that has stopped",
   eventually("it is gone", [&] { return reeve.container_names().empty(); });
   check_down(info.id, {info.pid});
   CHECK(directories_in(reeve.root() + "/state/containers").empty());
+}
+
+TEST_CASE("life: a stop gives a process that was run its own grace",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto spec = instance::process(
+      "slow", {"sh", "-c",
+               "trap 'sleep 21; echo saved > /saved; exit 0' TERM; echo ready; "
+               "while true; do sleep 0.02; done"});
+  spec.stop_grace = 60s;
+  reeve.run("web", spec);
+  eventually("the trap is set",
+             [&] { return reeve.output_so_far("web", "slow") == "ready\n"; });
+  auto done = reeve.ask<container_is>(stop_container{"web", -1});
+  CHECK(done.phase == container_phase::stopped);
+  CHECK(reeve.process_of("web", "slow").last
+        == exit_reason::stopped(exit_reason::exited(0)));
+  reeve.ask<container_is>(start_container{"web"});
+  CHECK(reeve.shell("web", "cat /saved").out == "saved\n");
+}
+
+TEST_CASE("life: a forced destroy cuts a long stop short",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  reeve.run("web", instance::process("deaf", {"sh", "-c",
+                                              "trap '' TERM; echo ready; "
+                                              "while true; do sleep 1; done"}));
+  eventually("the trap is set",
+             [&] { return reeve.output_so_far("web", "deaf") == "ready\n"; });
+  caf::anon_send(reeve.api(), stop_container{"web", 3'600'000});
+  eventually("it is stopping", [&] {
+    return reeve.process_of("web", "deaf").phase == process_phase::stopping;
+  });
+  auto since = clock_type::now();
+  reeve.ask<container_is>(destroy_container{"web", true, 0});
+  CHECK(clock_type::now() - since < 5s);
+  check_down(info.id, {info.pid});
+}
+
+TEST_CASE("life: a root file system that is not there is told by its path",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  spec.image.reset();
+  for (const auto* path : {"/no/such/directory", "/proc/version"}) {
+    spec.rootfs = path;
+    auto text =
+        reeve.refusal<container_created>(create_container{0, spec, false});
+    CHECK(text.find(path) != std::string::npos);
+    CHECK(reeve.container_names().empty());
+  }
+}
+
+TEST_CASE("life: a stop of what is removed on exit is answered when it is gone",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve{0};
+  auto spec = instance::spec("once");
+  spec.remove_on_exit = true;
+  spec.processes = {sleeper("main")};
+  reeve.create(spec);
+  reeve.ask<container_is>(stop_container{"once", 0});
+  CHECK(reeve.container_names().empty());
+  CHECK(directories_in(reeve.root() + "/state/containers").empty());
+}
+
+TEST_CASE("life: of processes that were run once the newest hundred are kept",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  spec.processes = {instance::process("declared", {"true"})};
+  reeve.create(spec);
+  reeve.wait("web", "declared");
+  for (int i = 0; i < 105; ++i) {
+    auto id = "run-" + std::to_string(i);
+    reeve.run("web", instance::process(id, {"echo", "out"}));
+    reeve.wait("web", id);
+  }
+  eventually("the oldest are dropped",
+             [&] { return reeve.details_of("web").processes.size() == 101; });
+  reeve.refusal<process_is>(wait_process{"web", "run-4", 0});
+  CHECK(reeve.process_of("web", "run-5").phase == process_phase::exited);
+  CHECK(reeve.process_of("web", "declared").phase == process_phase::exited);
+  auto info = reeve.details_of("web").info;
+  auto log = reeve.root() + "/state/containers/" + info.id + "/log";
+  for (const auto& file : directories_in(log))
+    CHECK_FALSE(file.starts_with("run-4."));
+}
+
+TEST_CASE("life: namespaces of what is not up cannot be shared",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  reeve.ask<container_is>(stop_container{"web", 0});
+  auto spec = instance::spec("beside");
+  spec.namespaces.net = {config::namespace_mode::join, "web"};
+  auto text =
+      reeve.refusal<container_created>(create_container{0, spec, false});
+  CHECK(text.find("'web' is stopped") != std::string::npos);
+  reeve.ask<container_is>(start_container{"web"});
+  reeve.create(spec);
 }

@@ -217,7 +217,9 @@ TEST_CASE("restart: a start that fails is tried again under the same policy",
   });
   CHECK(r.now("main").last
         == exit_reason::start_failed(start_step::exec, ENOENT));
-  CHECK(children_of(r.reeve.details_of("web").info.pid).empty());
+  eventually("none is left between two attempts", [&] {
+    return children_of(r.reeve.details_of("web").info.pid).empty();
+  });
   r.reeve.shell("web", "mv /y /x");
   CHECK(is_alive(r.next_pid("main", pid)));
 }
@@ -396,4 +398,84 @@ TEST_CASE("restart: a container whose PID 1 dies again and again fails",
   CHECK(groups_of(first.id).empty());
   auto again = r.reeve.ask<container_is>(start_container{"web"});
   CHECK(again.phase == container_phase::running);
+}
+
+TEST_CASE(
+    "restart: none while the container is paused, and one when it goes on",
+    "[integration][restart]") {
+  if (!is_root())
+    return;
+  restarts r;
+  // A start into the frozen group would not be answered within this.
+  r.reeve.config().deadlines.start = 300ms;
+  r.reeve.restart();
+  r.reeve.create("web");
+  r.reeve.run("web", counter("clock"));
+  auto spec = sleeper("main", restart_type::permanent);
+  spec.restart.backoff_min = 200ms;
+  spec.restart.backoff_max = 200ms;
+  r.reeve.run("web", spec);
+  r.drive_to_back_off("main");
+  auto info = r.reeve.details_of("web").info;
+  auto due = r.now("main").next_restart_ms;
+  r.reeve.ask<container_is>(pause_container{"web"});
+  REQUIRE(is_frozen(info.id));
+  auto others = members_of(info.id).size();
+  eventually("two deadlines have passed", [&] {
+    auto now = std::chrono::system_clock::now().time_since_epoch();
+    CHECK(members_of(info.id).size() == others);
+    return now > std::chrono::milliseconds{due} + 600ms;
+  });
+  CHECK(r.now("main").phase == process_phase::backing_off);
+  auto restarts_before = r.now("main").restarts;
+  r.reeve.ask<container_is>(resume_container{"web"});
+  r.await("main", process_phase::running);
+  CHECK(r.now("main").restarts == restarts_before + 1);
+  CHECK(members_of(info.id).size() >= others + 1);
+  auto pid = r.now("main").pid;
+  CHECK(is_alive(pid));
+  std::size_t sleepers = 0;
+  for (auto member : members_of(info.id))
+    if (read_file("/proc/" + std::to_string(member) + "/cmdline")
+            .starts_with(std::string{"sleep\0001000", 10}))
+      ++sleepers;
+  CHECK(sleepers == 1);
+}
+
+TEST_CASE("restart: a process that is stopped while its container waits for "
+          "its rebuild stays so",
+          "[integration][restart]") {
+  if (!is_root())
+    return;
+  restarts r;
+  auto web = instance::spec("web");
+  web.on_holder_death = config::holder_death::rebuild;
+  web.processes = {sleeper("main", restart_type::permanent),
+                   sleeper("other", restart_type::permanent)};
+  r.reeve.create(web);
+  // The first rebuild is immediate, later ones wait.
+  auto pid = r.reeve.details_of("web").info.pid;
+  for (int deaths = 0; deaths < 4; ++deaths) {
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    if (deaths == 3)
+      break;
+    eventually("it runs again", [&] {
+      auto now = r.reeve.details_of("web").info;
+      return now.phase == container_phase::running && now.pid != 0
+             && now.pid != pid;
+    });
+    pid = r.reeve.details_of("web").info.pid;
+  }
+  eventually("it waits", [&] {
+    auto now = r.reeve.details_of("web").info;
+    return now.phase == container_phase::rebuilding && now.pid == 0
+           && r.now("main").phase == process_phase::exited;
+  });
+  auto done = r.reeve.ask<process_is>(stop_process{"web", "main", 0});
+  CHECK(done.info.last == exit_reason::stopped(exit_reason::lost()));
+  eventually("it runs again",
+             [&] { return r.now("other").phase == process_phase::running; });
+  CHECK(r.reeve.phase_of("web") == container_phase::running);
+  CHECK(r.now("main").phase == process_phase::exited);
+  CHECK(r.now("main").last.kind == exit_kind::stopped);
 }
