@@ -11,6 +11,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <poll.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -178,6 +179,11 @@ bool may_take_long(const kernel::container_cgroup& group,
   return !used || *used > memory->value;
 }
 
+bool is_dead(int pidfd) {
+  pollfd item{pidfd, POLLIN, 0};
+  return ::poll(&item, 1, 0) == 1;
+}
+
 class cgroup_state {
 public:
   static constexpr const char* name = "cgroup_controller";
@@ -238,7 +244,7 @@ public:
         return tl::make_unexpected(std::move(ok.error()));
       return false;
     };
-    if (!msg.dying || watch_ == nullptr)
+    if (!msg.dying || watch_ == nullptr || is_dead(msg.dying->get()))
       return until("kill", std::move(try_it));
     // To kill those that PID 1 takes with it costs more than to wait for it.
     auto promise = self_->make_response_promise<cgroup_done>();

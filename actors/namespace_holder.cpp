@@ -74,6 +74,11 @@ bool take_descriptors(kernel::packet& in, std::uint8_t carries,
          && take(carries_master, into.master) && next == in.fds.end();
 }
 
+// They did not fit into this process's table, or PID 1 could not send them.
+bool came_bare(const kernel::packet& in, std::uint8_t carries) {
+  return in.descriptors_lost || (carries & descriptors_withheld) != 0;
+}
+
 class holder_state {
 public:
   static constexpr const char* name = "namespace_holder";
@@ -344,8 +349,11 @@ private:
 
   void on_process_state(kernel::packet& in) {
     known_process known;
-    if (!kernel::wire::decode(in.body, known.state)
-        || !take_descriptors(in, known.state.carries, known.handles))
+    if (!kernel::wire::decode(in.body, known.state))
+      return broken("described a process badly");
+    // Better without its output than without its supervisor.
+    if (!came_bare(in, known.state.carries)
+        && !take_descriptors(in, known.state.carries, known.handles))
       return broken("described a process badly");
     known.handles.process = known.state.process;
     known.handles.ns_pid = known.state.ns_pid;
@@ -371,8 +379,11 @@ private:
   void on_spawned(kernel::packet& in) {
     spawned_report report;
     process_spawned out;
-    if (!kernel::wire::decode(in.body, report)
-        || !take_descriptors(in, report.carries, out))
+    if (!kernel::wire::decode(in.body, report))
+      return broken("reported a start badly");
+    if (came_bare(in, report.carries))
+      return finish_bare_spawn(report.process);
+    if (!take_descriptors(in, report.carries, out))
       return broken("reported a start badly");
     out.process = report.process;
     out.ns_pid = report.ns_pid;
@@ -390,6 +401,18 @@ private:
     out.failed_subject = std::move(report.subject);
     acknowledge({report.process}); // else it is kept for the next daemon
     finish_spawn(report.process, std::move(out));
+  }
+
+  // It runs, but nobody could read what it writes. Told as a start that is
+  // overdue: whoever ordered it has it killed and waits for its end.
+  void finish_bare_spawn(std::uint64_t process) {
+    auto found = spawns_.find(process);
+    if (found == spawns_.end())
+      return;
+    fail(found->second.id,
+         make_error(errc::timed_out,
+                    "the program was started, but there was no descriptor left "
+                    "for its pipes: raise the limit of open files"));
   }
 
   void finish_spawn(std::uint64_t process, process_spawned out) {

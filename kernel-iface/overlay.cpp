@@ -16,8 +16,9 @@ namespace reeve::kernel {
 
 namespace {
 
-/// The longest value that fsconfig(2) takes.
-constexpr auto longest_option = std::size_t{255};
+/// Their numbers fill the 255 bytes that fsconfig(2) takes as one value. Later
+/// kernels take more; an image shall not depend on that.
+constexpr auto most_layers = std::size_t{88};
 
 /// Layers attached in the broker's namespace for as long as an overlay takes to
 /// be made; it keeps private copies. All of them lie on one mount, so that one
@@ -172,10 +173,6 @@ result<unique_fd> stack_attached(const broker_namespace& home,
   auto lower = std::string{};
   for (auto i = std::size_t{0}; i < layers.size(); ++i)
     lower += (i == 0 ? "" : ":") + std::to_string(i);
-  if (lower.size() > longest_option)
-    return make_error(
-        E2BIG, "stack " + std::to_string(layers.size()) + " image layers", {},
-        "join some of them into one");
   auto bench = workbench::set_up(home, layers.size());
   if (!bench)
     return pass_on(bench);
@@ -216,6 +213,10 @@ result<unique_fd> make_overlay(const broker_namespace& home, int userns,
       return points;
     layers.push_back(std::move(*points));
   }
+  if (layers.size() > most_layers)
+    return make_error(
+        E2BIG, "stack " + std::to_string(layers.size()) + " image layers", {},
+        "join some of them into one");
   // What an older kernel refuses this way may also be wrong in itself: then
   // the other way says so.
   auto made = stack_detached(layers, upper.get(), options.writes);

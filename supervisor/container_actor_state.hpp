@@ -14,6 +14,7 @@
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
 #include "actors/filesystem_layer.hpp"
+#include "kernel-iface/result.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
@@ -249,6 +250,7 @@ private:
   container_phase told_ = container_phase::creating;
   std::uint64_t generation_ = 0;
   std::uint32_t next_serial_ = 1;
+  std::optional<kernel::sys_error> ids_refused_; ///< they are another's
   caf::error first_failure_; ///< of a create, the reason of all others
   std::vector<std::uint64_t> to_acknowledge_; ///< ends, once they are saved
   shared_kit kit_;

@@ -25,9 +25,11 @@ namespace reeve::supervisor {
 namespace event_of = container_event;
 
 void container_actor_state::adopt_what_stands(adopt_promise promise) {
-  if (auto ok = with_->ids->claim(record_.uid_base); !ok)
+  if (auto ok = with_->ids->claim(record_.uid_base); !ok) {
     with_->log->error("container '{}': {}", record_.spec.name,
                       to_string(ok.error()));
+    ids_refused_ = std::move(ok.error());
+  }
   auto socket = connect_to_holder(record_, with_->boot_id);
   if (!socket)
     with_->log->warn("{}", to_string(socket.error()));
@@ -70,7 +72,8 @@ bool container_actor_state::adopt_groups(
   kit_->cgroup =
       std::make_shared<const kernel::container_cgroup>(std::move(*found));
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
+      self_->system(),
+      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
   return true;
 }
 

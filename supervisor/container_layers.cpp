@@ -68,6 +68,8 @@ void container_actor_state::resolve_joined(
 void container_actor_state::take_kit_for(
     std::uint64_t serial,
     const std::map<std::string, holder_resolved>& holders) {
+  if (ids_refused_)
+    return failed(serial, make_error(*ids_refused_));
   auto request = make_kit_request(record_.spec, holders);
   if (!request)
     return failed(serial, make_error(request.error()));
@@ -93,7 +95,8 @@ void container_actor_state::take_kit_for(
 void container_actor_state::own_cgroup(std::uint64_t serial) {
   oom_kills_seen_->store(0); // a new group counts anew
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(), {kit_->cgroup, with_->config.deadlines.kill});
+      self_->system(),
+      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
   ask(serial, controller_, actors::apply_limits{record_.spec.limits},
       [this, serial](const actors::limit_readings&) { finished(serial); });
 }
@@ -231,7 +234,8 @@ void container_actor_state::undo_holder(std::uint64_t serial) {
   // Not every process need be in its pid namespace.
   if (!controller_)
     return finished(serial);
-  ask(serial, controller_, actors::kill_cgroup{true},
+  ask(serial, controller_,
+      actors::kill_cgroup{true, kit_ ? kit_->holder_pidfd : nullptr},
       [this, serial](actors::cgroup_done) { finished(serial); });
 }
 
@@ -255,7 +259,8 @@ void container_actor_state::undo_cgroup(std::uint64_t serial) {
   end_holder();
   if (!controller_)
     return finished(serial);
-  ask(serial, controller_, actors::kill_cgroup{true},
+  ask(serial, controller_,
+      actors::kill_cgroup{true, kit_ ? kit_->holder_pidfd : nullptr},
       [this, serial](actors::cgroup_done) { remove_cgroup(serial); });
 }
 

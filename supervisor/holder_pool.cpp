@@ -54,7 +54,7 @@ using internal_actor = holder_pool_actor::extend<caf::reacts_to<refill_pool>>;
 constexpr auto pause_after_failure = 1s;
 
 // Long enough to stay out of the way of the create that took the last kit.
-constexpr auto refill_delay = 2ms;
+constexpr auto refill_delay = 10ms;
 
 using on_made = std::function<void(shared_kit)>;
 using on_failed = std::function<void(caf::error)>;
@@ -189,7 +189,8 @@ public:
     if (!which->cgroup)
       return forget(*which);
     auto controller = actors::spawn_cgroup_controller(
-        self_->system(), {which->cgroup, with_->config.deadlines.kill});
+        self_->system(),
+        {which->cgroup, with_->config.deadlines.kill, with_->control.get()});
     auto then_remove = [this, which, controller] {
       self_->request(controller, caf::infinite, actors::remove_cgroup{})
           .then(
@@ -204,7 +205,9 @@ public:
                 forget(*which);
               });
     };
-    self_->request(controller, caf::infinite, actors::kill_cgroup{true})
+    self_
+        ->request(controller, caf::infinite,
+                  actors::kill_cgroup{true, which->holder_pidfd})
         .then([then_remove](actors::cgroup_done) { then_remove(); },
               [then_remove](const caf::error&) { then_remove(); });
   }

@@ -103,6 +103,7 @@ actors::endpoint_options endpoint_of(const config::daemon_config& cfg,
 
 int serve(const config::daemon_config& cfg) {
   supervisor::block_daemon_signals();
+  std::signal(SIGPIPE, SIG_IGN); // of a log that nobody reads any more
   caf::actor_system_config system_cfg;
   supervisor::add_message_types(system_cfg);
   system_cfg.load<caf::io::middleman>();

@@ -269,7 +269,8 @@ kernel::result<void> state_store::save(const container_record& record) {
     return rewrite(record.id, text, file || record.durable);
   // A line feed first: the last line may have been cut short.
   if (auto ok = write_all(file.get(), "\n" + text, path); !ok) {
-    (void)::ftruncate(file.get(), info.st_size);
+    if (::ftruncate(file.get(), info.st_size) != 0)
+      ok.error().hint = "a part of it stays, which nobody will read";
     return ok;
   }
   if (record.durable)

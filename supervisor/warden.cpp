@@ -210,6 +210,7 @@ public:
     for (const auto& [id, why] : broken) {
       with_->log->error("container {} is left alone: {}", id, why);
       owned.insert(id);
+      (void)keep_ids_of(id);
     }
     for (auto& record : *records) {
       owned.insert(record.id);
@@ -376,12 +377,23 @@ private:
     }
   }
 
+  // Nobody else may be given ids that files here still bear.
+  std::optional<id_base> keep_ids_of(const std::string& id) {
+    auto kept = with_->ids->claim_owner_of(with_->store->directory_of(id));
+    if (kept)
+      return *kept;
+    with_->log->error("container {}: {}", id, to_string(kept.error()));
+    return std::nullopt;
+  }
+
   template <class Done>
   void sweep_one(const std::string& id, Done one_done) {
     with_->log->info("sweeping '{}', which no container owns", id);
-    auto files = [this, id, one_done]() mutable {
+    auto files = [this, id, ids = keep_ids_of(id), one_done]() mutable {
       if (auto ok = actors::delete_tree(with_->store->directory_of(id)); !ok)
         with_->log->error("{}", to_string(ok.error()));
+      else if (ids)
+        with_->ids->give_back(*ids);
       one_done();
     };
     auto group = with_->cgroups->leftover(id);
