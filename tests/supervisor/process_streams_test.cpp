@@ -111,7 +111,7 @@ protected:
   }
 
   [[nodiscard]] std::uint64_t end() {
-    return read(0, 1, false).end;
+    return read(0, 99, false).end; // one who follows nothing
   }
 
   /// The program goes on up to byte `max`; each change is looked at by `done`.
