@@ -57,26 +57,27 @@ config::container_spec probe_image::spec(const std::string& name) const {
   return out;
 }
 
+std::string describe_file(const fs::path& path) {
+  struct stat st {};
+  if (::lstat(path.c_str(), &st) != 0)
+    throw std::system_error(errno, std::generic_category(), path.string());
+  std::ostringstream text;
+  text << std::oct << st.st_mode << std::dec << ' ' << st.st_uid << ':'
+       << st.st_gid << ' ' << st.st_nlink << ' ' << st.st_size << ' '
+       << st.st_mtim.tv_sec << '.' << st.st_mtim.tv_nsec << ' '
+       << st.st_ctim.tv_sec << '.' << st.st_ctim.tv_nsec << ' ';
+  if (S_ISLNK(st.st_mode))
+    text << fs::read_symlink(path).string();
+  else if (S_ISREG(st.st_mode))
+    text << std::hash<std::string>{}(read_host_file(path));
+  return text.str();
+}
+
 std::map<std::string, std::string> describe_tree(const fs::path& root) {
   std::map<std::string, std::string> out;
-  auto add = [&out](const fs::path& path) {
-    struct stat st {};
-    if (::lstat(path.c_str(), &st) != 0)
-      throw std::system_error(errno, std::generic_category(), path.string());
-    std::ostringstream text;
-    text << std::oct << st.st_mode << std::dec << ' ' << st.st_uid << ':'
-         << st.st_gid << ' ' << st.st_nlink << ' ' << st.st_size << ' '
-         << st.st_mtim.tv_sec << '.' << st.st_mtim.tv_nsec << ' '
-         << st.st_ctim.tv_sec << '.' << st.st_ctim.tv_nsec << ' ';
-    if (S_ISLNK(st.st_mode))
-      text << fs::read_symlink(path).string();
-    else if (S_ISREG(st.st_mode))
-      text << std::hash<std::string>{}(read_host_file(path));
-    out[path.string()] = text.str();
-  };
-  add(root);
+  out[root.string()] = describe_file(root);
   for (const auto& item : fs::recursive_directory_iterator{root})
-    add(item.path());
+    out[item.path().string()] = describe_file(item.path());
   return out;
 }
 

@@ -32,6 +32,9 @@ private:
   std::filesystem::path path_;
 };
 
+/// Type, mode, owner, times and content of one file.
+[[nodiscard]] std::string describe_file(const std::filesystem::path& path);
+
 /// Type, mode, owner, group, size, time of change and content of everything
 /// below a directory, one line each by path.
 [[nodiscard]] std::map<std::string, std::string>
