@@ -109,10 +109,15 @@ container_phase api_client::phase_of(const std::string& container) {
 
 process_info api_client::process_of(const std::string& container,
                                     const std::string& process) {
-  for (auto& item : details_of(container).processes)
+  std::string others;
+  const auto all = details_of(container);
+  for (const auto& item : all.processes) {
     if (item.process == process)
       return item;
-  fail("container '" + container + "' has no process '" + process + "'");
+    others += " '" + item.process + "'";
+  }
+  fail("among the processes of '" + container + "' is no '" + process
+       + "', only" + others);
 }
 
 process_info api_client::wait(const std::string& container,

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <system_error>
 #include <thread>
 
@@ -19,8 +20,9 @@ namespace fs = std::filesystem;
 namespace {
 
 std::string read_file(const fs::path& path) {
-  std::ifstream in{path};
-  return {std::istreambuf_iterator<char>{in}, {}};
+  std::ostringstream out; // it may end while we read: see kernel_view.cpp
+  out << std::ifstream{path}.rdbuf();
+  return out.str();
 }
 
 std::set<std::string>& noted() {

@@ -36,15 +36,18 @@ process_stat stat_of(pid_t pid) {
 }
 
 std::vector<pid_t> numbers_in(const std::string& path) {
-  std::ifstream in{path};
+  std::istringstream in{read_file(path)};
   return {std::istream_iterator<pid_t>{in}, {}};
 }
 
 } // namespace
 
 std::string read_file(const std::string& path) {
-  std::ifstream in{path};
-  return {std::istreambuf_iterator<char>{in}, {}};
+  // What a file of /proc says of a process that has just gone is an error to
+  // the buffer, which throws; the stream swallows it.
+  std::ostringstream out;
+  out << std::ifstream{path}.rdbuf();
+  return out.str();
 }
 
 bool is_alive(pid_t pid) {
