@@ -370,7 +370,10 @@ private:
       listener_.on_ended(known.state.process, known.state.end);
   }
 
+  // The greeting may come before anybody has asked: then it is kept.
   void answer_inventory() {
+    if (inventory_waiters_.empty())
+      return;
     for (auto& waiting : std::exchange(inventory_waiters_, {}))
       waiting.deliver(inventory_);
     inventory_.processes.clear(); // descriptors belong to the processes now

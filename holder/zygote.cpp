@@ -256,7 +256,7 @@ private:
 
   // Joined, a pid namespace may still be ours: that of a container which
   // shares the host's.
-  bool leaves_our_pid_namespace(const birth& from) const {
+  [[nodiscard]] bool leaves_our_pid_namespace(const birth& from) const {
     switch (from.order.modes[static_cast<std::size_t>(ns_kind::pid)]) {
     case ns_mode::fresh:
       return true;

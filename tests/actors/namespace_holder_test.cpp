@@ -141,3 +141,33 @@ TEST_CASE_METHOD(
   CHECK(order.get() == errc::gone);
   CHECK(has_ended());
 }
+
+// It comes by itself, and may be here before whoever adopts has asked.
+TEST_CASE_METHOD(holder_fixture,
+                 "namespace holder: a greeting waits for who asks for it",
+                 "[actors][holder]") {
+  using namespace kernel::holder;
+  auto order = order_under_way();
+  auto say = [this](std::uint64_t id, const auto& what) {
+    auto type =
+        static_cast<std::uint16_t>(std::remove_cvref_t<decltype(what)>::type);
+    REQUIRE(kernel::send_packet(holder_.get(), type, id,
+                                kernel::wire::encode(what)));
+  };
+  process_state_report known;
+  known.process = 7;
+  say(0, hello_report{1, true});
+  say(0, known);
+  say(0, hello_done_report{});
+  say(1, done_report{});
+  REQUIRE(order.get() == errc::invalid_argument); // done, and so is all before
+  caf::scoped_actor self{*system_};
+  self->request(actor_, 20s, get_inventory{})
+      .receive(
+          [](const holder_inventory& in) {
+            CHECK(in.configured);
+            REQUIRE(in.processes.size() == 1);
+            CHECK(in.processes[0].state.process == 7);
+          },
+          [](const caf::error& err) { FAIL(text_of(err)); });
+}
