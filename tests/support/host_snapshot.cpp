@@ -3,13 +3,14 @@
 
 #include "tests/support/host_snapshot.hpp"
 
+#include "tests/support/kernel_view.hpp"
+
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <system_error>
 #include <thread>
 
@@ -18,12 +19,6 @@ namespace reeve::tests {
 namespace fs = std::filesystem;
 
 namespace {
-
-std::string read_file(const fs::path& path) {
-  std::ostringstream out; // it may end while we read: see kernel_view.cpp
-  out << std::ifstream{path}.rdbuf();
-  return out.str();
-}
 
 std::set<std::string>& noted() {
   static std::set<std::string> out;
