@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include "actors/spec_inspect.hpp"
+#include "actors/spec_inspection.hpp"
 #include "actors/type_ids.hpp"
 #include "kernel-iface/unique_fd.hpp"
 #include "supervisor/container_lifecycle.hpp"
@@ -11,7 +11,6 @@
 #include "supervisor/process_lifecycle.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
@@ -375,66 +374,47 @@ using api_actor =
 using local_api_actor = api_actor::extend<
     caf::replies_to<run_process_with_stdio>::with<process_started>>;
 
-// -- inspection (differs between CAF 0.17 and 1.x)
-// ------------------------------
+// -- inspection: api_inspection.cpp ------------------------------------------
 
-#define REEVE_INSPECT(type, ...)                                               \
-  template <class Inspector>                                                   \
-  typename Inspector::result_type inspect(Inspector& f,                        \
-                                          [[maybe_unused]] type& x) {          \
-    return f(caf::meta::type_name(#type) __VA_OPT__(, ) __VA_ARGS__);          \
-  }
-
-REEVE_INSPECT(exit_reason, x.kind, x.code, x.signal, x.core_dumped, x.limit,
-              x.step, x.error)
-REEVE_INSPECT(create_container, x.command, x.spec, x.durable)
-REEVE_INSPECT(container_created, x.container, x.id)
-REEVE_INSPECT(destroy_container, x.container, x.force, x.grace_ms)
-REEVE_INSPECT(start_container, x.container)
-REEVE_INSPECT(stop_container, x.container, x.grace_ms)
-REEVE_INSPECT(pause_container, x.container)
-REEVE_INSPECT(resume_container, x.container)
-REEVE_INSPECT(container_is, x.container, x.phase, x.problems)
-REEVE_INSPECT(run_process, x.command, x.container, x.spec, x.attached)
-REEVE_INSPECT(process_started, x.container, x.process, x.pid, x.ns_pid)
-REEVE_INSPECT(start_process, x.container, x.process)
-REEVE_INSPECT(stop_process, x.container, x.process, x.grace_ms)
-REEVE_INSPECT(remove_process, x.container, x.process)
-REEVE_INSPECT(signal_process, x.container, x.process, x.signo, x.whole_group)
-REEVE_INSPECT(resize_terminal, x.container, x.process, x.rows, x.columns)
-REEVE_INSPECT(write_input, x.container, x.process, x.bytes, x.end)
-REEVE_INSPECT(read_output, x.container, x.process, x.stream, x.offset, x.max,
-              x.wait_ms, x.follow, x.reader)
-REEVE_INSPECT(output_chunk, x.offset, x.bytes, x.at_end, x.end)
-REEVE_INSPECT(wait_process, x.container, x.process, x.wait_ms)
-REEVE_INSPECT(process_info, x.container, x.process, x.phase, x.pid, x.ns_pid,
-              x.restart, x.restarts, x.restarts_in_window, x.since_ms,
-              x.next_restart_ms, x.has_ended, x.last, x.argv, x.has_tty,
-              x.output_dropped)
-REEVE_INSPECT(process_is, x.info)
-REEVE_INSPECT(set_limits, x.container, x.values)
-REEVE_INSPECT(get_limits, x.container, x.keys)
-REEVE_INSPECT(limit_in_force, x.key, x.value, x.source)
-REEVE_INSPECT(limits_in_force, x.limits)
-REEVE_INSPECT(list_containers, x.pattern, x.properties)
-REEVE_INSPECT(container_info, x.container, x.id, x.phase, x.image, x.created_ms,
-              x.pid, x.uid_base, x.live_processes, x.properties, x.problems)
-REEVE_INSPECT(container_list, x.containers)
-REEVE_INSPECT(get_container, x.container)
-REEVE_INSPECT(container_details, x.info, x.spec, x.processes, x.limits,
-              x.cgroup)
-REEVE_INSPECT(event, x.seq, x.time_ms, x.kind, x.container, x.process, x.text)
-REEVE_INSPECT(get_events, x.after, x.max, x.wait_ms)
-REEVE_INSPECT(event_batch, x.events, x.gap, x.last)
-REEVE_INSPECT(list_images)
-REEVE_INSPECT(image_info, x.image, x.path)
-REEVE_INSPECT(image_list, x.images)
-REEVE_INSPECT(get_daemon)
-REEVE_INSPECT(daemon_info, x.version, x.pid, x.state_dir, x.run_dir,
-              x.cgroup_mode, x.cgroup, x.pool_ready, x.pool_size, x.pool_hits,
-              x.pool_misses, x.containers)
-
-#undef REEVE_INSPECT
+REEVE_DECLARE_INSPECTION(exit_reason)
+REEVE_DECLARE_INSPECTION(create_container)
+REEVE_DECLARE_INSPECTION(container_created)
+REEVE_DECLARE_INSPECTION(destroy_container)
+REEVE_DECLARE_INSPECTION(start_container)
+REEVE_DECLARE_INSPECTION(stop_container)
+REEVE_DECLARE_INSPECTION(pause_container)
+REEVE_DECLARE_INSPECTION(resume_container)
+REEVE_DECLARE_INSPECTION(container_is)
+REEVE_DECLARE_INSPECTION(run_process)
+REEVE_DECLARE_INSPECTION(process_started)
+REEVE_DECLARE_INSPECTION(start_process)
+REEVE_DECLARE_INSPECTION(stop_process)
+REEVE_DECLARE_INSPECTION(remove_process)
+REEVE_DECLARE_INSPECTION(signal_process)
+REEVE_DECLARE_INSPECTION(resize_terminal)
+REEVE_DECLARE_INSPECTION(write_input)
+REEVE_DECLARE_INSPECTION(read_output)
+REEVE_DECLARE_INSPECTION(output_chunk)
+REEVE_DECLARE_INSPECTION(wait_process)
+REEVE_DECLARE_INSPECTION(process_info)
+REEVE_DECLARE_INSPECTION(process_is)
+REEVE_DECLARE_INSPECTION(set_limits)
+REEVE_DECLARE_INSPECTION(get_limits)
+REEVE_DECLARE_INSPECTION(limit_in_force)
+REEVE_DECLARE_INSPECTION(limits_in_force)
+REEVE_DECLARE_INSPECTION(list_containers)
+REEVE_DECLARE_INSPECTION(container_info)
+REEVE_DECLARE_INSPECTION(container_list)
+REEVE_DECLARE_INSPECTION(get_container)
+REEVE_DECLARE_INSPECTION(container_details)
+REEVE_DECLARE_INSPECTION(event)
+REEVE_DECLARE_INSPECTION(get_events)
+REEVE_DECLARE_INSPECTION(event_batch)
+REEVE_DECLARE_INSPECTION(list_images)
+REEVE_DECLARE_INSPECTION(image_info)
+REEVE_DECLARE_INSPECTION(image_list)
+REEVE_DECLARE_INSPECTION(get_daemon)
+REEVE_DECLARE_INSPECTION(daemon_info)
 
 } // namespace reeve::supervisor
 
