@@ -10,7 +10,9 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <utility>
@@ -20,6 +22,7 @@ namespace reeve::actors {
 namespace {
 
 using namespace kernel::holder;
+using clock = std::chrono::steady_clock;
 
 struct holder_packet {
   std::shared_ptr<kernel::packet> in;
@@ -34,9 +37,7 @@ struct order_unsent {
   kernel::sys_error reason;
 };
 
-struct order_deadline {
-  std::uint64_t id = 0;
-};
+struct deadline_due {};
 
 } // namespace
 
@@ -45,7 +46,7 @@ struct order_deadline {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_packet)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_lost)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::order_unsent)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::order_deadline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::deadline_due)
 
 namespace reeve::actors {
 
@@ -53,7 +54,7 @@ namespace {
 
 using internal_actor = namespace_holder_actor::extend<
     caf::reacts_to<holder_packet>, caf::reacts_to<holder_lost>,
-    caf::reacts_to<order_unsent>, caf::reacts_to<order_deadline>>;
+    caf::reacts_to<order_unsent>, caf::reacts_to<deadline_due>>;
 
 // Gives the descriptors of a report their names. False if the report lies
 // about how many there are.
@@ -128,10 +129,12 @@ public:
       return make_error(*lost_);
     auto promise = self_->make_response_promise<holder_inventory>();
     inventory_waiters_.push_back(promise);
-    if (greeted_)
+    if (greeted_) {
       answer_inventory();
-    else
-      arm(0);
+    } else {
+      greeting_until_ = clock::now() + deadline_;
+      arm(deadline_);
+    }
     return promise;
   }
 
@@ -179,8 +182,10 @@ public:
     return promise;
   }
 
-  void acknowledge(const acknowledge_end& msg) {
-    (void)channel_->send(0, acknowledge_order{msg.process});
+  // What needs no answer: a holder that is gone has forgotten everything.
+  template <class Order>
+  void tell_holder(const Order& out) {
+    (void)channel_->send(0, out);
   }
 
   // Whoever comes late hears of a death, too.
@@ -188,10 +193,6 @@ public:
     listener_ = to;
     if (lost_)
       announce_loss();
-  }
-
-  void quit() {
-    (void)channel_->send(0, quit_order{});
   }
 
   // -- events -----------------------------------------------------------------
@@ -238,19 +239,31 @@ public:
     fail(event.id, make_error(event.reason));
   }
 
-  void on(const order_deadline& event) {
-    if (event.id == 0 && !greeted_) {
+  void on(deadline_due) {
+    timer_armed_ = false;
+    auto now = clock::now();
+    if (!greeted_ && greeting_until_ <= now)
       for (auto& waiting : std::exchange(inventory_waiters_, {}))
         waiting.deliver(make_error(errc::timed_out,
                                    "the container's PID 1 does not greet"));
-      return;
-    }
-    fail(event.id,
-         make_error(errc::timed_out, "the container's PID 1 did not answer"));
+    while (!pending_.empty() && pending_.begin()->second.until <= now)
+      fail(pending_.begin()->first,
+           make_error(errc::timed_out, "the container's PID 1 did not answer"));
+    auto next = pending_.empty() ? clock::time_point::max()
+                                 : pending_.begin()->second.until;
+    if (!inventory_waiters_.empty())
+      next = std::min(next, greeting_until_);
+    if (next != clock::time_point::max())
+      arm(next - now);
   }
 
 private:
   using on_done = std::function<void(caf::expected<kernel::packet*>)>;
+
+  struct pending_order {
+    on_done done;
+    clock::time_point until;
+  };
 
   struct pending_spawn {
     std::uint64_t id = 0;
@@ -297,13 +310,18 @@ private:
       done(make_error(sent.error()));
       return 0;
     }
-    pending_.emplace(id, std::move(done));
-    arm(id);
+    pending_.emplace(id,
+                     pending_order{std::move(done), clock::now() + deadline_});
+    arm(deadline_);
     return id;
   }
 
-  void arm(std::uint64_t id) {
-    self_->delayed_send(self_, deadline_, order_deadline{id});
+  // One timer for all: each costs a wake-up of the thread that keeps them, and
+  // orders are answered long before. All have the same time, so the oldest is
+  // the next.
+  void arm(clock::duration after) {
+    if (!std::exchange(timer_armed_, true))
+      self_->delayed_send(self_, after, deadline_due{});
   }
 
   std::optional<kernel::sys_error>
@@ -311,7 +329,7 @@ private:
               std::vector<int>& fds) {
     if (!cgroup_)
       return std::nullopt;
-    auto join = cgroup_->join_fds();
+    auto join = cgroup_->child_join_fds();
     if (!join)
       return std::move(join.error());
     out.join_count = static_cast<std::uint8_t>(join->size());
@@ -402,7 +420,7 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
-    acknowledge({report.process}); // else it is kept for the next daemon
+    tell_holder(acknowledge_order{report.process}); // else it is kept for the next daemon
     finish_spawn(report.process, std::move(out));
   }
 
@@ -443,7 +461,7 @@ private:
     auto found = pending_.find(in.id);
     if (found == pending_.end())
       return;
-    auto done = std::move(found->second);
+    auto done = std::move(found->second.done);
     pending_.erase(found);
     done(&in);
   }
@@ -452,7 +470,7 @@ private:
     auto found = pending_.find(id);
     if (found == pending_.end())
       return;
-    auto done = std::move(found->second);
+    auto done = std::move(found->second.done);
     pending_.erase(found);
     done(std::move(err));
   }
@@ -484,8 +502,8 @@ private:
   }
 
   void fail_all(const caf::error& why) {
-    for (auto& [id, done] : std::exchange(pending_, {}))
-      done(why);
+    for (auto& [id, order] : std::exchange(pending_, {}))
+      order.done(why);
     spawns_.clear();
     for (auto& waiting : std::exchange(inventory_waiters_, {}))
       waiting.deliver(lost_ ? make_error(*lost_) : why);
@@ -500,10 +518,12 @@ private:
   std::optional<kernel::sys_error> lost_;
   std::optional<std::uint32_t> announced_; ///< processes, by its hello
   bool greeted_ = false;
+  clock::time_point greeting_until_ = clock::time_point::max();
+  bool timer_armed_ = false;
   holder_inventory inventory_;
   std::vector<caf::typed_response_promise<holder_inventory>> inventory_waiters_;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, on_done> pending_;
+  std::map<std::uint64_t, pending_order> pending_;
   std::map<std::uint64_t, pending_spawn> spawns_;
 };
 
@@ -522,14 +542,16 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
       [=](const resize_holder_terminal& msg) {
         return self->state.simple(msg.order);
       },
-      [=](const release_streams& msg) { return self->state.simple(msg.order); },
+      [=](const release_streams& msg) { self->state.tell_holder(msg.order); },
       [=](const listen_to_holder& msg) { self->state.listen(msg.to); },
-      [=](const acknowledge_end& msg) { self->state.acknowledge(msg); },
-      [=](quit_holder) { self->state.quit(); },
+      [=](const acknowledge_end& msg) {
+        self->state.tell_holder(acknowledge_order{msg.process});
+      },
+      [=](quit_holder) { self->state.tell_holder(quit_order{}); },
       [=](holder_packet& event) { self->state.on(event); },
       [=](const holder_lost& event) { self->state.on(event); },
       [=](const order_unsent& event) { self->state.on(event); },
-      [=](const order_deadline& event) { self->state.on(event); },
+      [=](deadline_due event) { self->state.on(event); },
   };
 }
 

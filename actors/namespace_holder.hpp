@@ -114,17 +114,15 @@ struct listen_to_holder {
 /// `errc::timed_out` at its deadline and with `errc::gone` when PID 1 dies.
 /// Who asks an actor that has ended gets `caf::sec::request_receiver_down`,
 /// which `code_of` takes for `errc::gone`, too.
-using namespace_holder_actor =
-    caf::typed_actor<caf::replies_to<get_inventory>::with<holder_inventory>,
-                     caf::replies_to<seal_holder>::with<holder_done>,
-                     caf::replies_to<configure_holder>::with<holder_configured>,
-                     caf::replies_to<spawn_process>::with<process_spawned>,
-                     caf::replies_to<signal_holder_process>::with<holder_done>,
-                     caf::replies_to<resize_holder_terminal>::with<holder_done>,
-                     caf::replies_to<release_streams>::with<holder_done>,
-                     caf::reacts_to<listen_to_holder>,
-                     caf::reacts_to<acknowledge_end>,
-                     caf::reacts_to<quit_holder>>;
+using namespace_holder_actor = caf::typed_actor<
+    caf::replies_to<get_inventory>::with<holder_inventory>,
+    caf::replies_to<seal_holder>::with<holder_done>,
+    caf::replies_to<configure_holder>::with<holder_configured>,
+    caf::replies_to<spawn_process>::with<process_spawned>,
+    caf::replies_to<signal_holder_process>::with<holder_done>,
+    caf::replies_to<resize_holder_terminal>::with<holder_done>,
+    caf::reacts_to<release_streams>, caf::reacts_to<listen_to_holder>,
+    caf::reacts_to<acknowledge_end>, caf::reacts_to<quit_holder>>;
 
 struct holder_options {
   shared_fd control;

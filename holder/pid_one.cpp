@@ -358,7 +358,7 @@ private:
       return;
     case message::release:
       if (release_order order; decode(in, order))
-        release(in.id, order);
+        release(order);
       return;
     case message::acknowledge:
       if (acknowledge_order order; decode(in, order))
@@ -679,7 +679,7 @@ private:
     report(id, done_report{});
   }
 
-  void release(std::uint64_t id, const release_order& order) {
+  void release(const release_order& order) {
     if (auto* entry = table_.find(order.process)) {
       if ((order.streams & release_stdin) != 0)
         entry->stdin_end.reset();
@@ -691,7 +691,6 @@ private:
         entry->stderr_end.reset();
       table_.forget_if_done(*entry);
     }
-    report(id, done_report{}); // unknown is done: the order may be a repeat
   }
 
   void acknowledge(const acknowledge_order& order) {

@@ -144,10 +144,13 @@ result<cgroup_dir> container_cgroup::bpf_dir() const {
   return tree_->mode == cgroup_mode::v2 ? top.child("box") : top;
 }
 
-result<std::vector<unique_fd>> container_cgroup::join_fds() const {
+result<std::vector<unique_fd>>
+container_cgroup::tasks_of(std::string_view group, hierarchies which) const {
   std::vector<unique_fd> fds;
   for (const auto& h : tree_->v1) {
-    auto fd = open_file(h.group(id_), "tasks", O_WRONLY);
+    if (which == hierarchies::holder_leaves && !is_holder_home(h))
+      continue;
+    auto fd = open_file(h.group(group), "tasks", O_WRONLY);
     if (!fd)
       return tl::make_unexpected(std::move(fd.error()));
     fds.push_back(std::move(*fd));
@@ -155,25 +158,23 @@ result<std::vector<unique_fd>> container_cgroup::join_fds() const {
   return fds;
 }
 
+result<std::vector<unique_fd>> container_cgroup::join_fds() const {
+  return tasks_of(id_, hierarchies::all);
+}
+
+result<std::vector<unique_fd>> container_cgroup::child_join_fds() const {
+  return tasks_of(id_, hierarchies::holder_leaves);
+}
+
 result<std::vector<unique_fd>> container_cgroup::holder_home_fds() const {
+  if (tree_->mode != cgroup_mode::v2)
+    return tasks_of(holders_group, hierarchies::holder_leaves);
+  auto home = tree_->unified->group(id_).child("hold");
+  auto fd = open_file(home, "cgroup.procs", O_WRONLY);
+  if (!fd)
+    return tl::make_unexpected(std::move(fd.error()));
   std::vector<unique_fd> fds;
-  auto add = [&fds](result<unique_fd> fd) -> result<void> {
-    if (!fd)
-      return tl::make_unexpected(std::move(fd.error()));
-    fds.push_back(std::move(*fd));
-    return {};
-  };
-  if (tree_->mode == cgroup_mode::v2) {
-    auto home = tree_->unified->group(id_).child("hold");
-    if (auto done = add(open_file(home, "cgroup.procs", O_WRONLY)); !done)
-      return tl::make_unexpected(std::move(done.error()));
-    return fds;
-  }
-  for (const auto& h : tree_->v1)
-    if (is_holder_home(h))
-      if (auto done = add(open_file(h.group(holders_group), "tasks", O_WRONLY));
-          !done)
-        return tl::make_unexpected(std::move(done.error()));
+  fds.push_back(std::move(*fd));
   return fds;
 }
 

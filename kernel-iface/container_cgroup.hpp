@@ -54,6 +54,10 @@ public:
   /// at the credentials of who opened them. Empty on v2.
   [[nodiscard]] result<std::vector<unique_fd>> join_fds() const;
 
+  /// The same for a child of the holder, which is born where the holder is:
+  /// only the hierarchies that the holder has left.
+  [[nodiscard]] result<std::vector<unique_fd>> child_join_fds() const;
+
   /// Where the holder writes "0" once it has its cgroup namespace: `holders`
   /// for cpu, memory, pids and freezer on v1, cgroup.procs of `hold` on v2.
   [[nodiscard]] result<std::vector<unique_fd>> holder_home_fds() const;
@@ -99,7 +103,11 @@ private:
 
   container_cgroup(std::shared_ptr<const cgroup_tree> tree, std::string id);
 
+  enum class hierarchies { all, holder_leaves };
+
   [[nodiscard]] std::vector<cgroup_dir> groups() const;
+  [[nodiscard]] result<std::vector<unique_fd>>
+  tasks_of(std::string_view group, hierarchies which) const;
   [[nodiscard]] result<void> make_groups() const;
   [[nodiscard]] result<void> check_groups() const;
   [[nodiscard]] result<cgroup_dir> members_dir(members which) const;

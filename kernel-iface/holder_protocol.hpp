@@ -168,7 +168,7 @@ inline constexpr std::uint8_t release_stdout = 2;
 inline constexpr std::uint8_t release_stderr = 4;
 
 /// The holder closes its copies of the daemon's ends: only then does a reader
-/// of stdin see its end.
+/// of stdin see its end. Not answered.
 struct release_order {
   static constexpr auto type = message::release;
   std::uint64_t process = 0;
@@ -180,7 +180,7 @@ struct release_order {
 };
 
 /// The end of `process`, or that it could not be started, is known to the
-/// daemon: the holder may forget it.
+/// daemon: the holder may forget it. Not answered.
 struct acknowledge_order {
   static constexpr auto type = message::acknowledge;
   std::uint64_t process = 0;

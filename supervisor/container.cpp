@@ -216,7 +216,7 @@ void container_actor_state::carry_out(
       kind = event_kind::container_resumed;
     tell(*kind, {}, problems_text());
   } else {
-    publish(std::nullopt);
+    publish({});
   }
 }
 
@@ -250,7 +250,7 @@ void container_actor_state::keep_up_with(container_phase phase) {
 }
 
 void container_actor_state::carry_out(const container_effect::free_name&) {
-  container_change change{how_.key, info(), std::nullopt, true, false};
+  container_change change{how_.key, info(), {}, true, false};
   how_.on_change(std::move(change));
 }
 
@@ -280,14 +280,16 @@ void container_actor_state::be_gone() {
   for (auto& [id, item] : processes_)
     self_->send_exit(item.actor, caf::exit_reason::user_shutdown);
   processes_.clear();
-  how_.on_change({how_.key, info(),
-                  event{0,
-                        unix_ms(),
-                        event_kind::container_destroyed,
-                        record_.spec.name,
-                        {},
-                        {}},
-                  false, true});
+  how_.on_change({how_.key,
+                  info(),
+                  {{0,
+                    unix_ms(),
+                    event_kind::container_destroyed,
+                    record_.spec.name,
+                    {},
+                    {}}},
+                  false,
+                  true});
   settle_creators();
   settle_waiters();
   self_->send_exit(layer_, caf::exit_reason::user_shutdown);

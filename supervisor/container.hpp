@@ -28,7 +28,7 @@ struct adopt_container {
 struct container_change {
   std::string key;
   container_info info;
-  std::optional<event> happened;
+  std::vector<event> happened;
   bool name_free = false; ///< held: another container may take the name
   bool gone = false;      ///< destroyed: forget it
 };

@@ -231,10 +231,11 @@ private:
   [[nodiscard]] std::vector<std::string> problems() const;
   [[nodiscard]] std::string problems_text() const;
   [[nodiscard]] container_info info() const;
+  [[nodiscard]] std::uint32_t live_processes() const;
   void
   keep_limits(const std::vector<std::pair<std::string, std::string>>& values);
   void tell(event_kind kind, const std::string& process, std::string text);
-  void publish(std::optional<event> what);
+  void publish(std::vector<event> what);
 
   self_pointer self_ = nullptr;
   container_options how_;
@@ -248,6 +249,7 @@ private:
   bool gone_ = false;
   bool starts_suspended_ = false;
   container_phase told_ = container_phase::creating;
+  std::uint32_t told_live_ = 0; ///< processes, to the warden
   std::uint64_t generation_ = 0;
   std::uint32_t next_serial_ = 1;
   std::optional<kernel::sys_error> ids_refused_; ///< they are another's

@@ -229,24 +229,30 @@ container_info container_actor_state::info() const {
   out.created_ms = record_.created_ms;
   out.pid = kit_ ? kit_->holder_pid : 0;
   out.uid_base = record_.uid_base;
-  out.live_processes = static_cast<std::uint32_t>(
-      std::count_if(processes_.begin(), processes_.end(), [](const auto& item) {
-        return is_live(item.second.info.phase);
-      }));
+  out.live_processes = live_processes();
   out.properties = record_.spec.properties;
   out.problems = problems();
   return out;
 }
 
-void container_actor_state::tell(event_kind kind, const std::string& process,
-                                 std::string text) {
-  publish(
-      event{0, unix_ms(), kind, record_.spec.name, process, std::move(text)});
+std::uint32_t container_actor_state::live_processes() const {
+  return static_cast<std::uint32_t>(
+      std::count_if(processes_.begin(), processes_.end(), [](const auto& item) {
+        return is_live(item.second.info.phase);
+      }));
 }
 
-void container_actor_state::publish(std::optional<event> what) {
-  if (!gone_)
-    how_.on_change({how_.key, info(), std::move(what), false, false});
+void container_actor_state::tell(event_kind kind, const std::string& process,
+                                 std::string text) {
+  publish({{0, unix_ms(), kind, record_.spec.name, process, std::move(text)}});
+}
+
+void container_actor_state::publish(std::vector<event> what) {
+  if (gone_)
+    return;
+  auto now = info();
+  told_live_ = now.live_processes;
+  how_.on_change({how_.key, std::move(now), std::move(what), false, false});
 }
 
 } // namespace reeve::supervisor

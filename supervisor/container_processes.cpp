@@ -158,7 +158,8 @@ void container_actor_state::on(process_changed& event) {
     to_acknowledge_.push_back(event.change.ended);
   else if (event.change.ended != 0)
     acknowledge(event.change.ended);
-  publish(std::move(event.change.happened));
+  if (!event.change.happened.empty() || live_processes() != told_live_)
+    publish(std::move(event.change.happened));
   check_auto_stop();
 }
 
@@ -275,10 +276,7 @@ void container_actor_state::acknowledge(std::uint64_t process) {
 void container_actor_state::dismiss(std::uint64_t process) {
   acknowledge(process);
   if (kit_ && kit_->holder)
-    self_
-        ->request(kit_->holder, caf::infinite,
-                  actors::release_streams{{process, 0xff}})
-        .then([](actors::holder_done) {}, [](const caf::error&) {});
+    self_->send(kit_->holder, actors::release_streams{{process, 0xff}});
 }
 
 // It runs, and no actor stands for it.

@@ -187,7 +187,7 @@ public:
       release(msg.process, 0xff); // a stray: the streams are its successor's
     }
     if (unacknowledged_ != 0) // nothing has told of it yet
-      changed(std::nullopt);
+      changed();
   }
 
   void on(const late_start& event) {
@@ -203,7 +203,7 @@ public:
     info_.has_ended = true;
     info_.last = msg.reason;
     has_ended_ = true;
-    changed(std::nullopt);
+    changed();
   }
 
   process_is adopt(const adopt_process& msg) {
@@ -217,7 +217,7 @@ public:
       if (!is_final(state_.phase)) // else only its output was not all read
         apply(process_event::found_ended{run, reason_of_end(known)});
       if (unacknowledged_ != 0)
-        changed(std::nullopt);
+        changed();
       return get();
     }
     if (known.starting) {
@@ -229,7 +229,7 @@ public:
     apply(process_event::found_running{run, clock::now()});
     info_.since_ms = known.started_at_ns / 1'000'000;
     take_handles(msg.known.handles);
-    changed(std::nullopt);
+    changed();
     return get();
   }
 
@@ -412,12 +412,15 @@ private:
     }
     for (const auto& effect : next.effects)
       std::visit([this](const auto& e) { carry_out(e); }, effect);
+    if (state_.phase != before || !happened_.empty())
+      changed();
     if (state_.phase != before)
-      on_phase();
+      answer_by_phase();
     return std::nullopt;
   }
 
-  void on_phase() {
+  // After the container was told: whoever has the answer finds it in listings.
+  void answer_by_phase() {
     if (is_final(state_.phase)) {
       for (auto& item : std::exchange(waiters_, {}))
         item.promise.deliver(process_is{info()});
@@ -425,7 +428,6 @@ private:
     }
     if (!is_live(state_.phase) || state_.phase == process_phase::backing_off)
       answer_stoppers();
-    changed(std::nullopt);
   }
 
   void carry_out(const process_effect::spawn& effect) {
@@ -477,10 +479,9 @@ private:
     has_ended_ = false;
     take_handles(done);
     set_oom_score();
+    note(event_kind::process_started, "pid " + std::to_string(info_.pid));
     apply(process_event::started{run});
     answer_starters();
-    changed(event{0, unix_ms(), event_kind::process_started, how_.container,
-                  how_.spec.id, "pid " + std::to_string(info_.pid)});
   }
 
   // A start that is somebody's wish fails loudly, and a policy that would try
@@ -569,9 +570,8 @@ private:
   void carry_out(const process_effect::arm_timer& effect) {
     if (effect.use == process_effect::timer_use::backoff) {
       info_.next_restart_ms = unix_ms() + effect.delay.count();
-      changed(event{0, unix_ms(), event_kind::process_restarting,
-                    how_.container, how_.spec.id,
-                    "in " + std::to_string(effect.delay.count()) + " ms"});
+      note(event_kind::process_restarting,
+           "in " + std::to_string(effect.delay.count()) + " ms");
     }
     self_->delayed_send(self_, effect.delay, process_timer{effect.timer});
   }
@@ -584,25 +584,20 @@ private:
     auto kind = effect.reason.kind == exit_kind::gave_up
                     ? event_kind::process_gave_up
                     : event_kind::process_exited;
-    changed(event{0, unix_ms(), kind, how_.container, how_.spec.id,
-                  to_string(effect.reason)});
-    self_->delayed_send(self_, stray_grace, streams_over{});
+    note(kind, to_string(effect.reason));
+    if (streams_->is_open())
+      self_->delayed_send(self_, stray_grace, streams_over{});
   }
 
   void carry_out(const process_effect::report_held&) {
-    answer_stoppers();
+    // Whoever waits for its stop is answered by the phase.
   }
 
   void carry_out(const process_effect::forget&) {
     streams_->disconnect();
     streams_->remove_files();
     release(holder_number(how_.serial, state_.run), 0xff);
-    changed(event{0,
-                  unix_ms(),
-                  event_kind::process_removed,
-                  how_.container,
-                  how_.spec.id,
-                  {}});
+    note(event_kind::process_removed, {});
   }
 
   // -- ends
@@ -640,17 +635,19 @@ private:
 
   // What the pipes still hold is kept by us from here on.
   void release_outputs() {
-    if (!std::exchange(released_, true))
+    if (!std::exchange(released_, true) && has_streams())
       release(ended_process_, 0xff);
+  }
+
+  // Else PID 1 keeps no descriptor of it.
+  [[nodiscard]] bool has_streams() const {
+    return how_.spec.stdio != config::stdio_mode::null && how_.stdio.empty();
   }
 
   void release(std::uint64_t process, std::uint8_t streams) {
     if (!holder_ || process == 0)
       return;
-    actors::release_streams msg;
-    msg.order = {process, streams};
-    self_->request(holder_, caf::infinite, msg)
-        .then([](actors::holder_done) {}, [](const caf::error&) {});
+    self_->send(holder_, actors::release_streams{{process, streams}});
   }
 
   // -- answers
@@ -698,7 +695,7 @@ private:
   // A container that goes away with this process waits for its readers.
   void tell_when_read() {
     if (output_awaited_ && !streams_->is_awaited() && is_final(state_.phase))
-      changed(std::nullopt);
+      changed();
   }
 
   void arm_poll_timer() {
@@ -722,10 +719,16 @@ private:
     return info_;
   }
 
-  void changed(std::optional<event> what) {
+  // Goes with the next change.
+  void note(event_kind kind, std::string text) {
+    happened_.push_back(
+        {0, unix_ms(), kind, how_.container, how_.spec.id, std::move(text)});
+  }
+
+  void changed() {
     output_awaited_ = streams_->is_awaited();
-    how_.on_change({info(), std::move(what), std::exchange(unacknowledged_, 0),
-                    output_awaited_});
+    how_.on_change({info(), std::exchange(happened_, {}),
+                    std::exchange(unacknowledged_, 0), output_awaited_});
   }
 
   self_pointer self_ = nullptr;
@@ -742,6 +745,7 @@ private:
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
   std::uint64_t unacknowledged_ = 0; ///< a run whose end is not told on yet
+  std::vector<event> happened_;      ///< not told on yet
   caf::error start_failed_;
   std::vector<caf::typed_response_promise<process_started>> starters_;
   std::vector<caf::typed_response_promise<process_is>> stoppers_;

@@ -70,7 +70,7 @@ struct get_process {};
 /// What its container is told on every change.
 struct process_change {
   process_info info;
-  std::optional<event> happened;
+  std::vector<event> happened;
   /// A run that has ended, by its number in the holder: to be acknowledged
   /// when what has to be known of it is recorded. 0: none.
   std::uint64_t ended = 0;

@@ -123,8 +123,10 @@ public:
     if (found == entries_.end())
       return;
     auto& info = found->second.info = std::move(change.info);
-    if (change.happened)
-      add_event(std::move(*change.happened));
+    for (auto& item : change.happened)
+      log_.add(std::move(item));
+    if (!change.happened.empty())
+      serve_readers();
     if (change.name_free || change.gone)
       free_name(info.container, change.key);
     else if (info.phase != container_phase::held)
