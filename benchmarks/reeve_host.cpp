@@ -3,6 +3,7 @@
 
 #include "benchmarks/reeve_host.hpp"
 
+#include "actors/handoff_scheduler.hpp"
 #include "actors/unix_transport.hpp"
 #include "benchmarks/stopwatch.hpp"
 #include "config/daemon_config.hpp"
@@ -31,11 +32,10 @@ namespace {
 
 constexpr auto start_limit = 20s;
 
-/// As `reeved` does: the less time a sleeping worker needs to wake up, the
-/// better.
+/// As `reeved` does.
 void set_up(caf::actor_system_config& config) {
   add_message_types(config);
-  config.set("scheduler.policy", caf::atom("sharing"));
+  actors::use_handoff_scheduler(config);
   config.set("logger.console", caf::atom("none"));
 }
 

@@ -3,6 +3,7 @@
 
 #include "console/host.hpp"
 
+#include "actors/handoff_scheduler.hpp"
 #include "actors/unix_transport.hpp"
 #include "supervisor/runtime.hpp"
 
@@ -47,7 +48,7 @@ private:
 } // namespace
 
 system_config::system_config(network use) {
-  set("scheduler.policy", caf::atom("sharing"));
+  actors::use_handoff_scheduler(*this);
   set("scheduler.max-threads", std::size_t{2});
   supervisor::add_message_types(*this);
   if (use == network::on)

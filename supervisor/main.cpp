@@ -3,6 +3,7 @@
 
 // reeved: hosts the runtime and offers it at a unix-domain socket.
 
+#include "actors/handoff_scheduler.hpp"
 #include "actors/unix_transport.hpp"
 #include "config/parse.hpp"
 #include "config/validate.hpp"
@@ -107,8 +108,7 @@ int serve(const config::daemon_config& cfg) {
   caf::actor_system_config system_cfg;
   supervisor::add_message_types(system_cfg);
   system_cfg.load<caf::io::middleman>();
-  // Half the latency of work stealing after a moment of idleness.
-  system_cfg.set("scheduler.policy", caf::atom("sharing"));
+  actors::use_handoff_scheduler(system_cfg);
   system_cfg.set("logger.console", caf::atom("none"));
   caf::actor_system sys{system_cfg};
   actors::remove_remote_services(sys);
