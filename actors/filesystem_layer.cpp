@@ -10,6 +10,10 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <fcntl.h>
+
+#include <memory>
+#include <string>
 #include <utility>
 
 namespace reeve::actors {
@@ -31,23 +35,13 @@ namespace reeve::actors {
 
 namespace {
 
-// What may block happens here, one thread for all layers of a container at
-// most, and only while there is such work.
-using worker_actor =
-    caf::typed_actor<caf::reacts_to<close_overlay>,
-                     caf::replies_to<delete_layer>::with<layer_done>>;
+using worker_actor = caf::typed_actor<caf::reacts_to<close_overlay>>;
 
 worker_actor::behavior_type worker(worker_actor::pointer self) {
   return {
       [=](close_overlay& msg) {
         msg.overlay.reset();
         self->quit();
-      },
-      [=](const delete_layer& msg) -> caf::result<layer_done> {
-        self->quit();
-        if (auto ok = delete_tree(msg.directory); !ok)
-          return make_error(ok.error());
-        return layer_done{};
       },
   };
 }
@@ -65,47 +59,34 @@ public:
 
   caf::result<layer_done> attach(const attach_layer& msg) {
     auto promise = self_->make_response_promise<layer_done>();
-    // A throw-away overlay never syncs: nothing to keep.
-    auto keep = msg.order.root.overlay.writes == kernel::durability::durable
-                && !msg.order.root.overlay.upper_parent.empty();
     self_->request(broker_, caf::infinite, msg.order)
         .then(
-            [this, promise, keep](const root_attached& done) mutable {
-              if (keep)
-                overlay_ = done.overlay;
-              promise.deliver(layer_done{});
-            },
+            [promise](root_attached) mutable { promise.deliver(layer_done{}); },
             [promise](caf::error& err) mutable {
               promise.deliver(std::move(err));
             });
     return promise;
   }
 
-  layer_done detach() {
-    if (overlay_)
-      self_->send(spawn_worker(), close_overlay{std::move(overlay_)});
-    overlay_.reset();
+  // The root of PID 1 is the overlay, and nobody in the container can change
+  // that: its mount namespace is the host's. A pid that is another's by now
+  // costs a moment's reference to a wrong directory.
+  layer_done detach(const detach_layer& msg) {
+    if (msg.writes == kernel::durability::throw_away || msg.holder_pid <= 0)
+      return {};
+    auto path = "/proc/" + std::to_string(msg.holder_pid) + "/root";
+    auto root = kernel::unique_fd::adopt(
+        ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (root)
+      self_->send(
+          self_->spawn<caf::detached>(worker),
+          close_overlay{std::make_shared<kernel::unique_fd>(std::move(root))});
     return {};
   }
 
-  caf::result<layer_done> remove(const delete_layer& msg) {
-    auto promise = self_->make_response_promise<layer_done>();
-    self_->request(spawn_worker(), caf::infinite, msg)
-        .then([promise](layer_done) mutable { promise.deliver(layer_done{}); },
-              [promise](caf::error& err) mutable {
-                promise.deliver(std::move(err));
-              });
-    return promise;
-  }
-
 private:
-  worker_actor spawn_worker() {
-    return self_->spawn<caf::detached>(worker);
-  }
-
   self_pointer self_ = nullptr;
   mount_broker_actor broker_;
-  shared_fd overlay_;
 };
 
 filesystem_layer_actor::behavior_type
@@ -114,8 +95,7 @@ behavior(filesystem_layer_actor::stateful_pointer<layer_state> self,
   self->state.init(self, broker);
   return {
       [=](const attach_layer& msg) { return self->state.attach(msg); },
-      [=](detach_layer) { return self->state.detach(); },
-      [=](const delete_layer& msg) { return self->state.remove(msg); },
+      [=](const detach_layer& msg) { return self->state.detach(msg); },
   };
 }
 

@@ -443,9 +443,8 @@ caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
       },
       [promise](kernel::packet& in) mutable {
         using kernel::broker::message;
-        if (in.type == static_cast<std::uint16_t>(message::attached)
-            && in.fds.size() == 1)
-          promise.deliver(root_attached{share(std::move(in.fds.front()))});
+        if (in.type == static_cast<std::uint16_t>(message::attached))
+          promise.deliver(root_attached{});
         else
           promise.deliver(broker_failure(in));
       },

@@ -59,11 +59,7 @@ struct attach_root {
   kernel::root_options root;
 };
 
-struct root_attached {
-  /// Keeps a durable overlay alive, so that its last close, which syncs the
-  /// upper file system, happens where it may block.
-  shared_fd overlay;
-};
+struct root_attached {};
 
 } // namespace reeve::actors
 

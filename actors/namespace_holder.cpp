@@ -420,7 +420,8 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
-    tell_holder(acknowledge_order{report.process}); // else it is kept for the next daemon
+    // Else it is kept for the next daemon.
+    tell_holder(acknowledge_order{report.process});
     finish_spawn(report.process, std::move(out));
   }
 

@@ -76,17 +76,13 @@ private:
   }
 
   template <class Report>
-  void answer(std::uint64_t id, const Report& what, const unique_fd* fd) {
-    auto raw = fd != nullptr ? fd->get() : -1;
-    auto fds =
-        raw >= 0 ? std::span<const int>{&raw, 1} : std::span<const int>{};
+  void answer(std::uint64_t id, const Report& what) {
     (void)kernel::send_packet(socket_, static_cast<std::uint16_t>(Report::type),
-                              id, kernel::wire::encode(what), fds);
+                              id, kernel::wire::encode(what));
   }
 
   void report_failure(std::uint64_t id, const sys_error& err) {
-    answer(id, failed_report{err.code, err.operation, err.subject, err.hint},
-           nullptr);
+    answer(id, failed_report{err.code, err.operation, err.subject, err.hint});
   }
 
   void prepare(const packet& in, const prepare_order& order) {
@@ -96,7 +92,7 @@ private:
     prepared_report out;
     for (const auto& missing : done->missing_hierarchies)
       out.warnings.push_back(to_string(missing));
-    answer(in.id, out, nullptr);
+    answer(in.id, out);
   }
 
   void attach(const packet& in, const attach_order& order) {
@@ -123,7 +119,7 @@ private:
         kernel::attach_root(home_, in.fds.front().get(), userns.get(), options);
     if (!done)
       return report_failure(in.id, done.error());
-    answer(in.id, attached_report{}, &*done);
+    answer(in.id, attached_report{});
   }
 
   kernel::broker_namespace home_;

@@ -45,6 +45,9 @@ using clock = std::chrono::steady_clock;
 // would kill us over one newborn that hangs.
 constexpr auto birth_timeout = std::chrono::seconds{5};
 
+// Programs that use select(2) rely on it, whatever the daemon needs itself.
+constexpr rlim_t usual_soft_limit = 1024;
+
 struct failure {
   int code = 0;
   std::string step;
@@ -120,7 +123,7 @@ private:
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
       return;
-    usual_descriptors_ = limit.rlim_cur;
+    usual_descriptors_ = std::min(limit.rlim_cur, usual_soft_limit);
     limit.rlim_cur = limit.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }

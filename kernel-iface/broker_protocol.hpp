@@ -71,7 +71,6 @@ struct prepared_report {
   }
 };
 
-/// Carries the overlay's descriptor.
 struct attached_report {
   static constexpr auto type = message::attached;
 

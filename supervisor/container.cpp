@@ -254,24 +254,11 @@ void container_actor_state::carry_out(const container_effect::free_name&) {
   how_.on_change(std::move(change));
 }
 
+// Its files go when they go: nothing of it can be seen any more.
 void container_actor_state::carry_out(const container_effect::forget&) {
-  if (record_.id.empty())
-    return be_gone();
-  // Ids may be given to another container only when no file bears them.
-  self_
-      ->request(layer_, caf::infinite,
-                actors::delete_layer{with_->store->directory_of(record_.id)})
-      .then(
-          [this](actors::layer_done) {
-            if (record_.uid_base != 0)
-              with_->ids->give_back(record_.uid_base);
-            be_gone();
-          },
-          [this](const caf::error& err) {
-            with_->log->error("container '{}': {}", record_.spec.name,
-                              actors::text_of(err));
-            be_gone();
-          });
+  if (!record_.id.empty())
+    self_->send(how_.sweeper, sweep_files{record_.id, record_.uid_base});
+  be_gone();
 }
 
 // The warden hears of it first: whoever has the answer finds the name free.

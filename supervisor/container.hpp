@@ -4,6 +4,7 @@
 #pragma once
 
 #include "supervisor/api.hpp"
+#include "supervisor/file_sweeper.hpp"
 #include "supervisor/holder_pool.hpp"
 #include "supervisor/services.hpp"
 #include "supervisor/state_store.hpp"
@@ -83,6 +84,7 @@ using container_actor = caf::typed_actor<
 struct container_options {
   std::shared_ptr<services> with;
   holder_pool_actor pool;
+  file_sweeper_actor sweeper;
   holder_resolver_actor resolver;
   std::string key; ///< what the warden knows it by
   std::function<void(container_change)> on_change;

@@ -256,6 +256,7 @@ private:
   caf::error first_failure_; ///< of a create, the reason of all others
   std::vector<std::uint64_t> to_acknowledge_; ///< ends, once they are saved
   shared_kit kit_;
+  bool is_empty_ = false; ///< its groups: everybody in them was ended
   actors::cgroup_controller_actor controller_;
   actors::filesystem_layer_actor layer_;
   std::map<std::string, entry> processes_;

@@ -14,9 +14,6 @@
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <bitset>
 #include <utility>
 
@@ -40,9 +37,6 @@ void container_actor_state::adopt_what_stands(adopt_promise promise) {
   kit_->uid_base = record_.uid_base;
   kit_->holder_pid = record_.holder_pid;
   kit_->holder_start_time = record_.holder_start_time;
-  kit_->holder_pidfd =
-      std::make_shared<kernel::unique_fd>(kernel::unique_fd::adopt(
-          static_cast<int>(::syscall(SYS_pidfd_open, record_.holder_pid, 0))));
   actors::holder_options how;
   how.control = std::make_shared<kernel::unique_fd>(std::move(*socket));
   how.cgroup = kit_->cgroup;

@@ -144,6 +144,20 @@ make_kit_request(const config::container_spec& spec,
   return out;
 }
 
+kernel::durability writes_of(const config::container_spec& spec) {
+  return spec.remove_on_exit ? kernel::durability::throw_away
+                             : kernel::durability::durable;
+}
+
+actors::shared_fd open_holder(const kit& of) {
+  auto fd = unique_fd::adopt(
+      static_cast<int>(::syscall(SYS_pidfd_open, of.holder_pid, 0)));
+  auto since = kernel::start_time(of.holder_pid);
+  if (!fd || !since || !*since || **since != of.holder_start_time)
+    return nullptr;
+  return std::make_shared<unique_fd>(std::move(fd));
+}
+
 actors::attach_root make_attach_order(const config::container_spec& spec,
                                       const kit& with,
                                       const state_store& store) {
@@ -163,8 +177,7 @@ actors::attach_root make_attach_order(const config::container_spec& spec,
     overlay.first_id = first_id_of(with.holder_pid).value_or(with.uid_base);
     out.has_user_namespace = overlay.first_id != 0;
   }
-  overlay.writes = spec.remove_on_exit ? kernel::durability::throw_away
-                                       : kernel::durability::durable;
+  overlay.writes = writes_of(spec);
   out.root.access = spec.readonly_root ? kernel::mount_access::read_only
                                        : kernel::mount_access::read_write;
   return out;

@@ -36,6 +36,13 @@ capabilities_of(const config::container_spec& spec);
 /// container's own range.
 [[nodiscard]] kernel::result<std::uint32_t> first_id_of(std::int32_t pid);
 
+/// Whether what is written has to outlive a crash of the host.
+[[nodiscard]] kernel::durability writes_of(const config::container_spec& spec);
+
+/// A pidfd of the kit's PID 1, if it is still the same process: one that is
+/// kept would cost the daemon a descriptor for each container.
+[[nodiscard]] actors::shared_fd open_holder(const kit& of);
+
 [[nodiscard]] actors::attach_root
 make_attach_order(const config::container_spec& spec, const kit& with,
                   const state_store& store);

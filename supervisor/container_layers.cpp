@@ -94,6 +94,7 @@ void container_actor_state::take_kit_for(
 
 void container_actor_state::own_cgroup(std::uint64_t serial) {
   oom_kills_seen_->store(0); // a new group counts anew
+  is_empty_ = false;
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
@@ -145,6 +146,7 @@ void container_actor_state::make_configured(std::uint64_t serial) {
           return;
         if (auto ok = with_->store->save(record_); !ok)
           return failed(serial, make_error(ok.error()));
+        kit_->holder_pidfd.reset(); // until it is to be ended
         finished(serial);
       });
 }
@@ -189,7 +191,9 @@ void container_actor_state::undo(layer what, std::uint64_t serial) {
   case layer::configure:
     return finished(serial);
   case layer::file_system:
-    return ask(serial, layer_, actors::detach_layer{},
+    return ask(serial, layer_,
+               actors::detach_layer{kit_ ? kit_->holder_pid : 0,
+                                    writes_of(record_.spec)},
                [this, serial](actors::layer_done) { finished(serial); });
   case layer::holder:
     return undo_holder(serial);
@@ -236,13 +240,18 @@ void container_actor_state::undo_holder(std::uint64_t serial) {
     return finished(serial);
   ask(serial, controller_,
       actors::kill_cgroup{true, kit_ ? kit_->holder_pidfd : nullptr},
-      [this, serial](actors::cgroup_done) { finished(serial); });
+      [this, serial](actors::cgroup_done) {
+        is_empty_ = is_current(serial);
+        finished(serial);
+      });
 }
 
 void container_actor_state::end_holder() {
   ++generation_; // its end is expected from here on
   if (!kit_)
     return;
+  if (!kit_->holder_pidfd && kit_->holder_pid != 0)
+    kit_->holder_pidfd = open_holder(*kit_);
   kit_->holder_pid = 0;
   if (kit_->holder_pidfd)
     ::syscall(SYS_pidfd_send_signal, kit_->holder_pidfd->get(), SIGKILL,
@@ -259,6 +268,8 @@ void container_actor_state::undo_cgroup(std::uint64_t serial) {
   end_holder();
   if (!controller_)
     return finished(serial);
+  if (is_empty_)
+    return remove_cgroup(serial);
   ask(serial, controller_,
       actors::kill_cgroup{true, kit_ ? kit_->holder_pidfd : nullptr},
       [this, serial](actors::cgroup_done) { remove_cgroup(serial); });

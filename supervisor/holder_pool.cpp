@@ -5,7 +5,6 @@
 
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
-#include "actors/filesystem_layer.hpp"
 #include "config/container_spec.hpp"
 #include "kernel-iface/cgroup_devices.hpp"
 #include "kernel-iface/process_identity.hpp"
@@ -104,9 +103,11 @@ public:
 
   using self_pointer = internal_actor::pointer;
 
-  void init(self_pointer self, std::shared_ptr<services> with) {
+  void init(self_pointer self, std::shared_ptr<services> with,
+            file_sweeper_actor sweeper) {
     self_ = self;
     with_ = std::move(with);
+    sweeper_ = std::move(sweeper);
     stats_.size = with_->config.pool_size;
   }
 
@@ -220,13 +221,9 @@ private:
     self_->delayed_send(self_, after, refill_pool{});
   }
 
-  // Ids may be given to another container only when no file bears them.
   void forget(const kit& which) {
-    auto deleted = kernel::result<void>{};
     if (which.owns_ids && !which.id.empty())
-      deleted = actors::delete_tree(with_->store->directory_of(which.id));
-    if (!deleted)
-      with_->log->error("{}", to_string(deleted.error()));
+      self_->send(sweeper_, sweep_files{which.id, which.uid_base});
     else if (which.owns_ids && which.uid_base != 0)
       with_->ids->give_back(which.uid_base);
     --discarding_;
@@ -389,6 +386,7 @@ private:
 
   self_pointer self_ = nullptr;
   std::shared_ptr<services> with_;
+  file_sweeper_actor sweeper_;
   std::deque<shared_kit> ready_;
   pool_stats stats_;
   bool open_ = false;
@@ -401,8 +399,9 @@ private:
 
 internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<pool_state> self,
-         const std::shared_ptr<services>& with) {
-  self->state.init(self, with);
+         const std::shared_ptr<services>& with,
+         const file_sweeper_actor& sweeper) {
+  self->state.init(self, with, sweeper);
   return {
       [=](const take_kit& msg) { return self->state.take(msg); },
       [=](fill_pool) { self->state.fill(); },
@@ -424,9 +423,10 @@ kit_request default_request() {
 }
 
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
-                                    std::shared_ptr<services> with) {
+                                    std::shared_ptr<services> with,
+                                    file_sweeper_actor sweeper) {
   return caf::actor_cast<holder_pool_actor>(
-      sys.spawn<caf::detached>(behavior, std::move(with)));
+      sys.spawn<caf::detached>(behavior, std::move(with), std::move(sweeper)));
 }
 
 } // namespace reeve::supervisor

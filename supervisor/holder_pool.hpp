@@ -5,6 +5,7 @@
 
 #include "actors/namespace_holder.hpp"
 #include "kernel-iface/container_cgroup.hpp"
+#include "supervisor/file_sweeper.hpp"
 #include "supervisor/services.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -92,7 +93,8 @@ using holder_pool_actor =
                      caf::replies_to<drain_pool>::with<pool_drained>>;
 
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
-                                    std::shared_ptr<services> with);
+                                    std::shared_ptr<services> with,
+                                    file_sweeper_actor sweeper);
 
 /// The request that a spec without special wishes leads to.
 [[nodiscard]] kit_request default_request();

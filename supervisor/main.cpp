@@ -22,6 +22,7 @@
 #include <spdlog/logger.h>
 
 #include <grp.h>
+#include <sys/resource.h>
 
 #include <cerrno>
 #include <csignal>
@@ -102,7 +103,18 @@ actors::endpoint_options endpoint_of(const config::daemon_config& cfg,
   return out;
 }
 
+// A descriptor for each container and some for each process: more than the
+// usual soft limit. Processes of containers start with the usual one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
+    return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit); // up to what it may be, always can
+}
+
 int serve(const config::daemon_config& cfg) {
+  raise_descriptor_limit();
   supervisor::block_daemon_signals();
   std::signal(SIGPIPE, SIG_IGN); // of a log that nobody reads any more
   caf::actor_system_config system_cfg;

@@ -8,6 +8,7 @@
 #include "kernel-iface/features.hpp"
 #include "kernel-iface/helper_process.hpp"
 #include "kernel-iface/process_identity.hpp"
+#include "supervisor/file_sweeper.hpp"
 #include "supervisor/holder_pool.hpp"
 #include "supervisor/logging.hpp"
 #include "supervisor/services.hpp"
@@ -94,6 +95,7 @@ struct runtime::parts {
   unique_fd lock;
   std::shared_ptr<services> with;
   std::future<void> services_gone;
+  file_sweeper_actor sweeper;
   holder_pool_actor pool;
   warden_actor warden;
   local_api_actor api;
@@ -187,8 +189,9 @@ runtime::start(caf::actor_system& sys, const config::daemon_config& cfg) {
   actors::helper_options helper{*program, cfg.deadlines.mount, p.with};
   p.with->zygote = actors::spawn_zygote(sys, *p.with->control, helper);
   p.with->broker = actors::spawn_mount_broker(sys, *p.with->control, helper);
-  p.pool = spawn_holder_pool(sys, p.with);
-  p.warden = spawn_warden(sys, {p.with, p.pool});
+  p.sweeper = spawn_file_sweeper(sys, p.with);
+  p.pool = spawn_holder_pool(sys, p.with, p.sweeper);
+  p.warden = spawn_warden(sys, {p.with, p.pool, p.sweeper});
   p.api = p.warden;
   auto out = std::unique_ptr<runtime>(new runtime(std::move(parts_of)));
   caf::scoped_actor self{sys};
@@ -236,6 +239,8 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
         .receive([](const all_stopped&) {}, warn("stopping all containers"));
   self->request(p.pool, 10s, drain_pool{})
       .receive([](pool_drained) {}, warn("draining the pool of holders"));
+  self->request(p.sweeper, deadline, finish_sweeping{})
+      .receive([](sweeping_finished) {}, warn("deleting files"));
   if (auto left = p.with->store->ids(); left && left->empty()) {
     if (auto freed = p.with->ids->release_all(); !freed)
       p.with->log->warn("{}", to_string(freed.error()));
@@ -251,6 +256,7 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
   p.api = nullptr;
   end(p.warden);
   end(p.pool);
+  end(p.sweeper);
   end(zygote);
   end(broker);
   auto log = p.with->log;

@@ -5,7 +5,6 @@
 
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
-#include "actors/filesystem_layer.hpp"
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
@@ -274,6 +273,7 @@ private:
     container_options how;
     how.with = how_.with;
     how.pool = how_.pool;
+    how.sweeper = how_.sweeper;
     auto me = caf::actor_cast<warden_actor>(self_);
     how.resolver = caf::actor_cast<holder_resolver_actor>(me);
     how.key = key;
@@ -392,10 +392,7 @@ private:
   void sweep_one(const std::string& id, Done one_done) {
     with_->log->info("sweeping '{}', which no container owns", id);
     auto files = [this, id, ids = keep_ids_of(id), one_done]() mutable {
-      if (auto ok = actors::delete_tree(with_->store->directory_of(id)); !ok)
-        with_->log->error("{}", to_string(ok.error()));
-      else if (ids)
-        with_->ids->give_back(*ids);
+      self_->send(how_.sweeper, sweep_files{id, ids.value_or(0)});
       one_done();
     };
     auto group = with_->cgroups->leftover(id);

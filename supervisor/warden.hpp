@@ -4,6 +4,7 @@
 #pragma once
 
 #include "supervisor/container.hpp"
+#include "supervisor/file_sweeper.hpp"
 #include "supervisor/images.hpp"
 #include "supervisor/services.hpp"
 
@@ -42,6 +43,7 @@ using warden_actor = local_api_actor::extend<
 struct warden_options {
   std::shared_ptr<services> with;
   holder_pool_actor pool;
+  file_sweeper_actor sweeper;
 };
 
 warden_actor spawn_warden(caf::actor_system& sys, warden_options how);
