@@ -348,10 +348,10 @@ TEST_CASE("reeved: its socket is for root and its group alone",
   gid_t group = 0;
   SECTION("root's") {}
   SECTION("that of socket_group") {
-    const auto* users = ::getgrnam("users");
-    REQUIRE(users != nullptr);
-    group = users->gr_gid;
-    options.keys = "socket_group = \"users\"";
+    const auto* other = ::getgrnam("daemon");
+    REQUIRE(other != nullptr);
+    group = other->gr_gid;
+    options.keys = "socket_group = \"daemon\"";
   }
   daemon_process daemon{options};
   struct stat info {};
