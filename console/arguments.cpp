@@ -174,6 +174,25 @@ result<void> check_utf8(const std::vector<std::string>& args) {
   return {};
 }
 
+result<void> check_json(const verb& chosen, const CLI::App& app) {
+  switch (chosen.has_record) {
+  case verb::record::always:
+    return {};
+  case verb::record::with_detach:
+    if (app.count("--detach") > 0)
+      return {};
+    return refuse("--json",
+                  "in the foreground, the program's output is printed",
+                  "leave it out, or add -d");
+  case verb::record::never:
+    break;
+  }
+  return refuse("--json",
+                "`reeve " + std::string{chosen.name}
+                    + "` prints text as it is, and no records",
+                "leave it out");
+}
+
 } // namespace
 
 result<command_line> parse(std::vector<std::string> args,
@@ -223,6 +242,9 @@ result<command_line> parse(std::vector<std::string> args,
   auto options = settle(globals, std::move(root));
   if (!options)
     return tl::make_unexpected(std::move(options.error()));
+  if (options->json)
+    if (auto done = check_json(chosen, app); !done)
+      return tl::make_unexpected(std::move(done.error()));
   auto act = check(std::move(program));
   if (!act)
     return tl::make_unexpected(std::move(act.error()));

@@ -35,6 +35,10 @@ struct verb {
   /// after parsing: it checks the options and makes the action.
   using check = std::function<result<action>(program_arguments)>;
   check (*declare)(CLI::App& app) = nullptr;
+  /// Whether `--json` has a meaning: not where a program's own output, or a
+  /// script, is all that is printed.
+  enum class record : unsigned char { always, with_detach, never };
+  record has_record = record::always;
 };
 
 [[nodiscard]] std::span<const verb> verbs();

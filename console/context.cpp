@@ -17,8 +17,16 @@ failure no_daemon(const kernel::sys_error& err, const settings& options,
            "no daemon listens at " + options.socket + " ("
                + kernel::errno_name(err.code) + ")",
            "start reeved, or name its socket with --socket or --root"};
+  // Root can name others, by three keys of reeved's configuration.
   if (err.code == EACCES)
-    out.hint = "only root and the users that reeved admits may connect";
+    out.hint = "only root and the users that reeved admits may connect: "
+               "become root, or have socket_group, and admit_uids or "
+               "admit_gids, let you in";
+  if (err.code == ECONNRESET) {
+    out.why = "reeved at " + options.socket + " hung up";
+    out.hint = "its log tells why: if you are not admitted, become root or "
+               "have admit_uids or admit_gids name you; otherwise try again";
+  }
   return out;
 }
 

@@ -82,7 +82,12 @@ _reeve() {
       ps) options+=' --all' ;;
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
+      attach) options+=' --interactive' ;;
       logs | events) options+=' --follow' ;;
+    esac
+    # These print text as it is, and no records.
+    case $verb in
+      attach | logs | completion) options=${options/--json/} ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
     return

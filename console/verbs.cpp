@@ -11,6 +11,8 @@ namespace {
 
 constexpr auto no = verb::program::no;
 constexpr auto yes = verb::program::yes;
+constexpr auto with_detach = verb::record::with_detach;
+constexpr auto never = verb::record::never;
 
 // In the order of `reeve --help`.
 constexpr auto table_of_verbs = std::to_array<verb>({
@@ -19,18 +21,20 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"run",
      "NAME [OPTION]... -- CMD [ARG]...\n       reeve run --rootfs DIR | "
      "--image IMG [OPTION]... -- CMD [ARG]...",
-     "run a process in a container, or in one made for it", yes, declare_run},
+     "run a process in a container, or in one made for it", yes, declare_run,
+     with_detach},
     {"exec", "NAME [OPTION]... -- CMD [ARG]...",
-     "run a process in a container that exists", yes, declare_exec},
+     "run a process in a container that exists", yes, declare_exec,
+     with_detach},
     {"attach", "NAME PROC [OPTION]...", "show and feed a running process", no,
-     declare_attach},
+     declare_attach, never},
     {"ls", "[PATTERN] [--prop KEY=VALUE]...", "list containers", no,
      declare_ls},
     {"ps", "NAME [-a]", "list the processes of a container", no, declare_ps},
     {"tree", "[NAME]", "draw the tree of supervision", no, declare_tree},
     {"info", "NAME", "tell all about a container", no, declare_info},
     {"logs", "NAME PROC [-f]", "print the kept output of a process", no,
-     declare_logs},
+     declare_logs, never},
     {"events", "[-f]", "print what happened", no, declare_events},
     {"wait", "NAME PROC", "wait for the end of a process, print its status", no,
      declare_wait},
@@ -50,7 +54,7 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"image ls", "", "list images", no, declare_image_ls},
     {"daemon info", "", "tell about the daemon", no, declare_daemon_info},
     {"completion bash", "", "print the completion for bash", no,
-     declare_completion_bash},
+     declare_completion_bash, never},
 });
 
 } // namespace

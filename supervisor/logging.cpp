@@ -3,13 +3,16 @@
 
 #include "supervisor/logging.hpp"
 
+#include "config/text.hpp"
+
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/dist_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include <cerrno>
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -34,24 +37,39 @@ spdlog::level::level_enum level_of(config::log_level level) {
   return spdlog::level::info;
 }
 
-/// The text as the inside of a JSON string.
+void append(std::string_view text, spdlog::memory_buf_t& dest) {
+  dest.append(text.data(), text.data() + text.size());
+}
+
+void append_escaped(char c, spdlog::memory_buf_t& dest) {
+  constexpr const char* digits = "0123456789abcdef";
+  auto code = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\')
+    for (auto x : {'\\', c})
+      dest.push_back(x);
+  else if (code < 0x20)
+    for (auto x : {'\\', 'u', '0', '0', digits[code >> 4U], digits[code & 15U]})
+      dest.push_back(x);
+  else
+    dest.push_back(c);
+}
+
+/// The text as the inside of a JSON string. Names of files, which a message may
+/// hold, can be any bytes; JSON has to be UTF-8.
 class json_text : public spdlog::custom_flag_formatter {
 public:
   void format(const spdlog::details::log_msg& msg, const std::tm&,
               spdlog::memory_buf_t& dest) override {
-    constexpr const char* digits = "0123456789abcdef";
-    for (auto c : msg.payload) {
-      auto code = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') {
-        dest.push_back('\\');
-        dest.push_back(c);
-      } else if (code < 0x20) {
-        for (auto x :
-             {'\\', 'u', '0', '0', digits[code >> 4U], digits[code & 15U]})
-          dest.push_back(x);
-      } else {
-        dest.push_back(c);
-      }
+    auto rest = std::string_view{msg.payload.data(), msg.payload.size()};
+    while (!rest.empty()) {
+      auto valid = std::min(config::find_invalid_utf8(rest), rest.size());
+      for (auto c : rest.substr(0, valid))
+        append_escaped(c, dest);
+      rest.remove_prefix(valid);
+      if (rest.empty())
+        return;
+      append("\\ufffd", dest);
+      rest.remove_prefix(1);
     }
   }
 
@@ -96,13 +114,16 @@ void set_formatter(spdlog::sinks::sink& sink, const config::daemon_log& cfg) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>(
       spdlog::pattern_time_type::utc);
   formatter->add_flag<json_text>('*').add_flag<priority_prefix>('&');
+  // The journal takes the prefix off, and has a clock of its own.
+  auto to_journal = cfg.sink == config::log_sink::journald;
+  auto prefix = std::string{to_journal ? "%&" : ""};
   if (cfg.json)
     formatter->set_pattern(
-        R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%*"})");
-  else if (cfg.sink == config::log_sink::journald)
-    formatter->set_pattern("%&%v");
+        prefix
+        + R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%*"})");
   else
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v");
+    formatter->set_pattern(to_journal ? prefix + "%v"
+                                      : "%Y-%m-%dT%H:%M:%S.%eZ %l %v");
   sink.set_formatter(std::move(formatter));
 }
 

@@ -164,7 +164,7 @@ public:
 
   void lose() {
     holder_ = nullptr;
-    info_.pid = 0;
+    info_.pid = info_.ns_pid = 0;
     streams_->abandon_input();
     apply(process_event::holder_lost{});
   }
@@ -579,7 +579,7 @@ private:
   void carry_out(const process_effect::report_exit& effect) {
     info_.has_ended = true;
     info_.last = effect.reason;
-    info_.pid = 0;
+    info_.pid = info_.ns_pid = 0;
     has_ended_ = true;
     auto kind = effect.reason.kind == exit_kind::gave_up
                     ? event_kind::process_gave_up

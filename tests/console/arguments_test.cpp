@@ -230,3 +230,51 @@ TEST_CASE("a command for one container is hosted here only without a daemon",
   CHECK_FALSE(asked_to_embed(EACCES));
   CHECK_FALSE(asked_to_embed(ETIMEDOUT));
 }
+
+TEST_CASE("--json is refused where there are no records, with what to do",
+          "[console][unit]") {
+  for (const auto& line : std::vector<std::vector<std::string>>{
+           {"logs", "web", "p"},
+           {"logs", "-f", "web", "p"},
+           {"attach", "web", "p"},
+           {"completion", "bash"},
+           {"run", "web", "--", "sh"},
+           {"run", "--image", "busybox", "-it", "--", "sh"},
+           {"exec", "web", "--", "sh"}}) {
+    INFO(line.front());
+    CHECK(accepts(line));
+    auto with = line;
+    with.insert(with.begin(), "--json");
+    CHECK_THAT(error_of(with), Catch::Matchers::StartsWith("--json: "));
+    CHECK_THAT(error_of(with), ContainsSubstring("leave it out"));
+  }
+  CHECK_THAT(error_of({"run", "web", "--json", "--", "sh"}),
+             ContainsSubstring("-d"));
+  CHECK(accepts({"run", "web", "--json", "-d", "--", "sh"}));
+  CHECK(accepts({"exec", "web", "--json", "--detach", "--", "sh"}));
+  // Of the program, not ours.
+  CHECK(accepts({"run", "web", "--", "sh", "--json"}));
+}
+
+TEST_CASE("every command either has records or says that it has none",
+          "[console][unit]") {
+  // Words that each command is content with.
+  for (const auto& v : verbs()) {
+    if (v.has_record != verb::record::always)
+      continue;
+    auto line = std::vector<std::string>{"--json"};
+    auto name = std::istringstream{std::string{v.name}};
+    for (std::string word; name >> word;)
+      line.push_back(word);
+    for (const auto* more : {"web", "p", "TERM"}) {
+      if (accepts(line))
+        break;
+      line.push_back(v.name == "set" && line.size() == 3 ? "pids.limit=5"
+                                                         : more);
+    }
+    if (v.name == "create")
+      line = {"--json", "create", "web", "--image", "busybox"};
+    INFO(v.name);
+    CHECK(accepts(line));
+  }
+}

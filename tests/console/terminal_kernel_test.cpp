@@ -6,6 +6,8 @@
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
 
+#include <unistd.h>
+
 #include <csignal>
 
 using namespace reeve::tests;
@@ -144,4 +146,65 @@ TEST_CASE("console: without -i, ctrl-C at our terminal reaches the program",
   CHECK_FALSE(screen.is_raw());
   screen.type(ctrl_c);
   CHECK(screen.process().finish() == 6);
+}
+
+TEST_CASE("console: a change of our terminal's size reaches the program as "
+          "SIGWINCH",
+          "[console][kernel]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  daemon.create("web");
+  for (const auto* how : {"-t", "-it"}) {
+    console_at_terminal screen{
+        at(daemon, {"run", "web", how, "--", "sh", "-c",
+                    "trap 'stty size' WINCH; trap 'exit 6' INT; echo ready; "
+                    "while :; do sleep 0.02; done"})};
+    screen.expect("ready");
+    screen.resize(50, 100);
+    // Without -i our terminal adds a carriage return of its own.
+    screen.expect("50 100\r");
+    screen.resize(24, 80);
+    screen.expect("24 80\r");
+    screen.type(ctrl_c);
+    CHECK(screen.process().finish() == 6);
+  }
+}
+
+TEST_CASE("console: an interactive shell works under script(1)",
+          "[console][kernel]") {
+  if (!is_root())
+    return;
+  if (::access("/usr/bin/script", X_OK) != 0) {
+    WARN("script(1) is not installed: nothing was tested");
+    return;
+  }
+  daemon_process daemon;
+  daemon.create("web");
+  // It has a terminal of its own for what it runs, between ours and that of
+  // the program, and hands on what changes.
+  console_at_terminal screen{{"/usr/bin/script", "-qec",
+                              REEVE_TEST_CONSOLE " --root " + daemon.root()
+                                  + " run web -it --env 'PS1=at $?> ' -- sh",
+                              "/dev/null"}};
+  screen.expect("at 0> ");
+  screen.type("stty size; tty\r");
+  screen.expect("24 80\r\n");
+  screen.expect("/dev/");
+  screen.expect("at 0> ");
+  screen.resize(43, 132);
+  screen.type("until stty size | grep 43; do :; done\r");
+  screen.expect("43 132\r\n");
+  screen.expect("at 0> ");
+  screen.type("sh -c 'echo now; exec sleep 1000'\r");
+  screen.expect("now\r\n");
+  screen.type(ctrl_c);
+  screen.expect("at 130> ");
+  screen.type("echo then; cat\r");
+  screen.expect("then\r\n");
+  screen.type(std::string{"typed\r"} + ctrl_d);
+  screen.expect("typed\r\ntyped\r\n");
+  screen.expect("at 0> ");
+  screen.type("exit 9\r");
+  CHECK(screen.process().finish() == 9);
 }

@@ -32,7 +32,8 @@ using kernel::unique_fd;
 
 namespace {
 
-pid_t spawn_daemon(const std::string& config_file, int standard_error) {
+pid_t spawn_daemon(const std::string& config_file, int standard_error,
+                   std::vector<std::string> environment = {}) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   if (standard_error >= 0)
@@ -42,9 +43,15 @@ pid_t spawn_daemon(const std::string& config_file, int standard_error) {
   std::string file = config_file;
   std::array<char*, 4> argv{program.data(), option.data(), file.data(),
                             nullptr};
+  std::vector<char*> variables;
+  for (auto& item : environment)
+    variables.push_back(item.data());
+  for (auto** at = environ; *at != nullptr; ++at)
+    variables.push_back(*at);
+  variables.push_back(nullptr);
   pid_t pid = -1;
   auto code = ::posix_spawn(&pid, program.c_str(), &actions, nullptr,
-                            argv.data(), environ);
+                            argv.data(), variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (code != 0)
     throw std::runtime_error("cannot start " + program);
@@ -81,7 +88,8 @@ private:
   std::unique_ptr<caf::actor_system> system_;
 };
 
-daemon_process::daemon_process() {
+daemon_process::daemon_process(daemon_options options)
+    : options_(std::move(options)) {
   std::string path = "/tmp/reeve-test-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr)
     throw std::runtime_error("mkdtemp");
@@ -93,7 +101,8 @@ daemon_process::daemon_process() {
                               << "run_dir = \"" << root_ << "/run\"\n"
                               << "holder_path = \"" REEVE_TEST_HOLDER "\"\n"
                               << "pool_size = 1\n"
-                              << "[log]\nlevel = \"error\"\n";
+                              << options_.keys << "\n[log]\n"
+                              << options_.log << "\n";
   start();
 }
 
@@ -115,8 +124,16 @@ void daemon_process::kill() {
   disconnect();
 }
 
+int daemon_process::stop(int signo) {
+  ::kill(pid_, signo);
+  auto status = reap(std::exchange(pid_, -1));
+  disconnect();
+  return status;
+}
+
 void daemon_process::start() {
-  pid_ = spawn_daemon(config_file_, -1);
+  pid_ =
+      spawn_daemon(config_file_, options_.standard_error, options_.environment);
   client_ = std::make_unique<client_system>();
   eventually("reeved listens", [this] {
     auto found = actors::connect<api_actor>(client_->get(),

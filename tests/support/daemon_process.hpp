@@ -14,14 +14,23 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace reeve::tests {
+
+/// In what a daemon differs from the usual one.
+struct daemon_options {
+  std::string keys;                      ///< of its file, a line each
+  std::string log = "level = \"error\""; ///< the table `log` of its file
+  std::vector<std::string> environment;  ///< KEY=VALUE, beside ours
+  int standard_error = -1;               ///< borrowed; -1: ours
+};
 
 /// A real `reeved` on a temporary root, and a connection to it. Its end
 /// destroys all containers, stops the daemon and looks for anything left.
 class daemon_process : public api_client {
 public:
-  daemon_process();
+  explicit daemon_process(daemon_options options = {});
   daemon_process(const daemon_process&) = delete;
   daemon_process& operator=(const daemon_process&) = delete;
   ~daemon_process();
@@ -36,6 +45,9 @@ public:
 
   /// SIGKILL, and reaps it.
   void kill();
+
+  /// SIGTERM or its like; returns the status of wait(2). Containers go on.
+  int stop(int signo);
 
   /// Starts another one on the same root and connects to it.
   void start();
@@ -60,6 +72,7 @@ private:
   void disconnect();
 
   leak_guard guard_;
+  daemon_options options_;
   std::string root_;
   std::string config_file_;
   pid_t pid_ = -1;
