@@ -5,6 +5,8 @@
 
 #include "actors/error.hpp"
 #include "config/names.hpp"
+#include "config/text.hpp"
+#include "config/units.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/process_identity.hpp"
@@ -84,6 +86,14 @@ constexpr auto longest_wait = 60s;
 double random_fraction() {
   thread_local std::minstd_rand engine{std::random_device{}()};
   return std::uniform_real_distribution<double>{0, 1}(engine);
+}
+
+// Of a program's name, or of what PID 1 makes of it: either may be hostile.
+std::string showable(const std::string& text) {
+  auto is_plain = text.size() <= 256
+                  && std::all_of(text.begin(), text.end(),
+                                 [](char c) { return c >= 0x20 && c < 0x7f; });
+  return is_plain ? text : config::in_quotes(text);
 }
 
 bool is_final(process_phase phase) {
@@ -517,10 +527,15 @@ private:
                  : errc::program_not_executable;
     if (done.failed_step == kernel::holder::spawn_step::resolve_user)
       code = errc::invalid_argument;
+    auto no_pid = done.failed_step == kernel::holder::spawn_step::fork
+                  && done.error == EAGAIN;
+    if (no_pid)
+      code = errc::exhausted;
     start_failed_ = make_error(
         code,
-        to_string(kernel::sys_error{
-            done.error, words_for(done.failed_step), done.failed_subject, {}}));
+        to_string(kernel::sys_error{done.error, words_for(done.failed_step),
+                                    showable(done.failed_subject),
+                                    no_pid ? actors::no_pid_hint : ""}));
   }
 
   void take_handles(const actors::process_spawned& handles) {

@@ -14,14 +14,27 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace reeve::tests {
+
+struct daemon_options {
+  unsigned pool_size = 1;
+  /// Size of an ext4 of its own that nobody but the daemon and its containers
+  /// has mounted; 0: none. See `has_loop_devices`.
+  unsigned disk_mib = 0;
+  std::string disk_at = "state"; ///< below the root
+  std::string more;              ///< lines for its configuration
+};
+
+/// True if a disk can be made out of a file here; warns if not.
+[[nodiscard]] bool has_loop_devices();
 
 /// A real `reeved` on a temporary root, and a connection to it. Its end
 /// destroys all containers, stops the daemon and looks for anything left.
 class daemon_process : public api_client {
 public:
-  daemon_process();
+  explicit daemon_process(daemon_options how = {});
   daemon_process(const daemon_process&) = delete;
   daemon_process& operator=(const daemon_process&) = delete;
   ~daemon_process();
@@ -33,6 +46,9 @@ public:
   [[nodiscard]] pid_t pid() const {
     return pid_;
   }
+
+  /// The directory where its disk is mounted, on a way that the test can go.
+  [[nodiscard]] std::string disk() const;
 
   /// SIGKILL, and reaps it.
   void kill();
@@ -59,7 +75,10 @@ private:
 
   void disconnect();
 
+  [[nodiscard]] std::vector<std::string> command() const;
+
   leak_guard guard_;
+  daemon_options how_;
   std::string root_;
   std::string config_file_;
   pid_t pid_ = -1;
