@@ -4,6 +4,7 @@
 // The user processes of a container, as a collection: who is in it, what is
 // kept of each, and when the ends of some stop the whole.
 
+#include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/auto_stop.hpp"
 #include "supervisor/container_actor_state.hpp"
@@ -46,6 +47,12 @@ auto_stop rule_of(config::auto_stop rule) {
 caf::result<process_started>
 container_actor_state::run(const run_process& msg,
                            std::vector<actors::shared_fd> stdio) {
+  auto is_open = [](const auto& fd) { return fd && *fd; };
+  if (!stdio.empty()
+      && (stdio.size() != 3
+          || !std::all_of(stdio.begin(), stdio.end(), is_open)))
+    return make_error(errc::invalid_argument,
+                      "three open descriptors are needed, or none");
   if (auto made = commands_.find(msg.command))
     return repeat(*made);
   if (auto refused = check_command(container_command::run_process))
@@ -119,8 +126,8 @@ container_actor_state::find(std::uint32_t serial) {
 
 caf::error container_actor_state::unknown(const std::string& process) const {
   return make_error(errc::not_found, "container '" + record_.spec.name
-                                         + "' has no process '" + process
-                                         + "'");
+                                         + "' has no process "
+                                         + config::in_quotes(process));
 }
 
 caf::result<process_started>
