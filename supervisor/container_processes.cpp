@@ -80,7 +80,10 @@ container_actor_state::run(const run_process& msg,
               if (auto found = processes_.find(spec.id);
                   found != processes_.end())
                 note_end(found->second); // it may be over already
-              save();
+              if (auto ok = try_save(); !ok) {
+                end_unrecorded(spec.id, make_error(ok.error()), promise);
+                return;
+              }
             }
             promise.deliver(started);
           },
@@ -89,6 +92,26 @@ container_actor_state::run(const run_process& msg,
             promise.deliver(std::move(err));
           });
   return promise;
+}
+
+// It was to be kept and cannot be: the next daemon would not know of it.
+void container_actor_state::end_unrecorded(
+    const std::string& id, caf::error why,
+    caf::typed_response_promise<process_started> promise) {
+  auto found = processes_.find(id);
+  if (found == processes_.end()) {
+    promise.deliver(std::move(why));
+    return;
+  }
+  auto end = [this, id, why = std::move(why), promise]() mutable {
+    drop_process(id);
+    promise.deliver(std::move(why));
+  };
+  self_
+      ->request(found->second.actor, caf::infinite,
+                stop_process{record_.spec.name, id, 0})
+      .then([end](const process_is&) mutable { end(); },
+            [end](const caf::error&) mutable { end(); });
 }
 
 caf::result<process_started>
