@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <csignal>
 #include <filesystem>
 #include <set>
 
@@ -243,4 +243,34 @@ TEST_CASE("full disk: what would not be remembered is refused, what needs no "
   full.fill_but(0);
   reeve.destroy("web");
   check_only(reeve, {});
+}
+
+TEST_CASE("full disk: the next daemon comes up and adopts",
+          "[integration][disk]") {
+  if (!is_root() || !has_loop_devices())
+    return;
+  daemon_process reeve{{1, 24, "state", {}}};
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  auto spec = api_client::process("main", {"sleep", "1000"});
+  spec.restart.type = config::restart_type::permanent;
+  auto pid = reeve.run("web", spec).pid;
+  ballast before{reeve.disk()};
+  before.fill_but(0);
+  reeve.kill();
+  reeve.start();
+  CHECK(reeve.phase_of("web") == container_phase::running);
+  CHECK(reeve.details_of("web").info.pid == info.pid);
+  CHECK(reeve.process_of("web", "main").pid == pid);
+  REQUIRE(::kill(pid, SIGKILL) == 0); // a restart writes nothing
+  eventually("it runs again", [&] {
+    auto now = reeve.process_of("web", "main");
+    return now.phase == process_phase::running && now.pid != pid;
+  });
+  reeve.ask<container_is>(stop_container{"web", 0});
+  CHECK(reeve.phase_of("web") == container_phase::stopped);
+  CHECK_FALSE(is_alive(info.pid));
+  ballast{reeve.disk()}.drop();
+  reeve.ask<container_is>(start_container{"web"});
+  CHECK(reeve.shell("web", "echo works").out == "works\n");
 }
