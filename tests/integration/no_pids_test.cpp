@@ -9,10 +9,16 @@
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <thread>
 
 using namespace reeve;
 using namespace reeve::supervisor;
@@ -48,6 +54,42 @@ public:
 
 private:
   std::string limit_;
+};
+
+/// A group beside Reeve's own, for processes that are to get no child.
+class pen {
+public:
+  pen() = default;
+  pen(const pen&) = delete;
+  pen& operator=(const pen&) = delete;
+
+  // The process may still be on its way out.
+  ~pen() {
+    auto until = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+    while (!path_.empty() && ::rmdir(path_.c_str()) != 0 && errno == EBUSY) {
+      if (std::chrono::steady_clock::now() > until) {
+        FAIL_CHECK("left behind: " + path_);
+        return;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds{2});
+    }
+  }
+
+  void lock_up(pid_t pid) {
+    path_ = fs::path{top_group()}.parent_path()
+            / ("reeve-test-pen-" + std::to_string(pid));
+    REQUIRE(::mkdir(path_.c_str(), 0755) == 0);
+    std::ofstream{path_ + "/cgroup.procs"} << pid << std::flush;
+    allow("0");
+  }
+
+  void allow(const char* pids) const {
+    std::ofstream{path_ + "/pids.max"} << pids << std::flush;
+    REQUIRE(read_file(path_ + "/pids.max") == std::string{pids} + "\n");
+  }
+
+private:
+  std::string path_;
 };
 
 std::set<std::string> ids_on_disk(const daemon_process& reeve) {
@@ -123,6 +165,34 @@ TEST_CASE("no pids: run and create say that fork failed, and what to do",
   exhausted none;
   reeve.destroy("two");
   CHECK(ids_in_groups() == only);
+}
+
+// On v1 PID 1 is born where the zygote is, which may be short of pids, too.
+TEST_CASE("no pids: a create whose PID 1 cannot be forked says so",
+          "[integration][pids]") {
+  if (!is_root())
+    return;
+  pen around; // outlives the zygote
+  daemon_process reeve{{0, 0, {}, {}}};
+  if (!top_group().starts_with("/sys/fs/cgroup/pids/")) {
+    WARN("not cgroup v1: nothing was tested");
+    return;
+  }
+  reeve.create("web");
+  const auto only = std::set<std::string>{reeve.details_of("web").info.id};
+  auto zygotes = helpers_called("reeve-zygote");
+  REQUIRE(zygotes.size() == 1);
+  around.lock_up(zygotes[0]);
+  check_explained(reeve.refusal<container_created>(
+      create_container{0, api_client::spec("two"), false}));
+  CHECK(reeve.container_names() == std::vector<std::string>{"web"});
+  CHECK(ids_on_disk(reeve) == only);
+  CHECK(ids_in_groups() == only);
+  CHECK(reeve.shell("web", "echo works").out == "works\n");
+  around.allow("max");
+  reeve.create("two");
+  CHECK(reeve.shell("two", "echo works").out == "works\n");
+  CHECK(helpers_called("reeve-zygote") == zygotes);
 }
 
 TEST_CASE("no pids: a process that is to be restarted is, once there are some",
