@@ -364,7 +364,8 @@ caf::result<holder_started> start(zygote_pointer self,
               report.pid, share(std::move(in.fds.front())), *control});
         else if (kernel::wire::decode(in.body, failure))
           promise.deliver(make_error(kernel::sys_error{
-              failure.code, "start a container's PID 1", failure.step, {}}));
+              failure.code, "start a container's PID 1:", failure.step,
+              failure.code == EAGAIN ? no_pid_hint : ""}));
         else
           promise.deliver(make_error(errc::internal, "unknown zygote answer"));
       },

@@ -24,6 +24,11 @@ namespace reeve::actors {
 
 using shared_fd = std::shared_ptr<kernel::unique_fd>;
 
+/// What to do about EAGAIN of fork(2) or clone(2).
+inline constexpr auto no_pid_hint =
+    "no process number is free: raise pids.max of Reeve's cgroup or of one "
+    "above it, or kernel.pid_max, or end processes";
+
 /// Asks the zygote for a holder. `cgroup` is where it is born.
 struct start_holder {
   std::array<kernel::zygote::ns_mode, kernel::zygote::ns_kinds> modes{};

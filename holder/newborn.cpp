@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -36,6 +37,9 @@ using kernel::zygote::ns_mode;
 constexpr int clone_flags[] = {CLONE_NEWPID,    CLONE_NEWNET, CLONE_NEWUTS,
                                CLONE_NEWIPC,    CLONE_NEWNS,  CLONE_NEWUSER,
                                CLONE_NEWCGROUP, 0x80 /* CLONE_NEWTIME */};
+
+constexpr const char* ns_names[] = {"pid",   "net",  "uts",    "ipc",
+                                    "mount", "user", "cgroup", "time"};
 
 class newborn {
 public:
@@ -63,9 +67,10 @@ private:
     return from_.order.modes[static_cast<std::size_t>(kind)];
   }
 
-  [[noreturn]] void fail(const char* step) {
+  [[noreturn]] void fail(const char* step, const std::string& subject = {}) {
     birth_note note{birth_note::kind::failed, errno, {}};
-    std::snprintf(note.step, sizeof(note.step), "%s", step);
+    std::snprintf(note.step, sizeof(note.step), "%s%s%s", step,
+                  subject.empty() ? "" : " ", subject.c_str());
     (void)::send(zygote_, &note, sizeof(note), MSG_NOSIGNAL);
     ::_exit(1);
   }
@@ -97,10 +102,23 @@ private:
   // daemon has opened the files: v1 checks the opener's credentials.
   void write_zero(std::vector<unique_fd>& files, const char* step) {
     for (auto& file : files) {
-      if (::write(file.get(), "0", 1) != 1)
-        fail(step);
+      if (::write(file.get(), "0", 1) != 1) {
+        auto code = errno;
+        auto path = path_of(file.get());
+        errno = code;
+        fail(step, path);
+      }
       file.reset();
     }
+  }
+
+  // As the host knows it: the zygote's /proc is the host's.
+  [[nodiscard]] std::string path_of(int fd) const {
+    auto link = "self/fd/" + std::to_string(fd);
+    std::array<char, 128> path{};
+    auto size =
+        ::readlinkat(from_.proc, link.c_str(), path.data(), path.size());
+    return {path.data(), static_cast<std::size_t>(size > 0 ? size : 0)};
   }
 
   void enter_cgroups() {
@@ -121,7 +139,7 @@ private:
       if (static_cast<ns_kind>(i) == ns_kind::user)
         user = fd;
       else if (::setns(fd, clone_flags[i]) != 0)
-        fail("join a namespace");
+        fail("join the namespace", ns_names[i]);
     }
     joined_user_ = user;
   }
@@ -132,14 +150,14 @@ private:
     if (::mount("proc", layout::proc, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
                 nullptr)
         != 0)
-      fail("mount proc");
+      fail("mount proc on", layout::proc);
   }
 
   unique_fd open_oom_score() {
     auto path = std::string{layout::proc} + "/self/oom_score_adj";
     auto fd = unique_fd::adopt(::open(path.c_str(), O_RDWR | O_CLOEXEC));
     if (!fd)
-      fail("open oom_score_adj");
+      fail("open", path);
     return fd;
   }
 
@@ -160,13 +178,13 @@ private:
                   sizeof(address))
                != 0
         || ::listen(fd.get(), 64) != 0)
-      fail("listen for daemons");
+      fail("listen for daemons at", layout::socket_path);
     auto path = unique_fd::adopt(
         ::open(layout::socket_path, O_PATH | O_CLOEXEC | O_NOFOLLOW));
     if (!path
         || ::dup3(path.get(), kernel::holder::listener_path_fd, O_CLOEXEC) < 0
         || ::unlink(layout::socket_path) != 0)
-      fail("keep the path of the listener");
+      fail("keep the path of the listener", layout::socket_path);
     return fd;
   }
 
@@ -213,7 +231,7 @@ private:
     std::snprintf(request.ifr_name, sizeof(request.ifr_name), "lo");
     request.ifr_flags = IFF_UP | IFF_RUNNING;
     if (!fd || ::ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0)
-      fail("bring the loopback up");
+      fail("bring up", "lo");
   }
 
   // Out of the container's limits, so that a frozen, OOM-paused or

@@ -18,6 +18,7 @@ struct birth {
   std::vector<kernel::unique_fd> join;
   std::vector<kernel::unique_fd> home;
   std::vector<kernel::unique_fd> joined; ///< in the order of `ns_kind`
+  int proc = -1; ///< the host's, borrowed, to name files in errors
 };
 
 /// The short talk between the zygote and a newborn, over a socket pair.
@@ -30,7 +31,7 @@ struct birth_note {
   };
   kind what = kind::failed;
   std::int32_t code = 0;
-  char step[56] = {};
+  char step[200] = {}; ///< and what it was about
 };
 
 /// What a newborn opens for the rest of its life.

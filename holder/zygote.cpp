@@ -232,8 +232,8 @@ private:
   [[noreturn]] void live(birth& from, unique_fd channel) {
     auto outer = leaves_our_pid_namespace(from);
     ::close(socket_);
-    proc_.reset();
     own_pid_ns_.reset();
+    from.proc = proc_.get();
     ::setsid();
     ::prctl(PR_SET_NAME, "reeve-holder");
     pid_one_setup setup;
@@ -245,6 +245,7 @@ private:
     setup.usual_descriptors = usual_descriptors_;
     auto own = come_to_life(from, channel.get());
     channel.reset();
+    proc_.reset();
     from = {};
     setup.listener = std::move(own.listener);
     setup.oom_score = std::move(own.oom_score);
@@ -321,7 +322,7 @@ private:
       if (!fd
           || ::write(fd.get(), line.data(), static_cast<std::size_t>(size))
                  != size)
-        return {errno, std::string{"write "} + file};
+        return {errno, "write /proc/" + path};
     }
     return {};
   }

@@ -313,17 +313,22 @@ void container_actor_state::want_up(bool up) {
     save();
 }
 
+// For what must not fail, or can do without.
 void container_actor_state::save() {
-  if (record_.id.empty() || unrecorded_)
-    return;
-  save_due_ = false;
-  if (auto ok = with_->store->save(record_); !ok) {
+  if (auto ok = try_save(); !ok)
     with_->log->error("container '{}': {}", record_.spec.name,
                       to_string(ok.error()));
-    return;
-  }
+}
+
+kernel::result<void> container_actor_state::try_save() {
+  if (record_.id.empty() || unrecorded_)
+    return {};
+  save_due_ = false;
+  if (auto ok = with_->store->save(record_); !ok)
+    return ok;
   for (auto process : std::exchange(to_acknowledge_, {}))
     acknowledge(process);
+  return {};
 }
 
 // Goes first: if the daemon dies before the end of it, the next one finds what

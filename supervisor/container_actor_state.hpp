@@ -164,6 +164,7 @@ private:
   std::optional<caf::error> check_command(container_command what);
   void want_up(bool up);
   void save();
+  kernel::result<void> try_save();
   void drop_record();
 
   // -- making and undoing the layers ------------------------------------------
@@ -205,6 +206,8 @@ private:
                      bool attached, std::vector<actors::shared_fd> stdio);
   void add_declared();
   void drop_process(const std::string& id);
+  void end_unrecorded(const std::string& id, caf::error why,
+                      caf::typed_response_promise<process_started> promise);
   caf::result<process_started> repeat(const std::string& process);
   [[nodiscard]] caf::error unknown(const std::string& process) const;
   std::uint32_t new_serial();
@@ -232,8 +235,10 @@ private:
   [[nodiscard]] std::string problems_text() const;
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
-  void
-  keep_limits(const std::vector<std::pair<std::string, std::string>>& values);
+  using limit_list = std::vector<std::pair<std::string, std::string>>;
+  kernel::result<void> keep_limits(const limit_list& values);
+  void take_limits_back(const limit_list& values, caf::error why,
+                        caf::typed_response_promise<limits_in_force> promise);
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
 

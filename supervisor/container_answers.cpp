@@ -51,7 +51,8 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
     if (auto ok = config::set_key(wanted, key, value); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
   if (!controller_) { // at rest: they hold from the next start
-    keep_limits(msg.values);
+    if (auto ok = keep_limits(msg.values); !ok)
+      return make_error(ok.error());
     return limits_in_force{};
   }
   auto promise = self_->make_response_promise<limits_in_force>();
@@ -59,7 +60,8 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
       .then(
           [this, promise,
            values = msg.values](const actors::limit_readings& now) mutable {
-            keep_limits(values);
+            if (auto ok = keep_limits(values); !ok)
+              return take_limits_back(values, make_error(ok.error()), promise);
             promise.deliver(in_force(now, {}));
           },
           [promise](caf::error& err) mutable {
@@ -114,16 +116,45 @@ caf::result<container_details> container_actor_state::details() {
 }
 
 // The values were checked before.
-void container_actor_state::keep_limits(
-    const std::vector<std::pair<std::string, std::string>>& values) {
+kernel::result<void>
+container_actor_state::keep_limits(const limit_list& values) {
+  auto before = record_.spec.limits;
   std::string text;
   for (const auto& [key, value] : values) {
     (void)config::set_key(record_.spec.limits, key, value);
     text.append(text.empty() ? "" : " ").append(key).append("=");
     text.append(value);
   }
-  save();
+  if (auto ok = try_save(); !ok) {
+    record_.spec.limits = before;
+    return ok;
+  }
   tell(event_kind::limits_changed, {}, text);
+  return {};
+}
+
+// In force, but they would not be for the next daemon. What the spec leaves
+// open goes back to the kernel's default.
+void container_actor_state::take_limits_back(
+    const limit_list& values, caf::error why,
+    caf::typed_response_promise<limits_in_force> promise) {
+  if (!controller_) { // they went with the group
+    promise.deliver(std::move(why));
+    return;
+  }
+  config::limits old;
+  for (const auto& [key, value] : values) {
+    auto text = config::to_text(record_.spec.limits, key).value_or("");
+    if (text.empty())
+      text = key == "cpu.weight" ? "100" : "max";
+    (void)config::set_key(old, key, text);
+  }
+  self_->request(controller_, caf::infinite, actors::apply_limits{old})
+      .then(
+          [promise, why](const actors::limit_readings&) mutable {
+            promise.deliver(why);
+          },
+          [promise, why](const caf::error&) mutable { promise.deliver(why); });
 }
 
 void container_actor_state::settle_creators() {

@@ -4,6 +4,7 @@
 // The user processes of a container, as a collection: who is in it, what is
 // kept of each, and when the ends of some stop the whole.
 
+#include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/auto_stop.hpp"
 #include "supervisor/container_actor_state.hpp"
@@ -46,6 +47,12 @@ auto_stop rule_of(config::auto_stop rule) {
 caf::result<process_started>
 container_actor_state::run(const run_process& msg,
                            std::vector<actors::shared_fd> stdio) {
+  auto is_open = [](const auto& fd) { return fd && *fd; };
+  if (!stdio.empty()
+      && (stdio.size() != 3
+          || !std::all_of(stdio.begin(), stdio.end(), is_open)))
+    return make_error(errc::invalid_argument,
+                      "three open descriptors are needed, or none");
   if (auto made = commands_.find(msg.command))
     return repeat(*made);
   if (auto refused = check_command(container_command::run_process))
@@ -73,7 +80,10 @@ container_actor_state::run(const run_process& msg,
               if (auto found = processes_.find(spec.id);
                   found != processes_.end())
                 note_end(found->second); // it may be over already
-              save();
+              if (auto ok = try_save(); !ok) {
+                end_unrecorded(spec.id, make_error(ok.error()), promise);
+                return;
+              }
             }
             promise.deliver(started);
           },
@@ -82,6 +92,26 @@ container_actor_state::run(const run_process& msg,
             promise.deliver(std::move(err));
           });
   return promise;
+}
+
+// It was to be kept and cannot be: the next daemon would not know of it.
+void container_actor_state::end_unrecorded(
+    const std::string& id, caf::error why,
+    caf::typed_response_promise<process_started> promise) {
+  auto found = processes_.find(id);
+  if (found == processes_.end()) {
+    promise.deliver(std::move(why));
+    return;
+  }
+  auto end = [this, id, why = std::move(why), promise]() mutable {
+    drop_process(id);
+    promise.deliver(std::move(why));
+  };
+  self_
+      ->request(found->second.actor, caf::infinite,
+                stop_process{record_.spec.name, id, 0})
+      .then([end](const process_is&) mutable { end(); },
+            [end](const caf::error&) mutable { end(); });
 }
 
 caf::result<process_started>
@@ -119,8 +149,8 @@ container_actor_state::find(std::uint32_t serial) {
 
 caf::error container_actor_state::unknown(const std::string& process) const {
   return make_error(errc::not_found, "container '" + record_.spec.name
-                                         + "' has no process '" + process
-                                         + "'");
+                                         + "' has no process "
+                                         + config::in_quotes(process));
 }
 
 caf::result<process_started>

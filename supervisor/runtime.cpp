@@ -65,9 +65,12 @@ kernel::result<unique_fd> take_lock(const std::string& state_dir) {
             + std::string{owner.data(),
                           static_cast<std::size_t>(n > 0 ? n : 0)});
   }
+  // Cut afterwards: an empty file would need a block, and the next daemon must
+  // come up on a disk that is full.
   auto pid = std::to_string(::getpid());
-  if (::ftruncate(fd.get(), 0) != 0
-      || ::pwrite(fd.get(), pid.data(), pid.size(), 0) < 0)
+  auto size = static_cast<ssize_t>(pid.size());
+  if (::pwrite(fd.get(), pid.data(), pid.size(), 0) != size
+      || ::ftruncate(fd.get(), size) != 0)
     return kernel::last_error("write", path);
   return fd;
 }

@@ -246,9 +246,11 @@ kernel::result<std::string> state_store::make_id() {
       id.insert(id.begin(), digits[rest % 36]);
     id.insert(id.begin(), 'c');
     if (::mkdir(directory_of(id).c_str(), 0711) == 0) {
-      if (auto ok = make_directory(layer_of(id), 0711); !ok)
-        return tl::make_unexpected(std::move(ok.error()));
-      return id;
+      auto ok = make_directory(layer_of(id), 0711);
+      if (ok)
+        return id;
+      (void)::rmdir(directory_of(id).c_str()); // empty, as it was made
+      return tl::make_unexpected(std::move(ok.error()));
     }
     if (errno != EEXIST)
       return kernel::last_error("make directory", directory_of(id));

@@ -5,6 +5,8 @@
 
 #include "actors/error.hpp"
 #include "config/names.hpp"
+#include "config/text.hpp"
+#include "config/units.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/process_identity.hpp"
@@ -86,6 +88,14 @@ double random_fraction() {
   return std::uniform_real_distribution<double>{0, 1}(engine);
 }
 
+// Of a program's name, or of what PID 1 makes of it: either may be hostile.
+std::string showable(const std::string& text) {
+  auto is_plain = text.size() <= 256
+                  && std::all_of(text.begin(), text.end(),
+                                 [](char c) { return c >= 0x20 && c < 0x7f; });
+  return is_plain ? text : config::in_quotes(text);
+}
+
 bool is_final(process_phase phase) {
   return phase == process_phase::exited || phase == process_phase::gave_up
          || phase == process_phase::held || phase == process_phase::removed;
@@ -140,8 +150,10 @@ public:
 
   caf::result<process_is> stop(const stop_process& msg) {
     auto promise = self_->make_response_promise<process_is>();
-    auto grace =
-        msg.grace_ms >= 0 ? milliseconds{msg.grace_ms} : how_.spec.stop_grace;
+    // Of any client: what no spec may ask for, clocks cannot count either.
+    auto grace = msg.grace_ms >= 0 ? std::min(milliseconds{msg.grace_ms},
+                                              config::longest_duration)
+                                   : how_.spec.stop_grace;
     auto signal = config::signal_number(how_.spec.stop_signal);
     stoppers_.push_back(promise);
     apply(process_event::stop_requested{signal.value_or(SIGTERM), grace});
@@ -256,6 +268,11 @@ public:
     if (!info_.has_tty || !holder_)
       return make_error(errc::wrong_state,
                         "process '" + how_.spec.id + "' has no terminal");
+    if (!is_live(state_.phase) && state_.phase != process_phase::held)
+      return make_error(errc::wrong_state,
+                        "process '" + how_.spec.id + "' is "
+                            + std::string{name_of(state_.phase)}
+                            + ": its terminal has gone with it");
     actors::resize_holder_terminal order;
     order.order = {holder_number(how_.serial, state_.run), msg.rows,
                    msg.columns};
@@ -280,6 +297,12 @@ public:
   }
 
   caf::result<output_chunk> read(const read_output& msg) {
+    if (msg.stream != output_stream_id::out
+        && msg.stream != output_stream_id::err)
+      return make_error(errc::invalid_argument,
+                        "there is no output stream "
+                            + std::to_string(static_cast<unsigned>(msg.stream))
+                            + ": 1 is standard output, 2 standard error");
     if (msg.wait_ms > 0)
       streams_->want_news();
     auto got = streams_->read(msg);
@@ -379,7 +402,7 @@ private:
 
   static clock::time_point until(std::int64_t wait_ms) {
     return clock::now()
-           + std::min<clock::duration>(milliseconds{wait_ms}, longest_wait);
+           + std::min<milliseconds>(milliseconds{wait_ms}, longest_wait);
   }
 
   template <class Order>
@@ -517,10 +540,15 @@ private:
                  : errc::program_not_executable;
     if (done.failed_step == kernel::holder::spawn_step::resolve_user)
       code = errc::invalid_argument;
+    auto no_pid = done.failed_step == kernel::holder::spawn_step::fork
+                  && done.error == EAGAIN;
+    if (no_pid)
+      code = errc::exhausted;
     start_failed_ = make_error(
         code,
-        to_string(kernel::sys_error{
-            done.error, words_for(done.failed_step), done.failed_subject, {}}));
+        to_string(kernel::sys_error{done.error, words_for(done.failed_step),
+                                    showable(done.failed_subject),
+                                    no_pid ? actors::no_pid_hint : ""}));
   }
 
   void take_handles(const actors::process_spawned& handles) {

@@ -5,6 +5,7 @@
 
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
+#include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
@@ -103,7 +104,7 @@ public:
     if (auto* found = find(container))
       return self_->delegate(found->actor, msg);
     return make_error(errc::not_found,
-                      "there is no container '" + container + "'");
+                      "there is no container " + config::in_quotes(container));
   }
 
   container_list list(const list_containers& msg) {
@@ -144,8 +145,7 @@ public:
     if (msg.wait_ms <= 0 || msg.after < log_.last())
       return log_.after(msg.after, max);
     auto promise = self_->make_response_promise<event_batch>();
-    auto wait =
-        std::min<clock::duration>(milliseconds{msg.wait_ms}, longest_wait);
+    auto wait = std::min<milliseconds>(milliseconds{msg.wait_ms}, longest_wait);
     readers_.push_back({msg.after, max, clock::now() + wait, promise});
     self_->delayed_send(self_, wait, event_poll_expired{});
     return promise;
@@ -338,12 +338,14 @@ private:
     std::string known;
     for (const auto& item : all.names())
       known += (known.empty() ? "" : ", ") + item;
-    return make_error(errc::not_found, "there is no image '" + image
-                                           + "'; there are: "
-                                           + (known.empty() ? "none" : known));
+    return make_error(errc::not_found,
+                      "there is no image " + config::in_quotes(image)
+                          + "; there are: " + (known.empty() ? "none" : known));
   }
 
   static bool matches(const container_info& info, const list_containers& msg) {
+    if (msg.pattern.find('\0') != std::string::npos)
+      return false; // no name has one, and fnmatch(3) would stop there
     if (!msg.pattern.empty()
         && ::fnmatch(msg.pattern.c_str(), info.container.c_str(), 0) != 0)
       return false;

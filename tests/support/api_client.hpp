@@ -46,6 +46,21 @@ public:
     return out;
   }
 
+  /// Asks and takes any answer: the text of a refusal, or nothing.
+  template <class Reply, class Request>
+  std::string complaint(const Request& what) {
+    std::string out;
+    caf::scoped_actor self{*system_};
+    self->request(api_, limit, what)
+        .receive([&](const Reply&) {},
+                 [&](const caf::error& err) {
+                   out = text(err);
+                   if (out.empty())
+                     out = "an error without a text";
+                 });
+    return out;
+  }
+
   /// A spec over the busybox image.
   [[nodiscard]] static config::container_spec spec(const std::string& name);
 

@@ -24,6 +24,7 @@
 #include <fstream>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 namespace reeve::tests {
 
@@ -32,17 +33,20 @@ using kernel::unique_fd;
 
 namespace {
 
-pid_t spawn_daemon(const std::string& config_file, int standard_error,
-                   std::vector<std::string> environment = {}) {
+// Mounts the image in $1 on the directory $2 and becomes the rest.
+constexpr const char* with_disk =
+    "mount -n -t ext4 -o loop \"$1\" \"$2\" && shift 2 && exec \"$@\"";
+
+pid_t spawn(std::vector<std::string> command, int standard_error,
+            std::vector<std::string> environment = {}) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   if (standard_error >= 0)
     ::posix_spawn_file_actions_adddup2(&actions, standard_error, STDERR_FILENO);
-  std::string program = REEVE_TEST_DAEMON;
-  std::string option = "--config";
-  std::string file = config_file;
-  std::array<char*, 4> argv{program.data(), option.data(), file.data(),
-                            nullptr};
+  std::vector<char*> argv;
+  for (auto& word : command)
+    argv.push_back(word.data());
+  argv.push_back(nullptr);
   std::vector<char*> variables;
   for (auto& item : environment)
     variables.push_back(item.data());
@@ -50,11 +54,11 @@ pid_t spawn_daemon(const std::string& config_file, int standard_error,
     variables.push_back(*at);
   variables.push_back(nullptr);
   pid_t pid = -1;
-  auto code = ::posix_spawn(&pid, program.c_str(), &actions, nullptr,
-                            argv.data(), variables.data());
+  auto code = ::posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(),
+                             variables.data());
   ::posix_spawn_file_actions_destroy(&actions);
   if (code != 0)
-    throw std::runtime_error("cannot start " + program);
+    throw std::runtime_error("cannot start " + command[0]);
   return pid;
 }
 
@@ -88,6 +92,14 @@ private:
   std::unique_ptr<caf::actor_system> system_;
 };
 
+bool has_loop_devices() {
+  if (std::system("exec losetup -f >/dev/null 2>&1") == 0
+      && std::system("exec mkfs.ext4 -V >/dev/null 2>&1") == 0)
+    return true;
+  WARN("no loop device or no mkfs.ext4: nothing was tested");
+  return false;
+}
+
 daemon_process::daemon_process(daemon_options options)
     : options_(std::move(options)) {
   std::string path = "/tmp/reeve-test-XXXXXX";
@@ -100,9 +112,17 @@ daemon_process::daemon_process(daemon_options options)
   std::ofstream{config_file_} << "state_dir = \"" << root_ << "/state\"\n"
                               << "run_dir = \"" << root_ << "/run\"\n"
                               << "holder_path = \"" REEVE_TEST_HOLDER "\"\n"
-                              << "pool_size = 1\n"
+                              << "pool_size = " << options_.pool_size << "\n"
                               << options_.keys << "\n[log]\n"
                               << options_.log << "\n";
+  if (options_.disk_mib != 0) {
+    std::filesystem::create_directories(root_ + "/" + options_.disk_at);
+    // No block for root alone, and what is deleted is free at once.
+    auto make = "exec mkfs.ext4 -q -F -m 0 -b 4096 -O ^has_journal " + root_
+                + "/disk.img " + std::to_string(options_.disk_mib) + "M";
+    if (std::system(make.c_str()) != 0)
+      throw std::runtime_error(make);
+  }
   start();
 }
 
@@ -116,6 +136,27 @@ daemon_process::~daemon_process() {
   std::error_code err;
   std::filesystem::remove_all(root_, err);
   CHECK(err.message() == std::error_code{}.message());
+}
+
+std::vector<std::string> daemon_process::command() const {
+  std::vector<std::string> out;
+  if (options_.disk_mib != 0)
+    out = {"unshare",
+           "-m",
+           "--",
+           "sh",
+           "-c",
+           with_disk,
+           "sh",
+           root_ + "/disk.img",
+           root_ + "/" + options_.disk_at};
+  out.insert(out.end(), {REEVE_TEST_DAEMON, "--config", config_file_});
+  return out;
+}
+
+std::string daemon_process::disk() const {
+  return "/proc/" + std::to_string(pid_) + "/root" + root_ + "/"
+         + options_.disk_at;
 }
 
 void daemon_process::kill() {
@@ -132,8 +173,7 @@ int daemon_process::stop(int signo) {
 }
 
 void daemon_process::start() {
-  pid_ =
-      spawn_daemon(config_file_, options_.standard_error, options_.environment);
+  pid_ = spawn(command(), options_.standard_error, options_.environment);
   client_ = std::make_unique<client_system>();
   eventually("reeved listens", [this] {
     auto found = actors::connect<api_actor>(client_->get(),
@@ -152,7 +192,7 @@ daemon_process::refused_start daemon_process::try_another() {
     throw std::runtime_error("pipe2");
   auto in = unique_fd::adopt(ends[0]);
   auto out = unique_fd::adopt(ends[1]);
-  auto pid = spawn_daemon(config_file_, out.get());
+  auto pid = spawn(command(), out.get());
   out.reset();
   refused_start result;
   std::array<char, 512> buffer{};

@@ -20,11 +20,19 @@ namespace reeve::tests {
 
 /// In what a daemon differs from the usual one.
 struct daemon_options {
+  unsigned pool_size = 1;
+  /// Size of an ext4 of its own that nobody but the daemon and its containers
+  /// has mounted; 0: none. See `has_loop_devices`.
+  unsigned disk_mib = 0;
+  std::string disk_at = "state";         ///< below the root
   std::string keys;                      ///< of its file, a line each
   std::string log = "level = \"error\""; ///< the table `log` of its file
   std::vector<std::string> environment;  ///< KEY=VALUE, beside ours
   int standard_error = -1;               ///< borrowed; -1: ours
 };
+
+/// True if a disk can be made out of a file here; warns if not.
+[[nodiscard]] bool has_loop_devices();
 
 /// A real `reeved` on a temporary root, and a connection to it. Its end
 /// destroys all containers, stops the daemon and looks for anything left.
@@ -42,6 +50,9 @@ public:
   [[nodiscard]] pid_t pid() const {
     return pid_;
   }
+
+  /// The directory where its disk is mounted, on a way that the test can go.
+  [[nodiscard]] std::string disk() const;
 
   /// SIGKILL, and reaps it.
   void kill();
@@ -70,6 +81,8 @@ private:
   class client_system;
 
   void disconnect();
+
+  [[nodiscard]] std::vector<std::string> command() const;
 
   leak_guard guard_;
   daemon_options options_;
