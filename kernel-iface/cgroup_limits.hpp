@@ -12,9 +12,9 @@
 namespace reeve::kernel {
 
 enum class limit_key : std::uint8_t {
-  /// Bytes, or no_limit. On v1 memory and swap together (memory.memsw); a
-  /// limit below what is in use is refused there with EBUSY, after the kernel
-  /// has tried to reclaim, while v2 accepts it and kills.
+  /// Bytes, or no_limit. Memory and swap together: memory.memsw on v1, no swap
+  /// on v2. A limit below what is in use is refused with EBUSY, after the
+  /// kernel has tried to reclaim.
   memory_max,
   /// Thousandths of a CPU, at least 10, or no_limit. The period is 100 ms.
   cpu_max,

@@ -62,21 +62,47 @@ result<void> set_v1(const cgroup_dir& dir, std::uint64_t value) {
   return done;
 }
 
+/// memory.max kills until a limit below what is in use holds, where v1 refuses
+/// it. So that it means the same on both: reclaim as v1 does, and refuse if
+/// that is not enough. Who needs memory between this and the write is killed
+/// for it at worst, as a moment later.
+result<void> make_room_v2(const cgroup_dir& dir, std::uint64_t value) {
+  for (auto before = no_limit;;) {
+    auto used = read_number(dir, "memory.current");
+    if (!used)
+      return tl::make_unexpected(std::move(used.error()));
+    if (*used <= value)
+      return {};
+    if (*used >= before)
+      return make_error(EBUSY, "write \"" + spell_v2(value) + "\" to",
+                        dir.path("memory.max"),
+                        "in use: " + std::to_string(*used) + " bytes");
+    before = *used;
+    // What it cannot do is seen by what is in use then. Linux 5.19.
+    static_cast<void>(
+        write_text(dir, "memory.reclaim", std::to_string(*used - value)));
+  }
+}
+
 /// Swap is beside memory.max, not within it, so that a limit alone would let
 /// the rest go to swap: with a limit there is no swap, which is v1's
-/// memory+swap = memory. If the second write is refused the first is taken
-/// back.
+/// memory+swap = memory. Swap comes first, or what is reclaimed would go there.
+/// If the second write is refused the first is taken back.
 result<void> set_v2(const cgroup_dir& dir, std::uint64_t value) {
-  auto own = read_text(dir, "memory.max");
-  if (!own)
-    return tl::make_unexpected(std::move(own.error()));
-  if (auto done = write_text(dir, "memory.max", spell_v2(value)); !done)
+  auto swap = read_text(dir, "memory.swap.max");
+  if (!swap && swap.error().code != ENOENT) // no swap in this kernel
+    return tl::make_unexpected(std::move(swap.error()));
+  if (swap) {
+    const auto* wanted = value == no_limit ? "max" : "0";
+    if (auto done = write_text(dir, "memory.swap.max", wanted); !done)
+      return done;
+  }
+  auto done = make_room_v2(dir, value).and_then([&] {
+    return write_text(dir, "memory.max", spell_v2(value));
+  });
+  if (done || !swap)
     return done;
-  auto done =
-      write_text(dir, "memory.swap.max", value == no_limit ? "max" : "0");
-  if (done || done.error().code == ENOENT) // no swap in this kernel
-    return {};
-  if (auto undone = write_text(dir, "memory.max", *own); !undone)
+  if (auto undone = write_text(dir, "memory.swap.max", *swap); !undone)
     return tl::make_unexpected(also(std::move(done.error()), undone.error()));
   return done;
 }

@@ -156,7 +156,9 @@ result<unique_fd> stack(AddLayers&& add_layers, int upper, durability writes) {
   return context.mount(MOUNT_ATTR_NODEV);
 }
 
-/// Linux 6.15, which takes descriptors (6.13) of detached mounts.
+/// Linux 6.15, which takes descriptors (6.13) of detached mounts. Before, they
+/// are EINVAL; before 6.5, where the overlay has no parameters of its own to
+/// look at, EOPNOTSUPP.
 result<unique_fd> stack_detached(const std::vector<unique_fd>& layers,
                                  int upper, durability writes) {
   return stack(
@@ -220,7 +222,7 @@ result<unique_fd> make_overlay(const broker_namespace& home, int userns,
   // What an older kernel refuses this way may also be wrong in itself: then
   // the other way says so.
   auto made = stack_detached(layers, upper.get(), options.writes);
-  if (!made && made.error().code == EINVAL)
+  if (!made && (made.error().code == EINVAL || made.error().code == EOPNOTSUPP))
     made = stack_attached(home, layers, upper.get(), options);
   if (!made)
     made.error().hint = hint_for(made.error(), upper.get());

@@ -7,6 +7,7 @@
 #include "kernel-iface/cgroup_instance.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -27,6 +28,7 @@
 
 using namespace reeve;
 using namespace reeve::actors;
+using reeve::tests::is_root;
 using namespace std::chrono_literals;
 
 namespace {
@@ -46,6 +48,7 @@ public:
     auto made = instance_->create("c1");
     REQUIRE(made);
     group_ = std::make_shared<kernel::container_cgroup>(std::move(*made));
+    REQUIRE(group_->finish_placement());
     auto watch = poller::make("test-poller");
     REQUIRE(watch);
     watch_ = std::move(*watch);
@@ -94,13 +97,13 @@ public:
     REQUIRE(join);
     std::array<int, 2> ready{};
     REQUIRE(::pipe(ready.data()) == 0);
-    // Into the twin in the cgroup2 tree, as PID 1 is, where there is one.
+    // On hybrid into the twin, too, as children of PID 1 are.
     clone_args args{};
     args.exit_signal = SIGCHLD;
-    auto twin = group_->holder_clone_fd();
-    if (twin && *twin) {
+    auto into = group_->run_clone_fd();
+    if (into && *into) {
       args.flags = CLONE_INTO_CGROUP;
-      args.cgroup = static_cast<std::uint64_t>(twin->get());
+      args.cgroup = static_cast<std::uint64_t>(into->get());
     }
     auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &args, sizeof(args)));
     if (pid == 0) {
@@ -134,13 +137,6 @@ private:
   cgroup_controller_actor actor_;
   std::vector<pid_t> children_;
 };
-
-bool is_root() {
-  if (::geteuid() == 0)
-    return true;
-  WARN("not root: nothing was tested");
-  return false;
-}
 
 apply_limits memory_of(std::uint64_t bytes) {
   apply_limits out;

@@ -5,6 +5,7 @@
 
 #include "tests/support/catch.hpp"
 #include "tests/support/raw_basp_client.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/transport_fixture.hpp"
 
 #include <fcntl.h>
@@ -262,10 +263,8 @@ TEST_CASE("unix_transport: a crowd of whole systems connects concurrently",
 
 TEST_CASE("unix_transport: an unadmitted user is turned away and reported",
           "[actors][unix_transport]") {
-  if (::geteuid() != 0) {
-    WARN("needs root, to become another user");
-    return;
-  }
+  if (!reeve::tests::is_root())
+    return; // who alone can become another user
   auto uut = published_daemon{{}, 0666};
   auto addr = address_of(uut.path);
   auto pid = ::fork();

@@ -3,6 +3,7 @@
 
 #include "tests/integration/probe_image.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/cgroup_view.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 
@@ -10,6 +11,8 @@
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 using namespace reeve;
 using namespace reeve::supervisor;
@@ -116,39 +119,43 @@ TEST_CASE("namespaces: one of the host's is shared with the host alone",
 }
 
 // A mount of cgroup2 in the host's cgroup namespace sets the options of the
-// host's one hierarchy. The one used here means nothing where memory is not
-// cgroup2's.
+// host's one hierarchy. Those used here mean nothing to anybody: that of memory
+// where memory is not cgroup2's, else one of how fast processes move.
 TEST_CASE("namespaces: the host's cgroups keep their mount options",
           "[integration][namespaces]") {
   if (!is_root())
     return;
-  auto set_options = [](const char* options) {
+  auto set_options = [](const std::string& options) {
     auto pid = ::fork();
     if (pid == 0)
       ::_exit(::unshare(CLONE_NEWNS) == 0
                       && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE,
                                  nullptr)
                              == 0
-                      && ::mount("reeve", "/mnt", "cgroup2", 0, options) == 0
+                      && ::mount("reeve", "/mnt", "cgroup2", 0, options.c_str())
+                             == 0
                   ? 0
                   : 1);
     auto status = -1;
     ::waitpid(pid, &status, 0);
     return status == 0;
   };
+  // Of the file system, without its "rw".
   auto options_now = [] {
-    auto mounts = read_host_file("/proc/mounts");
-    auto at = mounts.find(" cgroup2 ");
+    auto mounts = read_host_file("/proc/self/mountinfo");
+    auto at = mounts.find(" - cgroup2 ");
     auto line = mounts.substr(at, mounts.find('\n', at) - at);
-    return line.substr(0, line.find(" 0 0"));
+    auto options = line.substr(line.rfind(' ') + 1);
+    return options.substr(std::min(options.size(), std::string{"rw,"}.size()));
   };
+  const std::string mark = is_cgroup2() ? "favordynmods" : "memory_localevents";
+  const std::string place =
+      is_cgroup2() ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
   auto before = options_now();
-  if (before.find("rw,relatime") == std::string::npos
-      || before.find("memory_localevents") != std::string::npos
-      || !set_options("memory_localevents")) {
-    WARN("this host's cgroup2 is in use otherwise: nothing was tested");
-    return;
-  }
+  if (before.find(mark) != std::string::npos
+      || !set_options(before.empty() ? mark : before + "," + mark))
+    return skip("this host's cgroup2 has " + mark
+                + " already, or does not know it");
   auto changed = options_now();
   std::string during;
   std::string inside;
@@ -160,20 +167,17 @@ TEST_CASE("namespaces: the host's cgroups keep their mount options",
     reeve.create(spec);
     during = options_now();
     inside = reeve
-                 .shell("box", "grep cgroup2 /proc/mounts; "
-                               "ls -d /sys/fs/cgroup/unified/cgroup.procs; "
-                               "mkdir /sys/fs/cgroup/unified/x")
+                 .shell("box", "grep cgroup2 /proc/mounts; ls -d " + place
+                                   + "/cgroup.procs; mkdir " + place + "/x")
                  .out;
   }
-  auto usual = before.substr(before.find("rw,relatime") + 11);
-  CHECK(set_options(usual.empty() ? "" : usual.c_str() + 1));
+  CHECK(set_options(before));
   CHECK(options_now() == before);
-  REQUIRE(changed.find("memory_localevents") != std::string::npos);
+  REQUIRE(changed.find(mark) != std::string::npos);
   CHECK(during == changed);
   INFO(inside);
   CHECK(inside.find(" ro,nosuid,nodev,noexec") != std::string::npos);
-  CHECK(inside.find("\n/sys/fs/cgroup/unified/cgroup.procs\n")
-        != std::string::npos);
+  CHECK(inside.find("\n" + place + "/cgroup.procs\n") != std::string::npos);
 }
 
 TEST_CASE("namespaces: one of another container's is shared with it alone",

@@ -110,15 +110,4 @@ std::string status_of(pid_t pid, const std::string& name) {
                   name);
 }
 
-std::string cgroup_file(pid_t pid, const std::string& controller,
-                        const std::string& file) {
-  std::istringstream in{
-      read_host_file("/proc/" + std::to_string(pid) + "/cgroup")};
-  for (std::string line; std::getline(in, line);)
-    if (auto at = line.find(":" + controller + ":"); at != std::string::npos)
-      return "/sys/fs/cgroup/" + controller
-             + line.substr(at + controller.size() + 2) + "/" + file;
-  throw std::runtime_error("no group of the controller " + controller);
-}
-
 } // namespace reeve::tests

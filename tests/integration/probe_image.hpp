@@ -51,8 +51,4 @@ answers(const std::string& output);
                                    const std::string& name);
 [[nodiscard]] std::string status_of(pid_t pid, const std::string& name);
 
-/// Where a control file of the process's own v1 group is on the host.
-[[nodiscard]] std::string cgroup_file(pid_t pid, const std::string& controller,
-                                      const std::string& file);
-
 } // namespace reeve::tests

@@ -23,7 +23,9 @@ struct v1_container : fake_cgroups {
 };
 
 struct v2_container : fake_cgroups {
-  v2_container() : fake_cgroups{cgroup_mode::v2} {}
+  v2_container() : fake_cgroups{cgroup_mode::v2} {
+    put(std::string{box} + "memory.current", "4096\n");
+  }
   container_cgroup group = must(open().create("c1"));
 };
 
@@ -131,6 +133,30 @@ TEST_CASE("cgroup limits: v2 takes a limit back whose swap is refused",
   CHECK(to_string(refused.error()).find("memory.swap.max")
         != std::string::npos);
   CHECK(c.get(memory) == "8192");
+}
+
+TEST_CASE(
+    "cgroup limits: v2 reclaims, then refuses what is below the memory in "
+    "use",
+    "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto memory = std::string{box} + "memory.max";
+  auto swap = std::string{box} + "memory.swap.max";
+  auto reclaim = std::string{box} + "memory.reclaim";
+  c.put(memory, "max");
+  c.put(swap, "max");
+  c.put(reclaim, "");
+  c.put(std::string{box} + "memory.current", "10000\n");
+  auto refused = set_limit(c.group, limit_key::memory_max, 4096);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EBUSY);
+  CHECK(refused.error().hint == "in use: 10000 bytes");
+  CHECK(to_string(refused.error()).find("box/memory.max") != std::string::npos);
+  CHECK(c.get(reclaim) == "5904");
+  CHECK(c.get(memory) == "max");
+  CHECK(c.get(swap) == "max");
+  must(set_limit(c.group, limit_key::memory_max, 12288));
+  CHECK(c.get(memory) == "12288");
 }
 
 TEST_CASE("cgroup limits: a refused limit names the file and the value",

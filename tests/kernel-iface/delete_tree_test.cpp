@@ -5,6 +5,7 @@
 
 #include "kernel-iface/unique_fd.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <fcntl.h>
@@ -176,10 +177,8 @@ TEST_CASE("delete_tree: already gone is no error, and a file is deleted",
 TEST_CASE("delete_tree: what is mounted inside is left, named, and the rest "
           "goes",
           "[kernel-iface][unit]") {
-  if (::geteuid() != 0) {
-    WARN("not root: nothing was tested");
+  if (!tests::is_root())
     return;
-  }
   tests::temp_directory dir;
   auto top = dir.path() + "/top";
   auto mounted = top + "/a/b/mounted";

@@ -4,6 +4,7 @@
 #include "supervisor/id_ranges.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <unistd.h>
@@ -186,10 +187,8 @@ TEST_CASE_METHOD(ranges_fixture,
 TEST_CASE_METHOD(ranges_fixture,
                  "id_ranges: the ids of a directory are kept for it",
                  "[supervisor][unit]") {
-  if (::geteuid() != 0) {
-    WARN("not root: nothing was tested");
+  if (!tests::is_root())
     return;
-  }
   auto cfg = shared(2);
   auto left = owner("left");
   auto root = left + "/layer/u";

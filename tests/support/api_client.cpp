@@ -5,6 +5,7 @@
 
 #include "actors/error.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/patience.hpp"
 
 #include <atomic>
 #include <cstdlib>
@@ -168,7 +169,8 @@ std::vector<std::string> api_client::container_names() {
 }
 
 void eventually(const std::string& what, const std::function<bool()>& holds) {
-  auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{10};
+  auto deadline =
+      std::chrono::steady_clock::now() + patiently(std::chrono::seconds{10});
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline)
       FAIL("it did not happen: " + what);

@@ -4,6 +4,7 @@
 #include "tests/support/host_snapshot.hpp"
 
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/patience.hpp"
 
 #include <unistd.h>
 
@@ -118,7 +119,7 @@ host_snapshot host_snapshot::take() {
 
 std::string leaked_since(const host_snapshot& before) {
   using clock = std::chrono::steady_clock;
-  auto deadline = clock::now() + std::chrono::seconds{10};
+  auto deadline = clock::now() + patiently(std::chrono::seconds{10});
   for (;;) {
     auto out = difference(before, host_snapshot::take());
     if (out.empty() || clock::now() > deadline)

@@ -17,13 +17,6 @@ namespace reeve::tests {
 
 using namespace supervisor;
 
-bool is_root() {
-  if (::geteuid() == 0)
-    return true;
-  WARN("not root: nothing was tested");
-  return false;
-}
-
 instance::instance(unsigned pool_size) {
   std::string path = "/tmp/reeve-test-XXXXXX";
   if (::mkdtemp(path.data()) == nullptr)

@@ -6,6 +6,7 @@
 #include "supervisor/runtime.hpp"
 #include "tests/support/api_client.hpp"
 #include "tests/support/leak_guard.hpp"
+#include "tests/support/skip.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -14,9 +15,6 @@
 #include <string>
 
 namespace reeve::tests {
-
-/// True if the tests that need the real kernel can run; warns if not.
-[[nodiscard]] bool is_root();
 
 /// One Reeve of its own on the real kernel: a temporary root directory, an
 /// actor system and a runtime in this process. Its end stops and destroys all

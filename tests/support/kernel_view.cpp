@@ -85,13 +85,13 @@ std::vector<std::string> groups_of(const std::string& id) {
   return out;
 }
 
-// On v1 PID 1 is in every group but those of pids, memory and freezer; on v2
-// the processes have a group of their own.
+// On v1 PID 1 is in every group but those of cpu, pids, memory and freezer; on
+// v2 the processes have a group of their own (ADR 0007).
 std::vector<pid_t> members_of(const std::string& id) {
   std::vector<pid_t> out;
   for (const auto& dir : groups_of(id)) {
     auto is_v1 = dir.starts_with("/sys/fs/cgroup/pids/");
-    auto found = numbers_in(dir + (is_v1 ? "" : "/run") + "/cgroup.procs");
+    auto found = numbers_in(dir + (is_v1 ? "" : "/box/run") + "/cgroup.procs");
     if (is_v1 || out.empty())
       out.insert(out.end(), found.begin(), found.end());
   }
@@ -104,8 +104,10 @@ bool is_frozen(const std::string& id) {
   for (const auto& dir : groups_of(id)) {
     if (read_file(dir + "/freezer.state") == "FROZEN\n")
       return true;
-    if (read_file(dir + "/cgroup.events").find("frozen 1") != std::string::npos)
-      return true;
+    for (const auto* limited : {"", "/box"})
+      if (read_file(dir + limited + "/cgroup.events").find("frozen 1")
+          != std::string::npos)
+        return true;
   }
   return false;
 }

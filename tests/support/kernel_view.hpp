@@ -31,7 +31,7 @@ namespace reeve::tests {
 /// Everything that runs in a container, PID 1 aside.
 [[nodiscard]] std::vector<pid_t> members_of(const std::string& id);
 
-/// As the freezer of its hierarchy has it.
+/// The container, as the freezer of its hierarchy has it.
 [[nodiscard]] bool is_frozen(const std::string& id);
 
 /// The numbers in a text, one to a line, are first, first + 1, ... without a

@@ -1,7 +1,11 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// `main` of all tests with Catch2 version 2; version 3 brings its own
-// (Catch2::Catch2WithMain).
-#define CATCH_CONFIG_MAIN
+// `main` of all tests: Catch2's, and the status of what was skipped.
+#define CATCH_CONFIG_RUNNER
 #include "tests/support/catch.hpp"
+#include "tests/support/skip.hpp"
+
+int main(int argc, char** argv) {
+  return reeve::tests::status_after_skips(Catch::Session{}.run(argc, argv));
+}
