@@ -10,6 +10,7 @@
 #include "tests/console/at_daemon.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/skip.hpp"
 
 #include <unistd.h>
 
@@ -26,7 +27,7 @@ namespace {
 bool has_bash() {
   if (::access("/bin/bash", X_OK) == 0)
     return true;
-  WARN("bash is not installed: nothing was tested");
+  skip("bash is not installed");
   return false;
 }
 

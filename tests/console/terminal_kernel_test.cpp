@@ -5,6 +5,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/skip.hpp"
 
 #include <unistd.h>
 
@@ -175,10 +176,8 @@ TEST_CASE("console: an interactive shell works under script(1)",
           "[console][kernel]") {
   if (!is_root())
     return;
-  if (::access("/usr/bin/script", X_OK) != 0) {
-    WARN("script(1) is not installed: nothing was tested");
-    return;
-  }
+  if (::access("/usr/bin/script", X_OK) != 0)
+    return skip("script(1) is not installed");
   daemon_process daemon;
   daemon.create("web");
   // It has a terminal of its own for what it runs, between ours and that of

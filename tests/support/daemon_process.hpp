@@ -31,7 +31,7 @@ struct daemon_options {
   int standard_error = -1;               ///< borrowed; -1: ours
 };
 
-/// True if a disk can be made out of a file here; warns if not.
+/// True if a disk can be made out of a file here; skips if not.
 [[nodiscard]] bool has_loop_devices();
 
 /// A real `reeved` on a temporary root, and a connection to it. Its end
