@@ -221,9 +221,9 @@ private:
     auto me = caf::actor_cast<caf::weak_actor_ptr>(
         caf::actor_cast<Handle>(self_)); // the channel is ours
     packet_channel::handlers handlers;
-    handlers.on_packet = [me, n = generation_](kernel::packet&& in) {
-      tell(me,
-           helper_answer{n, std::make_shared<kernel::packet>(std::move(in))});
+    handlers.on_packet = [me,
+                          n = generation_](std::shared_ptr<kernel::packet> in) {
+      tell(me, helper_answer{n, std::move(in)});
     };
     handlers.on_closed = [me, n = generation_](kernel::sys_error err) {
       tell(me, helper_lost{n, std::move(err)});

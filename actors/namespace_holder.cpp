@@ -109,8 +109,8 @@ public:
     auto me = caf::actor_cast<caf::weak_actor_ptr>(
         caf::actor_cast<internal_actor>(self));
     packet_channel::handlers handlers;
-    handlers.on_packet = [me](kernel::packet&& in) {
-      tell(me, holder_packet{std::make_shared<kernel::packet>(std::move(in))});
+    handlers.on_packet = [me](std::shared_ptr<kernel::packet> in) {
+      tell(me, holder_packet{std::move(in)});
     };
     handlers.on_closed = [me](kernel::sys_error err) {
       tell(me, holder_lost{std::move(err)});

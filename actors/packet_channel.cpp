@@ -81,7 +81,7 @@ kernel::result<void> packet_channel::send_raw(std::uint16_t type,
       return kernel::last_error("keep a descriptor for a helper process");
   }
   waiting_.push_back(std::move(later));
-  poller_.rearm(token_, socket_.get(), EPOLLIN | EPOLLOUT);
+  watch_for(false);
   return {};
 }
 
@@ -107,6 +107,24 @@ bool packet_channel::flush(std::vector<refusal>& refused) {
   return true;
 }
 
+// Under the lock. A channel that rests with nothing to send is not watched at
+// all: the end of the peer would be reported again and again.
+void packet_channel::watch_for(bool all_sent) {
+  auto events = (rests_ ? 0U : EPOLLIN) | (all_sent ? 0U : EPOLLOUT);
+  if (events != 0)
+    poller_.rearm(token_, socket_.get(), events);
+}
+
+// Half of them at a time: each look at the socket costs a call.
+void packet_channel::let_go() {
+  std::lock_guard guard{mutex_};
+  --in_hand_;
+  if (!socket_ || !rests_ || in_hand_ > max_in_hand / 2)
+    return;
+  rests_ = false;
+  watch_for(waiting_.empty());
+}
+
 void packet_channel::on_ready(std::uint32_t ready) {
   if ((ready & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0)
     read_all();
@@ -116,8 +134,9 @@ void packet_channel::on_ready(std::uint32_t ready) {
     std::lock_guard guard{mutex_};
     if (!socket_)
       return;
-    auto events = flush(refused) ? EPOLLIN : EPOLLIN | EPOLLOUT;
-    poller_.rearm(token_, socket_.get(), events);
+    auto all_sent = flush(refused);
+    rests_ = in_hand_ >= max_in_hand;
+    watch_for(all_sent);
     to = handlers_;
   }
   for (auto& item : refused)
@@ -136,16 +155,23 @@ void packet_channel::read_all() {
       // The lock keeps the descriptor open during the call only: a callback
       // may close the channel.
       std::lock_guard guard{mutex_};
-      if (!socket_)
+      if (!socket_ || in_hand_ >= max_in_hand)
         return;
       got = kernel::receive_packet(socket_.get(), in);
+      if (got && *got == kernel::reception::packet)
+        ++in_hand_;
       to = handlers_;
     }
     if (!got)
       return fail(std::move(got.error()));
     switch (*got) {
     case kernel::reception::packet:
-      to->on_packet(std::move(in));
+      to->on_packet({new packet{std::move(in)},
+                     [weak = weak_from_this()](const packet* handled) {
+                       delete handled;
+                       if (auto self = weak.lock())
+                         self->let_go();
+                     }});
       break;
     case kernel::reception::empty:
       return;

@@ -25,12 +25,15 @@ namespace reeve::actors {
 /// of the peer, or its breaking of the protocol, comes once as `on_closed`,
 /// after all that it had said before.
 ///
+/// A packet counts until its last owner has let go of it, and only so many are
+/// passed on: a peer that floods us fills its own socket, not our memory.
+///
 /// Owned by one actor through a shared pointer. `close` stops all calls but
 /// one that is under way, and drops the handlers.
 class packet_channel : public std::enable_shared_from_this<packet_channel> {
 public:
   struct handlers {
-    std::function<void(kernel::packet&&)> on_packet;
+    std::function<void(std::shared_ptr<kernel::packet>)> on_packet;
     std::function<void(kernel::sys_error)> on_closed;
     /// What had to wait was refused when its turn came; others are sent.
     std::function<void(std::uint64_t id, kernel::sys_error)> on_unsent;
@@ -60,6 +63,9 @@ public:
 
   void close();
 
+  /// As many packets, not let go of, may be on their way through the owner.
+  static constexpr std::size_t max_in_hand = 64;
+
 private:
   static constexpr std::size_t max_waiting = 4096;
 
@@ -77,7 +83,9 @@ private:
   void on_ready(std::uint32_t ready);
   void read_all();
   [[nodiscard]] bool flush(std::vector<refusal>& refused);
+  void watch_for(bool all_sent);
   void fail(kernel::sys_error err);
+  void let_go();
 
   poller& poller_;
   std::mutex mutex_;
@@ -85,6 +93,8 @@ private:
   poller::token token_ = 0;
   std::shared_ptr<const handlers> handlers_;
   std::deque<kernel::packet> waiting_;
+  std::size_t in_hand_ = 0;
+  bool rests_ = false; ///< nothing is read until some are let go of
 };
 
 } // namespace reeve::actors

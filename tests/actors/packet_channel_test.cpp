@@ -11,7 +11,12 @@
 
 #include <cerrno>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <future>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 using namespace reeve;
 using namespace reeve::actors;
@@ -36,7 +41,7 @@ protected:
     poller_ = poller::make("test-poller").value();
     channel_ = packet_channel::make(*poller_, std::move(pair.first));
     packet_channel::handlers to;
-    to.on_packet = [](kernel::packet&&) {};
+    to.on_packet = [](const std::shared_ptr<kernel::packet>&) {};
     to.on_closed = [this](const kernel::sys_error& err) {
       closed_.set_value(err.code);
     };
@@ -130,7 +135,7 @@ TEST_CASE("packet channel: closing drops the handlers", "[actors][channel]") {
   auto channel = packet_channel::make(*watch, std::move(pair.first));
   auto held = std::make_shared<int>();
   packet_channel::handlers to;
-  to.on_packet = [held](kernel::packet&&) {};
+  to.on_packet = [held](const std::shared_ptr<kernel::packet>&) {};
   to.on_closed = [held](const kernel::sys_error&) {};
   REQUIRE(channel->start(std::move(to)).has_value());
   CHECK(held.use_count() > 1);
@@ -151,7 +156,7 @@ TEST_CASE("packet channel: a callback may let go of the last owner of all",
     all->watch = poller::make("test-poller").value();
     all->channel = packet_channel::make(*all->watch, std::move(pair.first));
     packet_channel::handlers to;
-    to.on_packet = [](kernel::packet&&) {};
+    to.on_packet = [](const std::shared_ptr<kernel::packet>&) {};
     auto last = std::make_shared<std::shared_ptr<owner>>(all);
     to.on_closed = [last, &gone](const kernel::sys_error&) {
       last->reset();
@@ -161,4 +166,62 @@ TEST_CASE("packet channel: a callback may let go of the last owner of all",
   }
   pair.second.reset();
   CHECK(gone.get_future().wait_for(10s) == std::future_status::ready);
+}
+
+TEST_CASE("packet channel: a peer that floods fills its own socket",
+          "[actors][channel]") {
+  auto watch = poller::make("test-poller").value();
+  auto pair = kernel::make_packet_sockets().value();
+  auto channel = packet_channel::make(*watch, std::move(pair.first));
+  std::mutex mutex;
+  std::condition_variable news;
+  std::deque<std::shared_ptr<kernel::packet>> in_hand;
+  std::vector<std::uint64_t> seen;
+  std::promise<int> closed;
+  packet_channel::handlers to;
+  to.on_packet = [&](std::shared_ptr<kernel::packet> in) {
+    std::lock_guard guard{mutex};
+    seen.push_back(in->id);
+    in_hand.push_back(std::move(in));
+    news.notify_all();
+  };
+  to.on_closed = [&](const kernel::sys_error& err) {
+    closed.set_value(err.code);
+  };
+  REQUIRE(channel->start(std::move(to)).has_value());
+  // Until the peer's own socket is full and nothing more is taken from it.
+  std::uint64_t sent = 0;
+  auto is_full = [&] {
+    pollfd room{pair.second.get(), POLLOUT, 0};
+    return ::poll(&room, 1, 200) == 0;
+  };
+  while (!is_full())
+    if (kernel::send_packet(pair.second.get(), note::type, sent + 1,
+                            kernel::wire::encode(note{"flood"})))
+      ++sent;
+  REQUIRE(sent > packet_channel::max_in_hand);
+  pair.second.reset();
+  {
+    std::lock_guard guard{mutex};
+    CHECK(in_hand.size() == packet_channel::max_in_hand);
+  }
+  // Let go of, the others come, in order, and then the end of the peer.
+  std::unique_lock lock{mutex};
+  while (seen.size() < sent) {
+    auto handled = std::exchange(in_hand, {});
+    lock.unlock();
+    handled.clear();
+    lock.lock();
+    REQUIRE(news.wait_for(
+        lock, 10s, [&] { return !in_hand.empty() || seen.size() == sent; }));
+    CHECK(in_hand.size() <= packet_channel::max_in_hand);
+  }
+  for (std::uint64_t i = 0; i < sent; ++i)
+    REQUIRE(seen[i] == i + 1);
+  auto handled = std::exchange(in_hand, {});
+  lock.unlock();
+  handled.clear();
+  auto end = closed.get_future();
+  REQUIRE(end.wait_for(10s) == std::future_status::ready);
+  CHECK(end.get() == EPIPE);
 }
