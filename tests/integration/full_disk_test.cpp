@@ -166,6 +166,9 @@ TEST_CASE("full disk: a create that finds no room says so and leaves nothing",
   for (auto blocks = 0U; !made; ++blocks) {
     REQUIRE(blocks < 50);
     INFO(blocks << " blocks free, pool of " << pool);
+    eventually("nothing is being deleted any more", [&] {
+      return names_in(reeve.disk() + "/containers").size() <= 1 + pool;
+    });
     full.fill_but(blocks);
     auto why = reeve.complaint<container_created>(
         create_container{0, api_client::spec("two"), false});

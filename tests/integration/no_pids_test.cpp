@@ -110,6 +110,13 @@ std::set<std::string> ids_in_groups() {
   return out;
 }
 
+// Files are deleted after the answer.
+void check_only(const daemon_process& reeve, const std::set<std::string>& ids) {
+  CHECK(ids_in_groups() == ids);
+  eventually("its files are deleted",
+             [&] { return ids_on_disk(reeve) == ids; });
+}
+
 void check_explained(const std::string& why) {
   INFO(why);
   auto names_it = why.find("fork") != std::string::npos // v1: its processes
@@ -150,8 +157,7 @@ TEST_CASE("no pids: run and create say that fork failed, and what to do",
     check_explained(
         reeve.refusal<container_created>(create_container{0, spec, false}));
     CHECK(reeve.container_names() == std::vector<std::string>{"web"});
-    CHECK(ids_on_disk(reeve) == only);
-    CHECK(ids_in_groups() == only);
+    check_only(reeve, only);
     // What needs no new process works.
     reeve.ask<limits_in_force>(set_limits{"web", {{"pids.limit", "100"}}});
     reeve.ask<process_is>(signal_process{"web", "main", SIGCONT, false});
@@ -185,8 +191,7 @@ TEST_CASE("no pids: a create whose PID 1 cannot be forked says so",
   check_explained(reeve.refusal<container_created>(
       create_container{0, api_client::spec("two"), false}));
   CHECK(reeve.container_names() == std::vector<std::string>{"web"});
-  CHECK(ids_on_disk(reeve) == only);
-  CHECK(ids_in_groups() == only);
+  check_only(reeve, only);
   CHECK(reeve.shell("web", "echo works").out == "works\n");
   around.allow("max");
   reeve.create("two");
