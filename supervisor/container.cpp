@@ -206,8 +206,9 @@ void container_actor_state::carry_out(
 void container_actor_state::carry_out(
     const container_effect::report_phase& effect) {
   keep_up_with(effect.phase);
-  settle_creators();
-  settle_waiters();
+  if (effect.phase == container_phase::running
+      && std::exchange(creating_, false))
+    tell(event_kind::container_created, {}, {});
   auto before = std::exchange(told_, effect.phase);
   if (auto kind = kind_of(effect.phase)) {
     if (*kind == event_kind::container_started
@@ -218,6 +219,9 @@ void container_actor_state::carry_out(
   } else {
     publish({});
   }
+  // Last: whoever has the answer finds the same in listings.
+  settle_creators();
+  settle_waiters();
 }
 
 // What the phase means for the processes and for the record.

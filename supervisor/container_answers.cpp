@@ -161,9 +161,7 @@ void container_actor_state::settle_creators() {
   if (creators_.empty())
     return;
   auto made = !creating_ && record_.created_ms != 0 && !gone_;
-  if (made || state_.phase == container_phase::running) {
-    if (std::exchange(creating_, false))
-      tell(event_kind::container_created, {}, {});
+  if (made) {
     for (auto& promise : std::exchange(creators_, {}))
       promise.deliver(container_created{record_.spec.name, record_.id});
     return;
