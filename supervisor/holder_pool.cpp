@@ -178,8 +178,13 @@ public:
     return promise;
   }
 
-  // Every part may be missing: also used for what was half made.
   void discard(const shared_kit& which) {
+    discard(which, [] {});
+  }
+
+private:
+  // Every part may be missing: also used for what was half made.
+  void discard(const shared_kit& which, const std::function<void()>& gone) {
     which->is_claimed = true; // by us
     ++discarding_;
     if (which->holder_pidfd)
@@ -188,22 +193,22 @@ public:
     if (which->holder)
       self_->send_exit(which->holder, caf::exit_reason::user_shutdown);
     if (!which->cgroup)
-      return forget(*which);
+      return forget(*which, gone);
     auto controller = actors::spawn_cgroup_controller(
         self_->system(),
         {which->cgroup, with_->config.deadlines.kill, with_->control.get()});
-    auto then_remove = [this, which, controller] {
+    auto then_remove = [this, which, controller, gone] {
       self_->request(controller, caf::infinite, actors::remove_cgroup{})
           .then(
-              [this, which, controller](actors::cgroup_done) {
+              [this, which, controller, gone](actors::cgroup_done) {
                 self_->send_exit(controller, caf::exit_reason::user_shutdown);
-                forget(*which);
+                forget(*which, gone);
               },
-              [this, which, controller](const caf::error& err) {
+              [this, which, controller, gone](const caf::error& err) {
                 self_->send_exit(controller, caf::exit_reason::user_shutdown);
                 with_->log->error("cannot remove what is left of '{}': {}",
                                   which->id, actors::text_of(err));
-                forget(*which);
+                forget(*which, gone);
               });
     };
     self_
@@ -213,7 +218,6 @@ public:
               [then_remove](const caf::error&) { then_remove(); });
   }
 
-private:
   void schedule_refill(std::chrono::milliseconds after) {
     if (refill_scheduled_ || draining_ || stats_.size == 0)
       return;
@@ -221,12 +225,13 @@ private:
     self_->delayed_send(self_, after, refill_pool{});
   }
 
-  void forget(const kit& which) {
+  void forget(const kit& which, const std::function<void()>& gone) {
     if (which.owns_ids && !which.id.empty())
       self_->send(sweeper_, sweep_files{which.id, which.uid_base});
     else if (which.owns_ids && which.uid_base != 0)
       with_->ids->give_back(which.uid_base);
     --discarding_;
+    gone();
     finish_drain();
   }
 
@@ -248,9 +253,9 @@ private:
 
   using shared_making = std::shared_ptr<making>;
 
+  // Told when nothing of it is left.
   void fail(const shared_making& m, caf::error err) {
-    discard(m->out);
-    m->failed(std::move(err));
+    discard(m->out, [m, err = std::move(err)] { m->failed(err); });
   }
 
   // The last to drop it may be any actor's mailbox: it only sends.

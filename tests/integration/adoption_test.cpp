@@ -568,6 +568,8 @@ TEST_CASE("adoption: a destroying that the daemon did not finish is finished",
   CHECK_FALSE(is_alive(deaf.pid));
   CHECK_FALSE(is_alive(info.pid));
   CHECK(groups_of(info.id).empty());
-  CHECK_FALSE(
-      std::filesystem::exists(reeve.root() + "/state/containers/" + info.id));
+  eventually("its files are deleted", [&] {
+    return !std::filesystem::exists(reeve.root() + "/state/containers/"
+                                    + info.id);
+  });
 }

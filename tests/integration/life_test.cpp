@@ -63,6 +63,12 @@ std::vector<std::string> directories_in(const std::string& path) {
   return out;
 }
 
+void check_no_files(const instance& reeve) {
+  eventually("all files are deleted", [&] {
+    return directories_in(reeve.root() + "/state/containers").empty();
+  });
+}
+
 } // namespace
 
 TEST_CASE("life: a container exists without a process, before and after one",
@@ -127,7 +133,7 @@ TEST_CASE("life: a create whose declared process cannot start leaves nothing",
       reeve.refusal<container_created>(create_container{0, spec, false});
   CHECK(text.find("/no/such/program") != std::string::npos);
   CHECK(reeve.container_names().empty());
-  CHECK(directories_in(reeve.root() + "/state/containers").empty());
+  check_no_files(reeve);
   for (const auto& group : noted_groups())
     for (const auto& item : std::filesystem::directory_iterator{group})
       if (item.is_directory())
@@ -353,7 +359,7 @@ TEST_CASE("life: remove_on_exit removes a container that has stopped",
   REQUIRE(::kill(reeve.process_of("once", "main").pid, SIGKILL) == 0);
   eventually("it is gone", [&] { return reeve.container_names().empty(); });
   check_down(info.id, {info.pid});
-  CHECK(directories_in(reeve.root() + "/state/containers").empty());
+  check_no_files(reeve);
 }
 
 TEST_CASE("life: a stop gives a process that was run its own grace",
@@ -427,7 +433,7 @@ TEST_CASE("life: a stop of what is removed on exit is answered when it is gone",
   reeve.create(spec);
   reeve.ask<container_is>(stop_container{"once", 0});
   CHECK(reeve.container_names().empty());
-  CHECK(directories_in(reeve.root() + "/state/containers").empty());
+  check_no_files(reeve);
 }
 
 TEST_CASE("life: of processes that were run once the newest hundred are kept",
