@@ -341,6 +341,8 @@ public:
 
   void on(output_news) {
     serve_readers(false);
+    if (streams_->dropped() != told_dropped_) // no disk had room for it
+      changed();
     if (!streams_->is_open())
       release_outputs();
   }
@@ -755,6 +757,7 @@ private:
 
   void changed() {
     output_awaited_ = streams_->is_awaited();
+    told_dropped_ = streams_->dropped();
     how_.on_change({info(), std::exchange(happened_, {}),
                     std::exchange(unacknowledged_, 0), output_awaited_});
   }
@@ -774,6 +777,7 @@ private:
   std::uint64_t ended_process_ = 0;
   std::uint64_t unacknowledged_ = 0; ///< a run whose end is not told on yet
   std::vector<event> happened_;      ///< not told on yet
+  std::uint64_t told_dropped_ = 0;
   caf::error start_failed_;
   std::vector<caf::typed_response_promise<process_started>> starters_;
   std::vector<caf::typed_response_promise<process_is>> stoppers_;
