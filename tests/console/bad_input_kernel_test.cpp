@@ -127,6 +127,11 @@ TEST_CASE("console: bad input is refused in one line, and the daemon goes on",
       {{"run", "web"}, "behind `--`"},
       {{"run", "web", "-i", "--restart", "permanent", "--", "cat"}, "-i"},
       {{"run", "web", "-it", "--", "sh"}, "not a terminal"},
+      // Text, and no records.
+      {{"logs", "web", "p", "--json"}, "--json"},
+      {{"--json", "attach", "web", "p"}, "--json"},
+      {{"run", "web", "--json", "--", "true"}, "--json"},
+      {{"completion", "bash", "--json"}, "--json"},
       // The command line itself.
       {{}, "no command"},
       {{"frob"}, "frob"},
