@@ -340,12 +340,18 @@ private:
     // Hybrid: children inherit the holder's group of the cgroup2 tree.
     if (cgroup_->mode() != kernel::cgroup_mode::v2)
       return std::nullopt;
+    auto file = cgroup_->run_join_fd();
+    if (!file)
+      return std::move(file.error());
     auto dir = cgroup_->run_clone_fd();
     if (!dir)
       return std::move(dir.error());
+    out.join_count = 1;
     out.has_cgroup_dir = true;
-    fds.push_back(dir->get());
-    owned.push_back(std::move(*dir));
+    for (auto* fd : {&*file, &*dir}) {
+      fds.push_back(fd->get());
+      owned.push_back(std::move(*fd));
+    }
     return std::nullopt;
   }
 

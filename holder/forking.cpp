@@ -38,13 +38,26 @@ long fork_into(int cgroup, unique_fd& pidfd) {
   return pid;
 }
 
+/// Nobody is born in a group that has all the tasks it may have (EAGAIN), but
+/// nobody who joins is held up: so help can come in, as on v1. Nor in a group
+/// outside of our cgroup namespace (ENOENT, with nsdelegate), which may be
+/// another container's; who joins by a file of the daemon's has its namespace.
+long fork_towards(int cgroup, unique_fd& pidfd, bool& has_yet_to_join) {
+  auto pid = fork_into(cgroup, pidfd);
+  if (pid >= 0 || cgroup < 0 || (errno != EAGAIN && errno != ENOENT))
+    return pid;
+  has_yet_to_join = true;
+  return fork_into(-1, pidfd);
+}
+
 } // namespace
 
 // A child that is not dumpable may not even write its own oom_score_adj, and
 // the program's first children shall have it, too: so it is inherited.
-long fork_child(const fork_request& how, unique_fd& pidfd, child_note& note) {
+long fork_child(const fork_request& how, unique_fd& pidfd, child_note& note,
+                bool& has_yet_to_join) {
   if (how.oom_score_adj == kernel::holder::no_oom_score_adj)
-    return fork_into(how.cgroup, pidfd);
+    return fork_towards(how.cgroup, pidfd, has_yet_to_join);
   std::array<char, 16> own{};
   auto text = std::to_string(how.oom_score_adj);
   auto size = ::pread(how.oom_score, own.data(), own.size(), 0);
@@ -53,7 +66,7 @@ long fork_child(const fork_request& how, unique_fd& pidfd, child_note& note) {
     text.copy(note.subject, sizeof(note.subject) - 1);
     return -1;
   }
-  auto pid = fork_into(how.cgroup, pidfd);
+  auto pid = fork_towards(how.cgroup, pidfd, has_yet_to_join);
   auto code = errno;
   if (pid == 0)
     return 0;

@@ -22,9 +22,10 @@ struct fork_request {
 };
 
 /// As fork(2); in the parent `pidfd` is the child's. `note` names the step
-/// that failed, if it was not the fork.
+/// that failed, if it was not the fork. A child that could not be born in its
+/// cgroup `has_yet_to_join` it.
 [[nodiscard]] long fork_child(const fork_request& how, kernel::unique_fd& pidfd,
-                              child_note& note);
+                              child_note& note, bool& has_yet_to_join);
 
 [[nodiscard]] bool make_pipe(kernel::unique_fd& reads,
                              kernel::unique_fd& writes);

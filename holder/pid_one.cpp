@@ -490,12 +490,16 @@ private:
     entry.start_deadline_ns =
         elapsed_ns() + std::int64_t{plan.order.start_timeout_ms} * ns_per_ms;
     note = {};
+    auto has_yet_to_join = false;
     auto pid =
         fork_child({cgroup.get(), plan.order.oom_score_adj, oom_score_.get()},
-                   entry.pidfd, note);
+                   entry.pidfd, note, has_yet_to_join);
     code = errno;
-    if (pid == 0)
+    if (pid == 0) {
+      if (cgroup && !has_yet_to_join)
+        plan.join.clear();
       become_program(plan, theirs.get());
+    }
     if (pid < 0)
       return fail_start(entry, note, code, in.id);
     entry.pid = static_cast<pid_t>(pid);

@@ -190,6 +190,13 @@ result<unique_fd> container_cgroup::run_clone_fd() const {
   return open_dir(tree_->unified->group(id_).child("box/run"));
 }
 
+result<unique_fd> container_cgroup::run_join_fd() const {
+  if (tree_->mode != cgroup_mode::v2)
+    return unique_fd{};
+  return open_file(tree_->unified->group(id_).child("box/run"), "cgroup.procs",
+                   O_WRONLY);
+}
+
 result<void> container_cgroup::finish_placement() const {
   if (tree_->mode != cgroup_mode::v2)
     return {};

@@ -67,6 +67,11 @@ public:
   [[nodiscard]] result<unique_fd> holder_clone_fd() const;
   [[nodiscard]] result<unique_fd> run_clone_fd() const;
 
+  /// v2: cgroup.procs of `run`, to which a child writes "0" that could not be
+  /// cloned there. Opened here because the kernel looks at the credentials and
+  /// at the cgroup namespace of who opened it. Empty elsewhere.
+  [[nodiscard]] result<unique_fd> run_join_fd() const;
+
   /// v2: turns the controllers on once the holder has left `<id>`. Nothing to
   /// do elsewhere.
   [[nodiscard]] result<void> finish_placement() const;

@@ -108,7 +108,8 @@ inline constexpr std::uint32_t usual_start_timeout_ms = 8000;
 
 /// Descriptors: `join_count` cgroup `tasks` files for the child to write "0"
 /// to, then one cgroup directory for CLONE_INTO_CGROUP if `has_cgroup_dir`,
-/// then three for `stdio_mode::passed`.
+/// then three for `stdio_mode::passed`. With a directory the files are for a
+/// child that could not be born there.
 struct spawn_order {
   static constexpr auto type = message::spawn;
   std::uint64_t process = 0; ///< unique for ever within the container

@@ -171,7 +171,7 @@ TEST_CASE("cgroup_controller: limits are set all or none", "[actors][kernel]") {
   it.ask<limit_readings>(memory_of(64 * mib));
   auto wanted = memory_of(32 * mib);
   wanted.limits.cpus = 1e-9; // no kernel takes so little
-  CHECK(it.refusal(wanted).find("cpu") != std::string::npos);
+  CHECK(it.refusal(wanted).find("0.01 CPU") != std::string::npos);
   CHECK(kernel::get_limit(it.group(), kernel::limit_key::memory_max).value()
         == 64 * mib);
 }

@@ -151,6 +151,9 @@ TEST_CASE("namespaces: the host's cgroups keep their mount options",
   const std::string mark = is_cgroup2() ? "favordynmods" : "memory_localevents";
   const std::string place =
       is_cgroup2() ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
+  if (read_host_file("/proc/self/mountinfo").find(" - cgroup2 ")
+      == std::string::npos)
+    return skip("no cgroup2 is mounted here");
   auto before = options_now();
   if (before.find(mark) != std::string::npos
       || !set_options(before.empty() ? mark : before + "," + mark))

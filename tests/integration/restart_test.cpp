@@ -5,6 +5,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/patience.hpp"
 
 #include <unistd.h>
 
@@ -176,10 +177,12 @@ TEST_CASE("restart: the back-off is told and kept", "[integration][restart]") {
   restarts r;
   r.reeve.create("web");
   auto spec = sleeper("main", restart_type::permanent);
-  spec.restart.backoff_min = 200ms;
+  // Long enough for us to see it.
+  const auto pause = patiently(200ms);
+  spec.restart.backoff_min = pause;
   spec.restart.backoff_factor = 2;
   r.reeve.run("web", spec);
-  for (auto delay : {0ms, 200ms, 400ms}) {
+  for (auto delay : {0ms, pause, 2 * pause}) {
     auto pid = r.now("main").pid;
     auto killed = since_boot();
     REQUIRE(::kill(pid, SIGKILL) == 0);
@@ -187,12 +190,13 @@ TEST_CASE("restart: the back-off is told and kept", "[integration][restart]") {
       r.await("main", process_phase::backing_off);
       auto info = r.now("main");
       CHECK(info.next_restart_ms - info.since_ms >= delay.count() - 1);
-      CHECK(info.next_restart_ms - info.since_ms <= delay.count() + 100);
+      CHECK(info.next_restart_ms - info.since_ms
+            <= (delay + patiently(100ms)).count());
     }
     auto waited = birth_of(r.next_pid("main", pid)) - killed;
     auto tick = 10ms;
     CHECK(waited >= delay - tick);
-    CHECK(waited < delay + 2s);
+    CHECK(waited < delay + patiently(2s));
     CHECK(r.now("main").next_restart_ms == 0);
   }
 }
@@ -265,7 +269,7 @@ TEST_CASE("restart: a stop during the back-off is served at once",
   CHECK(done.info.last.kind == exit_kind::stopped);
   CHECK(r.reeve.ask<container_is>(stop_container{"web", -1}).phase
         == container_phase::stopped);
-  CHECK(std::chrono::steady_clock::now() - since < 5s);
+  CHECK(std::chrono::steady_clock::now() - since < patiently(5s));
   CHECK(r.now("b").last.kind == exit_kind::stopped);
 }
 
@@ -407,13 +411,13 @@ TEST_CASE(
     return;
   restarts r;
   // A start into the frozen group would not be answered within this.
-  r.reeve.config().deadlines.start = 300ms;
+  r.reeve.config().deadlines.start = patiently(300ms);
   r.reeve.restart();
   r.reeve.create("web");
   r.reeve.run("web", counter("clock"));
   auto spec = sleeper("main", restart_type::permanent);
-  spec.restart.backoff_min = 200ms;
-  spec.restart.backoff_max = 200ms;
+  spec.restart.backoff_min = patiently(200ms);
+  spec.restart.backoff_max = patiently(200ms);
   r.reeve.run("web", spec);
   r.drive_to_back_off("main");
   auto info = r.reeve.details_of("web").info;
@@ -424,7 +428,7 @@ TEST_CASE(
   eventually("two deadlines have passed", [&] {
     auto now = std::chrono::system_clock::now().time_since_epoch();
     CHECK(members_of(info.id).size() == others);
-    return now > std::chrono::milliseconds{due} + 600ms;
+    return now > std::chrono::milliseconds{due} + patiently(600ms);
   });
   CHECK(r.now("main").phase == process_phase::backing_off);
   auto restarts_before = r.now("main").restarts;

@@ -82,6 +82,9 @@ TEST_CASE("cgroup_instance: a v2 container has a place for the holder beside "
   CHECK(fake.has("unified/reeve-t/c1/box/run"));
   CHECK(read_back(must(group.holder_clone_fd())).ends_with("/reeve-t/c1"));
   CHECK(read_back(must(group.run_clone_fd())).ends_with("/c1/box/run"));
+  fake.put("unified/reeve-t/c1/box/run/cgroup.procs", "");
+  CHECK(
+      read_back(must(group.run_join_fd())).ends_with("/box/run/cgroup.procs"));
 }
 
 TEST_CASE("cgroup_instance: an id that exists is refused and nothing is made",
