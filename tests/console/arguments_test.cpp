@@ -231,8 +231,9 @@ TEST_CASE("a command for one container is hosted here only without a daemon",
   CHECK_FALSE(asked_to_embed(ETIMEDOUT));
 }
 
-TEST_CASE("console: --json is refused where there are no records, with what to do",
-          "[console][unit]") {
+TEST_CASE(
+    "console: --json is refused where there are no records, with what to do",
+    "[console][unit]") {
   for (const auto& line : std::vector<std::vector<std::string>>{
            {"logs", "web", "p"},
            {"logs", "-f", "web", "p"},
