@@ -11,8 +11,11 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <memory>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -20,28 +23,46 @@ namespace reeve::actors {
 
 namespace {
 
-/// To the worker: closing may sync a file system.
-struct close_overlay {
-  shared_fd overlay;
+/// To the worker: looking at a root may ask a server, closing may sync a disk.
+struct let_go_of_root {
+  std::int32_t holder_pid = 0;
 };
 
 } // namespace
 
 } // namespace reeve::actors
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::close_overlay)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::let_go_of_root)
 
 namespace reeve::actors {
 
 namespace {
 
-using worker_actor = caf::typed_actor<caf::reacts_to<close_overlay>>;
+constexpr std::chrono::duration<int, std::milli> longest_wait_for_end{10'000};
 
+using worker_actor =
+    caf::typed_actor<caf::replies_to<let_go_of_root>::with<layer_done>>;
+
+// The root of PID 1 is the overlay, and nobody in the container can change
+// that: its mount namespace is the host's. A pid that is another's by now costs
+// a moment's reference to a wrong directory.
 worker_actor::behavior_type worker(worker_actor::pointer self) {
   return {
-      [=](close_overlay& msg) {
-        msg.overlay.reset();
+      [=](const let_go_of_root& msg) -> caf::result<layer_done> {
         self->quit();
+        auto path = "/proc/" + std::to_string(msg.holder_pid) + "/root";
+        auto root = kernel::unique_fd::adopt(
+            ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+        pollfd end{
+            static_cast<int>(::syscall(SYS_pidfd_open, msg.holder_pid, 0U)),
+            POLLIN, 0};
+        auto pidfd = kernel::unique_fd::adopt(end.fd);
+        auto promise = self->make_response_promise<layer_done>();
+        promise.deliver(layer_done{});
+        // Let go of before PID 1, it would be PID 1's death that syncs.
+        if (pidfd)
+          (void)::poll(&end, 1, longest_wait_for_end.count());
+        return promise;
       },
   };
 }
@@ -68,20 +89,18 @@ public:
     return promise;
   }
 
-  // The root of PID 1 is the overlay, and nobody in the container can change
-  // that: its mount namespace is the host's. A pid that is another's by now
-  // costs a moment's reference to a wrong directory.
-  layer_done detach(const detach_layer& msg) {
+  caf::result<layer_done> detach(const detach_layer& msg) {
     if (msg.writes == kernel::durability::throw_away || msg.holder_pid <= 0)
-      return {};
-    auto path = "/proc/" + std::to_string(msg.holder_pid) + "/root";
-    auto root = kernel::unique_fd::adopt(
-        ::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (root)
-      self_->send(
-          self_->spawn<caf::detached>(worker),
-          close_overlay{std::make_shared<kernel::unique_fd>(std::move(root))});
-    return {};
+      return layer_done{};
+    auto promise = self_->make_response_promise<layer_done>();
+    self_
+        ->request(self_->spawn<caf::detached>(worker), caf::infinite,
+                  let_go_of_root{msg.holder_pid})
+        .then([promise](layer_done) mutable { promise.deliver(layer_done{}); },
+              [promise](caf::error& err) mutable {
+                promise.deliver(std::move(err));
+              });
+    return promise;
   }
 
 private:

@@ -107,9 +107,18 @@ public:
   template <class Coordinator, class Visitor>
   void foreach_central_resumable(Coordinator* self, Visitor visit) {
     auto& shared = d(self);
-    std::lock_guard guard{shared.mutex};
-    for (auto* job : std::exchange(shared.queue, {}))
-      visit(job);
+    // What is visited may queue others as it ends.
+    for (;;) {
+      std::deque<caf::resumable*> jobs;
+      {
+        std::lock_guard guard{shared.mutex};
+        jobs.swap(shared.queue);
+      }
+      if (jobs.empty())
+        return;
+      for (auto* job : jobs)
+        visit(job);
+    }
   }
 };
 

@@ -62,18 +62,22 @@ result<void> set_v1(const cgroup_dir& dir, std::uint64_t value) {
   return done;
 }
 
+/// A container that allocates as fast as it is reclaimed must not keep us.
+constexpr auto most_tries = 16;
+
 /// memory.max kills until a limit below what is in use holds, where v1 refuses
 /// it. So that it means the same on both: reclaim as v1 does, and refuse if
 /// that is not enough. Who needs memory between this and the write is killed
 /// for it at worst, as a moment later.
 result<void> make_room_v2(const cgroup_dir& dir, std::uint64_t value) {
-  for (auto before = no_limit;;) {
+  auto before = no_limit;
+  for (auto tries = 0;; ++tries) {
     auto used = read_number(dir, "memory.current");
     if (!used)
       return tl::make_unexpected(std::move(used.error()));
     if (*used <= value)
       return {};
-    if (*used >= before)
+    if (*used >= before || tries == most_tries)
       return make_error(EBUSY, "write \"" + spell_v2(value) + "\" to",
                         dir.path("memory.max"),
                         "in use: " + std::to_string(*used) + " bytes");

@@ -31,7 +31,9 @@ constexpr std::size_t listing_bytes = 32 * 1024;
 
 class tree_deleter {
 public:
-  explicit tree_deleter(const std::string& path) : names_{path} {}
+  tree_deleter(const std::string& path, const std::atomic<bool>& stop)
+      : stop_(stop),
+        names_{path} {}
 
   result<void> run() {
     remove_directory(AT_FDCWD);
@@ -116,6 +118,11 @@ private:
       return false;
     }
     for (;;) {
+      if (stop_) {
+        errno = ECANCELED;
+        note_failure("delete all of");
+        return false;
+      }
       auto size = ::getdents64(dir, buffer.data(), buffer.size());
       if (size == 0)
         return true;
@@ -185,6 +192,7 @@ private:
         ::syscall(SYS_openat2, parent, name.c_str(), &how, sizeof(how))));
   }
 
+  const std::atomic<bool>& stop_;
   std::deque<std::string> names_; ///< the way to the entry at hand
   int top_ = -1;
   tally done_;
@@ -195,8 +203,14 @@ private:
 
 } // namespace
 
+result<void> delete_tree(const std::string& path,
+                         const std::atomic<bool>& stop) {
+  return tree_deleter{path, stop}.run();
+}
+
 result<void> delete_tree(const std::string& path) {
-  return tree_deleter{path}.run();
+  const std::atomic<bool> never{false};
+  return delete_tree(path, never);
 }
 
 } // namespace reeve::kernel

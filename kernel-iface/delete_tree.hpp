@@ -5,6 +5,7 @@
 
 #include "kernel-iface/result.hpp"
 
+#include <atomic>
 #include <string>
 
 namespace reeve::kernel {
@@ -19,7 +20,10 @@ inline constexpr unsigned delete_tree_levels = 16;
 /// is EXDEV or EBUSY, and what is mounted there is not touched.
 ///
 /// Goes on after a failure and returns the first, with the path of what could
-/// not be deleted. Already gone is no error. Blocks for as long as it takes.
+/// not be deleted. Already gone is no error. Blocks for as long as it takes, or
+/// until another thread sets `stop`: then ECANCELED, and the rest stays.
+[[nodiscard]] result<void> delete_tree(const std::string& path,
+                                       const std::atomic<bool>& stop);
 [[nodiscard]] result<void> delete_tree(const std::string& path);
 
 } // namespace reeve::kernel

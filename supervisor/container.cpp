@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
 #include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
@@ -154,8 +155,12 @@ void container_actor_state::on(rebuild_timer event) {
 void container_actor_state::on(holder_gone event) {
   if (event.generation != generation_)
     return;
-  if (kit_)
+  if (kit_) {
+    // It may live, and only have been found lying.
+    if (!kit_->holder_pidfd && kit_->holder_pid != 0)
+      kit_->holder_pidfd = open_holder(*kit_);
     kit_->holder_pid = 0;
+  }
   for (auto& [id, entry] : processes_)
     self_->send(entry.actor, lose_holder{});
   apply(event_of::holder_died{});

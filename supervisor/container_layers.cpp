@@ -268,7 +268,7 @@ void container_actor_state::undo_cgroup(std::uint64_t serial) {
   end_holder();
   if (!controller_)
     return finished(serial);
-  if (is_empty_)
+  if (std::exchange(is_empty_, false)) // a second try looks again
     return remove_cgroup(serial);
   ask(serial, controller_,
       actors::kill_cgroup{true, kit_ ? kit_->holder_pidfd : nullptr},

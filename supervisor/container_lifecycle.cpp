@@ -415,9 +415,9 @@ milliseconds deadline_of(const work& doing, const config::deadlines& steps) {
   constexpr milliseconds margin = 5s;
   auto is_making = doing.way == direction::make;
   switch (doing.what) {
-  case layer::cgroup: // zygote, broker, seal; or kill, then remove
-    return margin
-           + (is_making ? 2 * steps.mount + steps.start : 2 * steps.kill);
+  case layer::cgroup: // zygote, broker, seal; kill and remove, also if it fails
+    return margin + 2 * steps.kill
+           + (is_making ? 2 * steps.mount + steps.start : milliseconds{0});
   case layer::holder:
   case layer::freezer:
     return margin + steps.kill;

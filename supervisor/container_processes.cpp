@@ -103,15 +103,18 @@ void container_actor_state::end_unrecorded(
     promise.deliver(std::move(why));
     return;
   }
-  auto end = [this, id, why = std::move(why), promise]() mutable {
-    drop_process(id);
-    promise.deliver(std::move(why));
-  };
   self_
       ->request(found->second.actor, caf::infinite,
                 stop_process{record_.spec.name, id, 0})
-      .then([end](const process_is&) mutable { end(); },
-            [end](const caf::error&) mutable { end(); });
+      .then(
+          [this, id, why, promise](const process_is& now) mutable {
+            if (now.info.phase != process_phase::held) // else it is still there
+              drop_process(id);
+            promise.deliver(std::move(why));
+          },
+          [promise, why](const caf::error&) mutable {
+            promise.deliver(std::move(why));
+          });
 }
 
 caf::result<process_started>

@@ -22,12 +22,13 @@ struct sweep_files {
   id_base ids = 0; ///< 0: not to be given back
 };
 
-/// Answered when everything asked for before is done.
+/// Answered when nothing is left to be deleted.
 struct finish_sweeping {};
 struct sweeping_finished {};
 
-/// Deletes files, one tree after the other, on a thread of its own: a tree may
-/// be large, and nobody should wait for it. One for each runtime.
+/// Deletes files, on a thread for each tree, a few at a time: a tree may be
+/// large, and nobody should wait for it. Gives up when the runtime is leaving.
+/// One for each runtime.
 using file_sweeper_actor =
     caf::typed_actor<caf::reacts_to<sweep_files>,
                      caf::replies_to<finish_sweeping>::with<sweeping_finished>>;

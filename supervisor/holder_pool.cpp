@@ -55,6 +55,8 @@ constexpr auto pause_after_failure = 1s;
 // Long enough to stay out of the way of the create that took the last kit.
 constexpr auto refill_delay = 10ms;
 
+constexpr auto longest_wait_for_files = 5s;
+
 using on_made = std::function<void(shared_kit)>;
 using on_failed = std::function<void(caf::error)>;
 
@@ -281,24 +283,43 @@ private:
     out.owns_ids = request.id.empty();
     out.uid_base = request.uid_base;
     out.id = request.id;
-    if (out.id.empty()) {
-      auto id = with_->store->make_id();
-      if (!id)
-        return fail(m, actors::make_error(id.error()));
-      out.id = std::move(*id);
+    begin(m, true);
+  }
+
+  // What was removed a moment ago may still be on the disk, and keep its ids.
+  void begin(const shared_making& m, bool may_wait) {
+    auto& out = *m->out;
+    auto numbers = take_numbers(out);
+    if (!numbers && numbers.error().code == ENOSPC && may_wait) {
+      self_->request(sweeper_, longest_wait_for_files, finish_sweeping{})
+          .then([this, m](sweeping_finished) { begin(m, false); },
+                [this, m](const caf::error&) { begin(m, false); });
+      return;
     }
-    if (out.uid_base == 0) {
-      auto base = with_->ids->take();
-      if (!base)
-        return fail(m, actors::make_error(base.error()));
-      out.uid_base = *base;
-    }
+    if (!numbers)
+      return fail(m, actors::make_error(numbers.error()));
     auto cgroup = with_->cgroups->create(out.id);
     if (!cgroup)
       return fail(m, actors::make_error(cgroup.error()));
     out.cgroup =
         std::make_shared<const kernel::container_cgroup>(std::move(*cgroup));
     start(m);
+  }
+
+  kernel::result<void> take_numbers(kit& out) {
+    if (out.id.empty()) {
+      auto id = with_->store->make_id();
+      if (!id)
+        return tl::make_unexpected(std::move(id.error()));
+      out.id = std::move(*id);
+    }
+    if (out.uid_base == 0) {
+      auto base = with_->ids->take();
+      if (!base)
+        return tl::make_unexpected(std::move(base.error()));
+      out.uid_base = *base;
+    }
+    return {};
   }
 
   /// The host's id of the container's root.

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -242,8 +243,12 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
         .receive([](const all_stopped&) {}, warn("stopping all containers"));
   self->request(p.pool, 10s, drain_pool{})
       .receive([](pool_drained) {}, warn("draining the pool of holders"));
-  self->request(p.sweeper, deadline, finish_sweeping{})
+  // What is not deleted by then, the next daemon sweeps.
+  auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+      until - std::chrono::steady_clock::now());
+  self->request(p.sweeper, std::clamp(left_ms, 0ms, 5'000ms), finish_sweeping{})
       .receive([](sweeping_finished) {}, warn("deleting files"));
+  p.with->leaving = true;
   if (auto left = p.with->store->ids(); left && left->empty()) {
     if (auto freed = p.with->ids->release_all(); !freed)
       p.with->log->warn("{}", to_string(freed.error()));

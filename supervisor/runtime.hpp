@@ -36,8 +36,9 @@ enum class farewell : std::uint8_t {
 class runtime {
 public:
   /// Takes the instance's lock (EBUSY with the owner's pid if it is taken),
-  /// adopts what an earlier runtime has left and sweeps what nobody owns.
-  /// Blocks for as long as that takes, at most a few seconds.
+  /// adopts what an earlier runtime has left and ends what nobody owns, whose
+  /// files are deleted later. Blocks for as long as that takes, at most a few
+  /// seconds.
   [[nodiscard]] static kernel::result<std::unique_ptr<runtime>>
   start(caf::actor_system& sys, const config::daemon_config& cfg);
 
@@ -53,7 +54,8 @@ public:
   /// Opens the log file anew, after a rotation.
   void reopen_log();
 
-  /// Stops all actors within the deadline. Blocks.
+  /// Stops all actors within the deadline. Blocks. Files of removed containers
+  /// that are not deleted in five seconds of it are left to the next start.
   void stop(farewell how,
             std::chrono::milliseconds deadline = std::chrono::seconds{20});
 

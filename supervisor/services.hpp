@@ -14,6 +14,7 @@
 
 #include <caf/fwd.hpp>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,6 +42,7 @@ struct services {
   std::unique_ptr<state_store> store;
   actors::zygote_actor zygote;
   actors::mount_broker_actor broker;
+  std::atomic<bool> leaving{false}; ///< what takes long is for the next daemon
 
   /// The seccomp program for a capability set; compiled once for each.
   [[nodiscard]] kernel::result<std::string>

@@ -444,7 +444,7 @@ private:
     return std::nullopt;
   }
 
-  // After the container was told: whoever has the answer finds it in listings.
+  // After the container was told: whoever has the answer finds it in `ps`.
   void answer_by_phase() {
     if (is_final(state_.phase)) {
       for (auto& item : std::exchange(waiters_, {}))

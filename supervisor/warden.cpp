@@ -377,7 +377,9 @@ private:
       if (owned.count(id) != 0)
         continue;
       ++*pending;
-      sweep_one(id, one_done);
+      auto has_files = std::find(directories->begin(), directories->end(), id)
+                       != directories->end();
+      sweep_one(id, has_files, one_done);
     }
   }
 
@@ -391,10 +393,13 @@ private:
   }
 
   template <class Done>
-  void sweep_one(const std::string& id, Done one_done) {
+  void sweep_one(const std::string& id, bool has_files, Done one_done) {
     with_->log->info("sweeping '{}', which no container owns", id);
-    auto files = [this, id, ids = keep_ids_of(id), one_done]() mutable {
-      self_->send(how_.sweeper, sweep_files{id, ids.value_or(0)});
+    // Without a directory the id may soon be a new container's.
+    auto ids = has_files ? keep_ids_of(id) : std::nullopt;
+    auto files = [this, id, has_files, ids, one_done]() mutable {
+      if (has_files)
+        self_->send(how_.sweeper, sweep_files{id, ids.value_or(0)});
       one_done();
     };
     auto group = with_->cgroups->leftover(id);

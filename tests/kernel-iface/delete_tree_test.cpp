@@ -209,3 +209,18 @@ TEST_CASE("delete_tree: what is mounted inside is left, named, and the rest "
   CHECK(status == 0);
   CHECK(delete_tree(top).has_value()); // nothing is mounted there for us
 }
+
+TEST_CASE("delete_tree: what is called off leaves the rest",
+          "[kernel-iface][delete_tree]") {
+  tests::temp_directory dir;
+  std::filesystem::path top = std::filesystem::path{dir.path()} / "top";
+  std::filesystem::create_directories(top / "below");
+  std::ofstream{top / "below" / "file"} << "x";
+  const std::atomic<bool> stop{true};
+  auto done = delete_tree(top, stop);
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == ECANCELED);
+  CHECK(std::filesystem::exists(top / "below" / "file"));
+  REQUIRE(delete_tree(top).has_value());
+  CHECK_FALSE(std::filesystem::exists(top));
+}
