@@ -113,7 +113,7 @@ public:
   daemon_process daemon;
 
 private:
-  daemon_options options(const std::string& keys) const {
+  [[nodiscard]] daemon_options options(const std::string& keys) const {
     auto out = daemon_options{};
     out.keys = keys;
     out.log = "sink = \"file\"\npath = \"" + log + "\"\nlevel = \"warning\"";

@@ -44,7 +44,8 @@ std::string write(const temp_directory& dir, const std::string& name,
 std::string group_file(const std::string& id, const std::string& v1,
                        const std::string& v2) {
   for (const auto& group : groups_of(id))
-    for (const auto& path : {group + "/" + v1, group + "/box/" + v2})
+    for (const auto& path :
+         {fs::path{group} / v1, fs::path{group} / "box" / v2})
       if (fs::exists(path))
         return read_file(path);
   FAIL("no group of " << id << " has " << v1 << " or " << v2);
@@ -222,11 +223,11 @@ TEST_CASE("console: run --rootfs runs a program over a directory and changes "
   daemon_process daemon;
   temp_directory dir;
   fill_root(dir.path());
+  const auto script = std::string{"cat /mark; echo other > /mark; touch /new; "
+                                  "cat /mark; exit 5"};
   for (const auto& path : {dir.path(), dir.path() + "/"}) {
     auto got = run_console(
-        at(daemon, {"run", "--rootfs", path, "--", "sh", "-c",
-                    "cat /mark; echo other > /mark; touch /new; cat /mark; "
-                    "exit 5"}));
+        at(daemon, {"run", "--rootfs", path, "--", "sh", "-c", script}));
     CHECK(got.status == 5);
     CHECK(got.out == "of the host\nother\n");
     CHECK(got.err.empty());

@@ -14,7 +14,6 @@
 #include <csignal>
 
 using namespace reeve::tests;
-using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::EndsWith;
 using nlohmann::json;
 

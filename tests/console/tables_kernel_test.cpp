@@ -91,7 +91,7 @@ TEST_CASE("console: ls shows a table of containers, aligned",
   REQUIRE(table.size() == 4);
   CHECK(cells_of(table[0])
         == words{"NAME", "STATE", "IMAGE", "PROCESSES", "CREATED"});
-  auto expect = [&](std::size_t i, words cells) {
+  auto expect = [&](std::size_t i, const words& cells) {
     auto got = cells_of(table[i]);
     REQUIRE(got.size() == 5);
     CHECK(is_recent(got.back()));
