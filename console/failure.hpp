@@ -35,6 +35,7 @@ struct [[nodiscard]] failure {
     not_found,
     name_taken,
     interrupted,
+    gone, ///< whoever was asked ended meanwhile
   };
   kind is = kind::other;
 };

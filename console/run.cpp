@@ -92,9 +92,15 @@ result<process_started> start(host& at, run_plan& plan) {
 }
 
 void remove_container(context& ctx, host& at, const std::string& name) {
-  auto done = ask<container_is>(at, supervisor::destroy_container{name, true},
-                                "cannot remove container '" + name + "'",
-                                removal_limit);
+  auto remove = [&] {
+    return ask<container_is>(at, supervisor::destroy_container{name, true},
+                             "cannot remove container '" + name + "'",
+                             removal_limit);
+  };
+  auto done = remove();
+  // It was going by itself, and could not answer any more: ask who is left.
+  if (!done && done.error().is == failure::kind::gone)
+    done = remove();
   if (!done && done.error().is != failure::kind::not_found)
     ctx.warn({to_string(done.error())});
 }

@@ -455,7 +455,7 @@ TEST_CASE("unix_transport: a forbidden frame ends that connection alone",
     CHECK(raw.is_hung_up_on());
   }
   SECTION("garbage") {
-    raw.send(std::vector<char>(100'000, '\xa5'));
+    raw.send(std::vector<char>(4'000, '\xa5')); // at once: it will hang up
     CHECK(raw.is_hung_up_on());
   }
   SECTION("a payload without end") {
