@@ -35,11 +35,13 @@ struct config : caf::actor_system_config {
   }
 };
 
-/// Runs `work` once, for each number that it gets.
+/// Runs `work` once, for each number that it gets. Begins with the first: else
+/// the spawning runs it, too, on any thread.
 caf::actor spawn_worker(caf::actor_system& sys, std::function<void(int)> work) {
-  return sys.spawn([work = std::move(work)](caf::event_based_actor*) {
-    return caf::behavior{[work](int n) { work(n); }};
-  });
+  return sys.spawn<caf::lazy_init>(
+      [work = std::move(work)](caf::event_based_actor*) {
+        return caf::behavior{[work](int n) { work(n); }};
+      });
 }
 
 } // namespace
@@ -57,7 +59,7 @@ TEST_CASE("handoff_scheduler: a chain of actors runs on one thread",
     done.set_value();
   });
   for (auto i = 0; i < 10; ++i)
-    next = sys.spawn([&, next](caf::event_based_actor* self) {
+    next = sys.spawn<caf::lazy_init>([&, next](caf::event_based_actor* self) {
       return caf::behavior{[&, self, next](int n) {
         std::lock_guard guard{mutex};
         threads.insert(std::this_thread::get_id());

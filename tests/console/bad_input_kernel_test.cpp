@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
@@ -17,11 +18,6 @@ using Catch::Matchers::StartsWith;
 
 namespace {
 
-words at(const daemon_process& daemon, words line) {
-  line.insert(line.begin(), {"--root", daemon.root()});
-  return line;
-}
-
 struct mistake {
   words line;
   std::string named; ///< what the complaint must contain
@@ -37,7 +33,7 @@ TEST_CASE("console: bad input is refused in one line, and the daemon goes on",
   daemon_process daemon;
   temp_directory dir;
   daemon.create("web");
-  daemon.run("web", daemon_process::process("p", {"sleep", "1000"}));
+  daemon.run("web", daemon_process::sleeper("p"));
   auto file = [&](const char* name, const std::string& text) {
     auto path = dir.path() + "/" + name;
     std::ofstream{path} << text;

@@ -174,7 +174,7 @@ TEST_CASE("completion: containers, processes and images are the daemon's",
   daemon_process daemon;
   daemon.create("web");
   daemon.create("shop/front");
-  daemon.run("web", daemon_process::process("clock", {"sleep", "1000"}));
+  daemon.run("web", daemon_process::sleeper("clock"));
   daemon.run("web", daemon_process::process("done", {"true"}));
   daemon.wait("web", "done");
   const auto containers = strings{"shop/front", "web"};

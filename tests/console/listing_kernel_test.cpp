@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
@@ -17,11 +18,6 @@ using namespace reeve::tests;
 using nlohmann::json;
 
 namespace {
-
-words at(const daemon_process& daemon, words line) {
-  line.insert(line.begin(), {"--root", daemon.root()});
-  return line;
-}
 
 /// The answer of a command with `--json`: one line.
 json ask_json(const daemon_process& daemon, words line) {
@@ -98,7 +94,7 @@ TEST_CASE("console: real-time signals have names", "[console][kernel]") {
     return;
   daemon_process daemon;
   daemon.create("web");
-  daemon.run("web", daemon_process::process("p", {"sleep", "1000"}));
+  daemon.run("web", daemon_process::sleeper("p"));
   auto number = std::to_string(SIGRTMIN + 3);
   ask_json(daemon, {"signal", "web", "p", number});
   auto ended = ask_json(daemon, {"wait", "web", "p"});

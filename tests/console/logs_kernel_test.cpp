@@ -144,8 +144,7 @@ TEST_CASE("console: events prints a line for each thing that happened",
     return;
   daemon_process daemon;
   daemon.create("web");
-  auto pid =
-      daemon.run("web", daemon_process::process("p", {"sleep", "1000"})).pid;
+  auto pid = daemon.run("web", daemon_process::sleeper("p")).pid;
   REQUIRE(::kill(pid, SIGKILL) == 0);
   daemon.wait("web", "p");
   told(daemon, {"set", "web", "pids.limit=50"});
@@ -194,8 +193,7 @@ TEST_CASE("console: events -f goes on with what comes, each at once",
   line_with(text.out.read.get(), "container_created  web");
   line_with(records.out.read.get(), "\"container_created\"");
   for (const auto* id : {"p", "q"}) {
-    auto pid =
-        daemon.run("web", daemon_process::process(id, {"sleep", "1000"})).pid;
+    auto pid = daemon.run("web", daemon_process::sleeper(id)).pid;
     auto line = line_with(text.out.read.get(), "process_started");
     CHECK_THAT(line, EndsWith("  web " + std::string{id} + "  pid "
                               + std::to_string(pid)));

@@ -3,6 +3,7 @@
 
 // Several Reeves on one host: two daemons and one within the console.
 
+#include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
@@ -51,19 +52,11 @@ uid_t first_id(const std::string& uid_map) {
   return outside;
 }
 
-std::string read_line(int fd) {
-  auto out = std::string{};
-  auto c = '\0';
-  while (::read(fd, &c, 1) == 1 && c != '\n')
-    out += c;
-  return out;
-}
-
 // What its user sees of it, and what the kernel says.
 struct resident {
   explicit resident(daemon_process& of) : reeve(of) {
     reeve.create("web");
-    pid = reeve.run("web", daemon_process::process("p", {"sleep", "1000"})).pid;
+    pid = reeve.run("web", daemon_process::sleeper("p")).pid;
     auto info = reeve.details_of("web").info;
     pid_one = info.pid;
     base = info.uid_base;
@@ -105,7 +98,7 @@ TEST_CASE(
   in.read.reset();
   out.write.reset();
   auto bases =
-      std::set<uid_t>{a.base, b.base, first_id(read_line(out.read.get()))};
+      std::set<uid_t>{a.base, b.base, first_id(next_line(out.read.get()))};
   CHECK(bases.size() == 3);
   CHECK(bases.count(0) == 0);
   a.check_unchanged();
@@ -145,7 +138,7 @@ TEST_CASE(
   CHECK_FALSE(is_alive(a.pid));
   b.check_unchanged();
   REQUIRE(::write(in.write.get(), "still here\n", 11) == 11);
-  CHECK(read_line(out.read.get()) == "still here");
+  CHECK(next_line(out.read.get()) == "still here");
   in.write.reset();
   CHECK(shot.finish() == 8);
   b.check_unchanged();

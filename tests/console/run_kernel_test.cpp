@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
@@ -23,12 +24,6 @@ using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 
 namespace {
-
-/// Options that name the daemon, before the words of a command.
-words at(const daemon_process& daemon, words line) {
-  line.insert(line.begin(), {"--root", daemon.root()});
-  return line;
-}
 
 words shell_in(const daemon_process& daemon, const std::string& script) {
   return at(daemon, {"run", "web", "--", "sh", "-c", script});
@@ -57,14 +52,6 @@ std::string drain(int fd) {
       return out;
     out.append(buffer.data(), static_cast<std::size_t>(n));
   }
-}
-
-std::string read_line(int fd) {
-  auto out = std::string{};
-  auto c = '\0';
-  while (::read(fd, &c, 1) == 1 && c != '\n')
-    out += c;
-  return out;
 }
 
 } // namespace
@@ -223,7 +210,7 @@ TEST_CASE("console: a program whose output nobody reads any more is stopped",
     auto child =
         console_process{line, {-1, out.write.get(), STDERR_FILENO, {}, {}}};
     out.write.reset();
-    CHECK(read_line(out.read.get()) == "y");
+    CHECK(next_line(out.read.get()) == "y");
     out.read.reset();
     CHECK(child.finish() == 128 + SIGPIPE);
     CHECK(daemon.container_names() == std::vector<std::string>{"web"});
@@ -245,7 +232,7 @@ TEST_CASE("console: a one-shot whose console is killed goes away with its "
                     "echo ready; while [ ! -e /end ]; do sleep 0.05; done"}),
         {-1, out.write.get(), -1, {}, {}}};
     out.write.reset();
-    CHECK(read_line(out.read.get()) == "ready");
+    CHECK(next_line(out.read.get()) == "ready");
     child.signal(signo);
     CHECK(child.finish() == 128 + signo);
     auto names = daemon.container_names();
@@ -278,7 +265,7 @@ TEST_CASE("console: signals are forwarded to the program",
     auto child = console_process{shell_in(daemon, script),
                                  {-1, out.write.get(), STDERR_FILENO, {}, {}}};
     out.write.reset();
-    CHECK(read_line(out.read.get()) == "ready");
+    CHECK(next_line(out.read.get()) == "ready");
     child.signal(signo);
     CHECK(child.finish() == 7);
     CHECK(drain(out.read.get()) == "got\n");
@@ -297,7 +284,7 @@ TEST_CASE("console: Ctrl-C ends the waiting for an answer",
                                            "sh", "-c", "trap '' TERM; yes"}),
                                {-1, out.write.get(), err.get(), {}, {}}};
   out.write.reset();
-  CHECK(read_line(out.read.get()) == "y");
+  CHECK(next_line(out.read.get()) == "y");
   // Nobody reads any more, so it is asked to stop, and takes its time.
   out.read.reset();
   eventually("it is being stopped", [&] {

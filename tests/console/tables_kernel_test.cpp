@@ -85,7 +85,7 @@ TEST_CASE("console: ls shows a table of containers, aligned",
     return;
   daemon_process daemon;
   create_three(daemon);
-  daemon.run("mail", daemon_process::process("p", {"sleep", "1000"}));
+  daemon.run("mail", daemon_process::sleeper("p"));
   told(daemon, {"stop", "shop/back"});
   const auto table = lines_of(told(daemon, {"ls"}));
   REQUIRE(table.size() == 4);
@@ -131,10 +131,8 @@ TEST_CASE("console: ps shows live processes, and with -a those that ended",
     return;
   daemon_process daemon;
   daemon.create("web");
-  auto live =
-      daemon.run("web", daemon_process::process("a", {"sleep", "1000"}));
-  auto killed =
-      daemon.run("web", daemon_process::process("b", {"sleep", "1000"})).pid;
+  auto live = daemon.run("web", daemon_process::sleeper("a"));
+  auto killed = daemon.run("web", daemon_process::sleeper("b")).pid;
   REQUIRE(::kill(killed, SIGKILL) == 0);
   daemon.wait("web", "b");
   daemon.run("web", daemon_process::process("c", {"sh", "-c", "exit 3"}));
@@ -166,8 +164,7 @@ TEST_CASE("console: tree shows daemon, containers, PID 1 and processes as the "
     return;
   daemon_process daemon;
   create_three(daemon);
-  auto pid =
-      daemon.run("mail", daemon_process::process("p", {"sleep", "1000"})).pid;
+  auto pid = daemon.run("mail", daemon_process::sleeper("p")).pid;
   const auto lines = lines_of(told(daemon, {"tree"}));
   REQUIRE(lines.size() == 11);
   CHECK(lines[0]
@@ -199,8 +196,7 @@ TEST_CASE("console: info tells all about a container",
   daemon_process daemon;
   told(daemon, {"create", "web", "--image", "busybox", "--prop", "a=b",
                 "--pids", "55", "--memory", "32M"});
-  auto pid =
-      daemon.run("web", daemon_process::process("p", {"sleep", "1000"})).pid;
+  auto pid = daemon.run("web", daemon_process::sleeper("p")).pid;
   const auto text = told(daemon, {"info", "web"});
   INFO(text);
   auto value = [&](const std::string& title) {

@@ -34,10 +34,6 @@ config::process_spec counter(const std::string& id) {
                                   + "; i=$((i+1)); sleep 0.001; done"});
 }
 
-config::process_spec sleeper(const std::string& id) {
-  return api_client::process(id, {"sleep", "1000"});
-}
-
 long number_in(pid_t pid1, const std::string& id) {
   auto text = read_file("/proc/" + std::to_string(pid1) + "/root/" + id);
   return text.empty() ? -1 : std::stol(text);
@@ -137,8 +133,8 @@ TEST_CASE("adoption: ends that nobody saw are told as they were",
           .pid;
   eventually("it is ready",
              [&] { return reeve.output_so_far("web", "coded") == "ready\n"; });
-  auto killed = reeve.run("web", sleeper("killed")).pid;
-  auto spec = sleeper("permanent");
+  auto killed = reeve.run("web", api_client::sleeper("killed")).pid;
+  auto spec = api_client::sleeper("permanent");
   spec.restart.type = config::restart_type::permanent;
   auto permanent = reeve.run("web", spec).pid;
   reeve.go_down();
@@ -167,7 +163,7 @@ TEST_CASE("adoption: a temporary process is known in full",
     return;
   instance reeve;
   reeve.create("web");
-  auto spec = instance::process("once", {"sleep", "1000"});
+  auto spec = instance::sleeper("once");
   spec.significant = true;
   spec.stop_signal = "SIGINT";
   spec.env = {"A=1"};
@@ -192,7 +188,7 @@ TEST_CASE("adoption: what was asked to stop stays so",
     return;
   instance reeve;
   auto spec = instance::spec("web");
-  spec.processes = {sleeper("main"), sleeper("other")};
+  spec.processes = {api_client::sleeper("main"), api_client::sleeper("other")};
   for (auto& item : spec.processes)
     item.restart.type = config::restart_type::permanent;
   reeve.create(spec);
@@ -222,7 +218,7 @@ TEST_CASE("adoption: a process that was backing off is started again",
        {config::restart_type::permanent, config::restart_type::transient}) {
     auto id =
         type == config::restart_type::permanent ? "permanent" : "transient";
-    auto spec = sleeper(id);
+    auto spec = api_client::sleeper(id);
     spec.restart.type = type;
     spec.restart.backoff_min = 2s;
     spec.restart.backoff_max = 2s;
@@ -269,7 +265,7 @@ TEST_CASE("adoption: PID 1 that died meanwhile is answered by the policy",
     return;
   instance reeve;
   auto spec = instance::spec("stops");
-  spec.processes = {sleeper("main")};
+  spec.processes = {api_client::sleeper("main")};
   spec.processes[0].restart.type = config::restart_type::permanent;
   reeve.create(spec);
   spec.name = "rebuilds";
@@ -307,7 +303,7 @@ TEST_CASE("adoption: a record of a newer Reeve is kept and told",
   reeve.create("web");
   reeve.create("beside");
   auto info = reeve.details_of("web").info;
-  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto pid = identity{reeve.run("web", api_client::sleeper("main")).pid};
   auto record = record_of(reeve.root(), info.id);
   reeve.go_down();
   replace_in(record, "\"version\":1", "\"version\":99");
@@ -360,7 +356,7 @@ TEST_CASE("adoption: one root has one Reeve", "[integration][adoption]") {
     return;
   instance reeve;
   reeve.create("web");
-  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto pid = identity{reeve.run("web", api_client::sleeper("main")).pid};
   auto second = runtime::start(reeve.system(), reeve.config());
   REQUIRE_FALSE(second);
   CHECK(second.error().code == EBUSY);
@@ -437,7 +433,7 @@ TEST_CASE("adoption: a second daemon on the same root is refused",
     return;
   daemon_process reeve;
   reeve.create("web");
-  auto pid = identity{reeve.run("web", sleeper("main")).pid};
+  auto pid = identity{reeve.run("web", api_client::sleeper("main")).pid};
   auto second = reeve.try_another();
   CHECK(second.status == 1);
   CHECK(second.text.find("pid " + std::to_string(reeve.pid()))
@@ -453,7 +449,7 @@ TEST_CASE("adoption: a create that the daemon's death cut short leaves a whole "
     return;
   daemon_process reeve;
   auto spec = api_client::spec("half");
-  spec.processes = {sleeper("main")};
+  spec.processes = {api_client::sleeper("main")};
   for (int i = 0; i < 12; ++i) {
     reeve.tell(create_container{0, spec, false});
     // Any moment will do; it is the moments that must not matter.
@@ -483,7 +479,7 @@ TEST_CASE("adoption: a container that nobody owns is swept",
   instance reeve{0};
   reeve.create("web");
   auto info = reeve.ask<container_details>(get_container{"web"}).info;
-  auto pid = reeve.run("web", instance::process("main", {"sleep", "1000"})).pid;
+  auto pid = reeve.run("web", instance::sleeper("main")).pid;
   reeve.go_down();
   auto record = reeve.root() + "/state/containers/" + info.id + "/record.jsonl";
   REQUIRE(::unlink(record.c_str()) == 0);
@@ -504,7 +500,7 @@ TEST_CASE("adoption: what was to run once does not run again in a rebuild",
   spec.on_holder_death = config::holder_death::rebuild;
   spec.processes = {
       instance::process("once", {"sh", "-c", "echo ran >> /runs; sleep 1000"}),
-      sleeper("always")};
+      api_client::sleeper("always")};
   spec.processes[1].restart.type = config::restart_type::permanent;
   reeve.create(spec);
   auto pid1 = reeve.details_of("web").info.pid;

@@ -251,7 +251,7 @@ TEST_CASE("defaults: a container sees its own processes, mounts and network",
   probe_image image;
   instance reeve;
   reeve.create(image.spec("box"));
-  auto peer = reeve.run("box", instance::process("peer", {"sleep", "1000"}));
+  auto peer = reeve.run("box", instance::sleeper("peer"));
   // PID 1, the peer and the shell itself.
   CHECK(reeve
             .shell("box", "set -- /proc/[0-9]*; echo $#; test -d /proc/1 && "
@@ -452,7 +452,7 @@ TEST_CASE("defaults: a privileged container is as good as the host's root",
   auto own = field_of(read_host_file("/proc/self/status"), "CapPrm");
   for (const auto* name : {"CapBnd", "CapEff", "CapPrm"})
     CHECK(field_of(status, name) == own);
-  auto pid = reeve.run("box", instance::process("p", {"sleep", "1000"})).pid;
+  auto pid = reeve.run("box", instance::sleeper("p")).pid;
   CHECK(read_host_file("/proc/" + std::to_string(pid) + "/uid_map")
         == read_host_file("/proc/self/uid_map"));
   CHECK(reeve.shell("box", "mount -t tmpfs x /tmp && echo mounted").out
@@ -474,7 +474,7 @@ TEST_CASE("defaults: limits in force are those of the kernel",
   spec.limits.memory_bytes = 64U << 20U;
   spec.limits.cpus = 0.5;
   reeve.create(spec);
-  auto pid = reeve.run("box", instance::process("p", {"sleep", "1000"})).pid;
+  auto pid = reeve.run("box", instance::sleeper("p")).pid;
   std::map<std::string, std::string> seen;
   for (const auto& item :
        reeve.ask<limits_in_force>(get_limits{"box", {}}).limits)

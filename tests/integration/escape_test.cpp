@@ -83,7 +83,7 @@ TEST_CASE("escape: PID 1's memory, files and descriptors are out of reach",
     all_refused(answers(done.out), 30);
   }
   // The probe does find what is open: its own kind.
-  auto peer = reeve.run("box", instance::process("p", {"sleep", "1000"}));
+  auto peer = reeve.run("box", instance::sleeper("p"));
   auto own = answers(
       reeve.shell("box", "probe attack " + std::to_string(peer.ns_pid)).out);
   CHECK(own["open exe"] == "OK");
@@ -262,7 +262,7 @@ TEST_CASE("escape: no descriptor of the host's leads out",
     spec.namespaces.user.mode = config::namespace_mode::host;
     reeve.create(spec);
   }
-  reeve.run("box", instance::process("peer", {"sleep", "1000"}));
+  reeve.run("box", instance::sleeper("peer"));
   auto open =
       reeve.run_to_end("box", instance::process("fds", {"probe", "fds"}));
   CHECK(open.out.starts_with("0 /dev/null\n1 pipe:["));
@@ -305,7 +305,7 @@ TEST_CASE("escape: PID 1 holds nothing of the host's",
     spec.namespaces.cgroup.mode = config::namespace_mode::host;
   }
   reeve.create(spec);
-  reeve.run("box", instance::process("peer", {"sleep", "1000"}));
+  reeve.run("box", instance::sleeper("peer"));
   auto one = "/proc/" + std::to_string(pid_one_of(reeve, "box"));
   auto count = 0;
   for (const auto& item : fs::directory_iterator{one + "/fd"}) {

@@ -178,7 +178,7 @@ TEST_CASE("files: root inside is nobody outside, in ids of its own",
   std::set<std::uint32_t> bases;
   for (const auto* name : {"one", "two", "three"}) {
     reeve.create(image.spec(name));
-    auto pid = reeve.run(name, instance::process("p", {"sleep", "1000"})).pid;
+    auto pid = reeve.run(name, instance::sleeper("p")).pid;
     auto base = reeve.ask<container_details>(get_container{name}).info.uid_base;
     auto id = std::to_string(base);
     auto four = id + "\t" + id + "\t" + id + "\t" + id;

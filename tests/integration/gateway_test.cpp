@@ -53,7 +53,7 @@ class attacked_daemon {
 public:
   attacked_daemon() {
     daemon.create("web");
-    process = daemon.run("web", daemon.process("p", {"sleep", "1000"})).pid;
+    process = daemon.run("web", daemon.sleeper("p")).pid;
     started = start_time();
   }
 

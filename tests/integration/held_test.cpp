@@ -22,13 +22,6 @@ namespace {
 
 using clock_type = std::chrono::steady_clock;
 
-char state_of(pid_t pid) {
-  auto text = read_file("/proc/" + std::to_string(pid) + "/stat");
-  auto end = text.rfind(')');
-  return end == std::string::npos || end + 2 >= text.size() ? '-'
-                                                            : text[end + 2];
-}
-
 // The deadlines of a teardown are longer than what `eventually` waits.
 template <class Holds>
 void within(std::chrono::seconds limit, const char* what, Holds holds) {

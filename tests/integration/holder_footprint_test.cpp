@@ -58,13 +58,6 @@ std::vector<pid_t> all_children_of(pid_t pid) {
   return out;
 }
 
-char state_of(pid_t pid) {
-  auto text = read_file("/proc/" + std::to_string(pid) + "/stat");
-  auto end = text.rfind(')');
-  return end == std::string::npos || end + 2 >= text.size() ? '-'
-                                                            : text[end + 2];
-}
-
 std::vector<pid_t> zombies_below(pid_t pid) {
   std::vector<pid_t> out;
   for (auto child : all_children_of(pid))
@@ -84,10 +77,10 @@ TEST_CASE("PID 1: takes less than a mebibyte, with one process and with two "
   reeve.create("web");
   auto pid_one = reeve.details_of("web").info.pid;
   check_small(pid_one);
-  reeve.run("web", instance::process("p", {"sleep", "1000"}));
+  reeve.run("web", instance::sleeper("p"));
   check_small(pid_one);
   for (auto i = 1; i < 200; ++i) {
-    auto spec = instance::process("p" + std::to_string(i), {"sleep", "1000"});
+    auto spec = instance::sleeper("p" + std::to_string(i));
     spec.stdin_open = true; // as many descriptors as there can be
     spec.env = {"SOME=" + std::string(100, 'x')};
     reeve.run("web", spec);
@@ -150,7 +143,7 @@ TEST_CASE("PID 1: buries whoever has lost his parent",
   eventually("they are gone, zombies and all",
              [&] { return all_children_of(pid_one).empty(); });
   for (auto pid : orphans)
-    CHECK(state_of(pid) == '-');
+    CHECK(state_of(pid) == 'X');
   // Many that die at once, too.
   CHECK(
       reeve.shell("web", "for i in $(seq 300); do sh -c 'true &' ; done").reason

@@ -93,11 +93,11 @@ std::string shown(const std::string& name) {
 }
 
 config::process_spec counting(const std::string& id) {
-  return api_client::process(id, {"sleep", "1000"});
+  return api_client::sleeper(id);
 }
 
 config::process_spec with_tty(const std::string& id) {
-  auto out = api_client::process(id, {"sleep", "1000"});
+  auto out = api_client::sleeper(id);
   out.stdio = config::stdio_mode::tty;
   return out;
 }

@@ -83,7 +83,7 @@ TEST_CASE("limits: a process over the memory limit is killed and says why",
   probe_image image;
   instance reeve;
   reeve.create(image.spec("box"));
-  auto pid = reeve.run("box", instance::process("peer", {"sleep", "1000"})).pid;
+  auto pid = reeve.run("box", instance::sleeper("peer")).pid;
   set(reeve, "box", {{"memory.limit", "32M"}});
   CHECK(kernel_limit(pid, "memory.limit") == 32 * mib);
   auto done = reeve.run_to_end(
@@ -183,8 +183,7 @@ TEST_CASE("limits: a fork bomb stays within its pids",
   probe_image image;
   instance reeve;
   reeve.create(image.spec("box"));
-  auto peer =
-      reeve.run("box", instance::process("peer", {"sleep", "1000"})).pid;
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
   // That of a container that asks for nothing.
   CHECK(kernel_limit(peer, "pids.limit") == 2048);
   set(reeve, "box", {{"pids.limit", "40"}});
@@ -239,7 +238,7 @@ TEST_CASE("limits: a paused container answers and can be destroyed",
     probe_image image;
     instance reeve;
     reeve.create(image.spec("box"));
-    auto pid = reeve.run("box", instance::process("p", {"sleep", "1000"})).pid;
+    auto pid = reeve.run("box", instance::sleeper("p")).pid;
     reeve.ask<container_is>(pause_container{"box"});
     CHECK(is_frozen(pid));
     answers_at_once(reeve, "box", "p", SIGTERM);
@@ -259,8 +258,7 @@ TEST_CASE("limits: a container that waits for memory answers and can be "
     auto spec = image.spec("box");
     spec.limits.memory_bytes = 32 * mib;
     reeve.create(spec);
-    auto peer =
-        reeve.run("box", instance::process("peer", {"sleep", "1000"})).pid;
+    auto peer = reeve.run("box", instance::sleeper("peer")).pid;
     let_wait_for_memory(peer);
     reeve.run("box", instance::process("hog", {"probe", "allocate", "64"}));
     eventually("the hog waits for memory",

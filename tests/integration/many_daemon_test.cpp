@@ -124,7 +124,7 @@ std::string live(daemon_process& reeve, unsigned count, unsigned at_a_time) {
     threads.emplace_back([&] {
       for (auto number = next++; number < count; number = next++) {
         auto name = "c" + std::to_string(number);
-        auto spec = api_client::process("main", {"sleep", "1000"});
+        auto spec = api_client::sleeper("main");
         if (!good(reeve.complaint<container_created>(
                 create_container{0, api_client::spec(name), false}))
             || !good(reeve.complaint<process_started>(

@@ -121,9 +121,7 @@ private:
     if (ask<container_created>(self,
                                create_container{0, instance::spec(name), false})
         && ask<process_started>(
-            self,
-            run_process{0, name, instance::process("main", {"sleep", "1000"}),
-                        false}))
+            self, run_process{0, name, instance::sleeper("main"), false}))
       ask<container_is>(self, destroy_container{name, true, 0});
   }
 
@@ -196,8 +194,7 @@ TEST_CASE("many: three Reeves on three roots do not meet",
   std::vector<pid_t> pids;
   for (auto* reeve : {&first, &second, third.get()}) {
     reeve->create("web");
-    pids.push_back(
-        reeve->run("web", instance::process("main", {"sleep", "1000"})).pid);
+    pids.push_back(reeve->run("web", instance::sleeper("main")).pid);
     bases.insert(reeve->details_of("web").info.uid_base);
     CHECK(reeve->container_names() == std::vector<std::string>{"web"});
   }

@@ -45,8 +45,7 @@ std::string namespace_of(pid_t pid, const char* file) {
 }
 
 pid_t sleeper(instance& reeve, const std::string& container) {
-  return reeve.run(container, instance::process("sleeper", {"sleep", "1000"}))
-      .pid;
+  return reeve.run(container, instance::sleeper("sleeper")).pid;
 }
 
 // What a container is good for, whatever it shares.

@@ -126,10 +126,6 @@ void check_explained(const std::string& why) {
   CHECK_THAT(why, ContainsSubstring("pids.max")); // what can be done
 }
 
-config::process_spec sleeper(const std::string& id) {
-  return api_client::process(id, {"sleep", "1000"});
-}
-
 } // namespace
 
 TEST_CASE("no pids: run and create say that fork failed, and what to do",
@@ -139,15 +135,15 @@ TEST_CASE("no pids: run and create say that fork failed, and what to do",
   daemon_process reeve{{.pool_size = 0}};
   reeve.create("web");
   auto info = reeve.details_of("web").info;
-  auto main = reeve.run("web", sleeper("main")).pid;
+  auto main = reeve.run("web", api_client::sleeper("main")).pid;
   const auto only = std::set<std::string>{info.id};
   auto spec = api_client::spec("two");
-  spec.processes = {sleeper("one"), sleeper("other")};
+  spec.processes = {api_client::sleeper("one"), api_client::sleeper("other")};
   {
     exhausted none;
     for (auto type :
          {config::restart_type::temporary, config::restart_type::permanent}) {
-      auto late = sleeper("late");
+      auto late = api_client::sleeper("late");
       late.restart.type = type;
       check_explained(
           reeve.refusal<process_started>(run_process{0, "web", late, false}));
@@ -163,7 +159,7 @@ TEST_CASE("no pids: run and create say that fork failed, and what to do",
     reeve.ask<process_is>(signal_process{"web", "main", SIGCONT, false});
     CHECK(reeve.process_of("web", "main").phase == process_phase::running);
   }
-  reeve.run("web", sleeper("late"));
+  reeve.run("web", api_client::sleeper("late"));
   reeve.create(spec);
   CHECK(reeve.process_of("two", "other").phase == process_phase::running);
   CHECK(reeve.process_of("web", "main").pid == main);
@@ -205,7 +201,7 @@ TEST_CASE("no pids: a process that is to be restarted is, once there are some",
     return;
   daemon_process reeve{{.pool_size = 0}};
   reeve.create("web");
-  auto spec = sleeper("always");
+  auto spec = api_client::sleeper("always");
   spec.restart.type = config::restart_type::permanent;
   spec.restart.max_restarts = 1000;
   auto pid = reeve.run("web", spec).pid;

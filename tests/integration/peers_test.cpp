@@ -17,17 +17,6 @@ using namespace reeve;
 using namespace reeve::supervisor;
 using namespace reeve::tests;
 
-namespace {
-
-// Counts on standard output, a line for each number.
-config::process_spec counter(const std::string& id) {
-  return instance::process(id, {"sh", "-c",
-                                "i=0; while true; do echo $i; i=$((i+1)); "
-                                "sleep 0.002; done"});
-}
-
-} // namespace
-
 TEST_CASE("peers: three processes share namespaces, cgroups and their parent",
           "[integration][peers]") {
   if (!is_root())
@@ -37,8 +26,7 @@ TEST_CASE("peers: three processes share namespaces, cgroups and their parent",
     reeve.create("web");
     std::vector<pid_t> pids;
     for (const auto* id : {"a", "b", "c"})
-      pids.push_back(
-          reeve.run("web", instance::process(id, {"sleep", "1000"})).pid);
+      pids.push_back(reeve.run("web", instance::sleeper(id)).pid);
     auto info = reeve.ask<container_details>(get_container{"web"}).info;
     auto first = kernel::namespaces_of(pids[0]);
     REQUIRE(first);
@@ -68,7 +56,7 @@ TEST_CASE("peers: a killed process restarts and its peers do not notice",
   std::vector<pid_t> pids;
   std::vector<std::uint64_t> since;
   for (const auto* id : {"a", "b", "c"}) {
-    auto spec = counter(id);
+    auto spec = instance::counter(id);
     spec.restart.type = config::restart_type::permanent;
     pids.push_back(reeve.run("web", spec).pid);
     since.push_back(kernel::start_time(pids.back()).value().value());

@@ -37,17 +37,10 @@ config::process_spec obedient(const std::string& id, restart_type type) {
 }
 
 config::process_spec sleeper(const std::string& id, restart_type type) {
-  auto out = instance::process(id, {"sleep", "1000"});
+  auto out = instance::sleeper(id);
   out.restart.type = type;
   out.restart.jitter = 0;
   return out;
-}
-
-// Counts on standard output, a line for each number.
-config::process_spec counter(const std::string& id) {
-  return instance::process(id, {"sh", "-c",
-                                "i=0; while true; do echo $i; i=$((i+1)); "
-                                "sleep 0.001; done"});
 }
 
 std::chrono::milliseconds since_boot() {
@@ -298,7 +291,7 @@ TEST_CASE("restart: the death of PID 1 stops a container with that policy, "
   restarts r;
   r.reeve.create("web");
   r.reeve.create("beside");
-  r.reeve.run("beside", counter("count"));
+  r.reeve.run("beside", instance::counter("count"));
   r.reeve.shell("web", "echo kept > /file");
   auto spec = sleeper("main", restart_type::permanent);
   auto pid = r.reeve.run("web", spec).pid;
@@ -334,7 +327,7 @@ TEST_CASE("restart: the death of PID 1 rebuilds a container with that policy, "
   web.on_holder_death = config::holder_death::rebuild;
   r.reeve.create(web);
   r.reeve.create("beside");
-  auto other = r.reeve.run("beside", counter("count")).pid;
+  auto other = r.reeve.run("beside", instance::counter("count")).pid;
   r.reeve.shell("web", "echo kept > /file");
   std::vector<pid_t> old;
   old.push_back(
@@ -414,7 +407,7 @@ TEST_CASE(
   r.reeve.config().deadlines.start = patiently(300ms);
   r.reeve.restart();
   r.reeve.create("web");
-  r.reeve.run("web", counter("clock"));
+  r.reeve.run("web", instance::counter("clock"));
   auto spec = sleeper("main", restart_type::permanent);
   spec.restart.backoff_min = patiently(200ms);
   spec.restart.backoff_max = patiently(200ms);

@@ -48,10 +48,6 @@ bool is_pending(pid_t pid, int signo) {
   return (mask >> static_cast<unsigned>(signo - 1) & 1U) != 0;
 }
 
-config::process_spec sleeper(const std::string& id) {
-  return instance::process(id, {"sleep", "1000"});
-}
-
 } // namespace
 
 TEST_CASE("signal: in a container full of a fork bomb it ends its process "
@@ -62,8 +58,8 @@ TEST_CASE("signal: in a container full of a fork bomb it ends its process "
   probe_image image;
   instance reeve;
   reeve.create(image.spec("box"));
-  reeve.run("box", sleeper("peer"));
-  reeve.run("box", sleeper("other"));
+  reeve.run("box", instance::sleeper("peer"));
+  reeve.run("box", instance::sleeper("other"));
   reeve.ask<limits_in_force>(set_limits{"box", {{"pids.limit", "40"}}});
   reeve.run("box", instance::process("bomb", {"probe", "bomb"}));
   eventually("the bomb has hit the limit", [&] {
@@ -133,7 +129,7 @@ TEST_CASE("signal: a process that waits for memory ends within a second",
       control = path;
   if (control.empty())
     return skip("cgroup v2: nobody waits for memory, the kernel kills at once");
-  reeve.run("box", sleeper("peer"));
+  reeve.run("box", instance::sleeper("peer"));
   std::ofstream{control} << "1" << std::flush;
   for (auto signo : {SIGTERM, SIGKILL}) {
     auto id = "hog-" + std::to_string(signo);

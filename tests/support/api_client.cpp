@@ -64,6 +64,16 @@ config::process_spec api_client::process(const std::string& id,
   return out;
 }
 
+config::process_spec api_client::sleeper(const std::string& id) {
+  return process(id, {"sleep", "1000"});
+}
+
+config::process_spec api_client::counter(const std::string& id) {
+  return process(id, {"sh", "-c",
+                      "i=0; while true; do echo $i; i=$((i+1)); sleep 0.001; "
+                      "done"});
+}
+
 void api_client::create(const std::string& name) {
   create(spec(name));
 }

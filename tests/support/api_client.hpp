@@ -67,6 +67,12 @@ public:
   [[nodiscard]] static config::process_spec
   process(const std::string& id, std::vector<std::string> argv);
 
+  /// Does nothing for longer than a test takes.
+  [[nodiscard]] static config::process_spec sleeper(const std::string& id);
+
+  /// Counts on standard output, a line for each number.
+  [[nodiscard]] static config::process_spec counter(const std::string& id);
+
   void create(const std::string& name);
   void create(const config::container_spec& spec);
   void destroy(const std::string& name);

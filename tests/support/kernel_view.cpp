@@ -55,6 +55,10 @@ bool is_alive(pid_t pid) {
   return state != 'X' && state != 'Z';
 }
 
+char state_of(pid_t pid) {
+  return stat_of(pid).state;
+}
+
 pid_t parent_of(pid_t pid) {
   return stat_of(pid).parent;
 }

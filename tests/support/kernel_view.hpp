@@ -16,6 +16,9 @@ namespace reeve::tests {
 /// There is such a process and it is no zombie.
 [[nodiscard]] bool is_alive(pid_t pid);
 
+/// As proc(5) has it: `D`, `Z` and so on; `X` if there is no such process.
+[[nodiscard]] char state_of(pid_t pid);
+
 [[nodiscard]] pid_t parent_of(pid_t pid);
 
 /// Children that are no zombies.
