@@ -4,6 +4,7 @@
 #include "actors/namespace_holder.hpp"
 
 #include "actors/error.hpp"
+#include "config/text.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -282,8 +283,9 @@ private:
       return make_error(errc::internal, "unknown answer of PID 1");
     auto code =
         report.code == ESRCH ? errc::not_found : errc::refused_by_kernel;
-    return make_error(code, to_string(kernel::sys_error{
-                                report.code, report.operation, {}, {}}));
+    return make_error(
+        code, to_string(kernel::sys_error{
+                  report.code, config::showable(report.operation), {}, {}}));
   }
 
   template <class T>

@@ -32,6 +32,13 @@ std::string in_quotes(std::string_view text) {
   return out;
 }
 
+std::string showable(std::string_view text) {
+  auto is_plain = text.size() <= 256
+                  && std::all_of(text.begin(), text.end(),
+                                 [](char c) { return c >= 0x20 && c < 0x7f; });
+  return is_plain ? std::string{text} : in_quotes(text);
+}
+
 std::string joined(std::span<const std::string_view> words) {
   auto out = std::string{};
   for (auto word : words) {

@@ -10,13 +10,17 @@
 #include <string>
 #include <string_view>
 
-// Private to the library: the wording that all its errors share.
+// Not for users of the library: the wording that all errors share.
 namespace reeve::config {
 
 /// Puts `text` in quotes for an error message. Everything but printable ASCII
 /// is escaped, so that neither terminal codes nor look-alike letters hide in a
 /// message; what is longer than 64 characters is cut and marked with "...".
 [[nodiscard]] std::string in_quotes(std::string_view text);
+
+/// A text from outside for an error message: as it is if it is short and plain,
+/// else in quotes.
+[[nodiscard]] std::string showable(std::string_view text);
 
 /// `a, b, c`.
 [[nodiscard]] std::string joined(std::span<const std::string_view> words);

@@ -3,6 +3,7 @@
 
 #include "console/embedded.hpp"
 
+#include "actors/error.hpp"
 #include "supervisor/runtime.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -125,7 +126,10 @@ void clear_remains(caf::actor_system& sys, const fs::path& root) {
   caf::scoped_actor self{sys};
   auto all = supervisor::container_list{};
   auto failed = false;
-  auto fails = [&failed](const caf::error&) { failed = true; };
+  // One that is not there any more has gone by itself, as it was to.
+  auto fails = [&failed](const caf::error& err) {
+    failed = failed || actors::code_of(err) != actors::errc::not_found;
+  };
   self->request((*rt)->api(), request_limit, supervisor::list_containers{})
       .receive([&](supervisor::container_list& list) { all = std::move(list); },
                fails);

@@ -46,8 +46,6 @@ failure failure_of(const caf::error& err, std::string what) {
                      std::string{}};
   if (code == actors::errc::not_found)
     out.is = failure::kind::not_found;
-  if (code == actors::errc::gone)
-    out.is = failure::kind::gone;
   if (code == actors::errc::already_exists)
     out.is = failure::kind::name_taken;
   if (code == actors::errc::timed_out)

@@ -35,7 +35,6 @@ struct [[nodiscard]] failure {
     not_found,
     name_taken,
     interrupted,
-    gone, ///< whoever was asked ended meanwhile
   };
   kind is = kind::other;
 };

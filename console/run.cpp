@@ -92,23 +92,21 @@ result<process_started> start(host& at, run_plan& plan) {
 }
 
 void remove_container(context& ctx, host& at, const std::string& name) {
-  auto remove = [&] {
-    return ask<container_is>(at, supervisor::destroy_container{name, true},
-                             "cannot remove container '" + name + "'",
-                             removal_limit);
-  };
-  auto done = remove();
-  // It was going by itself, and could not answer any more: ask who is left.
-  if (!done && done.error().is == failure::kind::gone)
-    done = remove();
+  auto done = ask<container_is>(at, supervisor::destroy_container{name, true},
+                                "cannot remove container '" + name + "'",
+                                removal_limit);
   if (!done && done.error().is != failure::kind::not_found)
     ctx.warn({to_string(done.error())});
 }
 
 result<void> make_container(context& ctx, host& at, run_plan& plan) {
   auto spec = *plan.own_container;
-  if (at.local() != nullptr)
+  if (at.local() != nullptr) {
     spec.on_owner_loss = {config::owner_loss::stop, std::chrono::seconds{1}};
+    // We remove it, when we know how it has ended: nobody else holds it back
+    // until then, since its output does not pass through the actors.
+    spec.auto_stop = config::auto_stop::never;
+  }
   for (auto tries = 1;; ++tries) {
     spec.name = plan.container;
     auto made = ask<container_created>(

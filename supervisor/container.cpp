@@ -16,6 +16,7 @@ namespace reeve::supervisor {
 using actors::errc;
 using actors::make_error;
 using std::chrono::milliseconds;
+using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 namespace event_of = container_event;
 
@@ -263,15 +264,12 @@ void container_actor_state::carry_out(const container_effect::free_name&) {
   how_.on_change(std::move(change));
 }
 
-// Its files go when they go: nothing of it can be seen any more.
+// Its files go when they go: nothing of it can be seen any more. The warden
+// hears of it first, so that whoever has the answer finds the name free; what
+// it has sent on until then is still answered.
 void container_actor_state::carry_out(const container_effect::forget&) {
   if (!record_.id.empty())
     self_->send(how_.sweeper, sweep_files{record_.id, record_.uid_base});
-  be_gone();
-}
-
-// The warden hears of it first: whoever has the answer finds the name free.
-void container_actor_state::be_gone() {
   gone_ = true;
   for (auto& [id, item] : processes_)
     self_->send_exit(item.actor, caf::exit_reason::user_shutdown);
@@ -288,7 +286,9 @@ void container_actor_state::be_gone() {
                   true});
   settle_creators();
   settle_waiters();
-  self_->send_exit(layer_, caf::exit_reason::user_shutdown);
+}
+
+void container_actor_state::on(container_forgotten) {
   self_->quit();
 }
 
@@ -322,11 +322,18 @@ void container_actor_state::want_up(bool up) {
     save();
 }
 
-// For what must not fail, or can do without.
+// For what is done and cannot be refused any more: a disk that does not take it
+// is asked again until it does.
 void container_actor_state::save() {
-  if (auto ok = try_save(); !ok)
-    with_->log->error("container '{}': {}", record_.spec.name,
-                      to_string(ok.error()));
+  auto ok = try_save();
+  if (ok)
+    return;
+  if (!std::exchange(save_failed_, true))
+    with_->log->error("container '{}': its record is not up to date, which is "
+                      "tried again every second: {}",
+                      record_.spec.name, to_string(ok.error()));
+  save_due_ = true;
+  self_->delayed_send(self_, 1s, record_due{});
 }
 
 kernel::result<void> container_actor_state::try_save() {
@@ -335,6 +342,9 @@ kernel::result<void> container_actor_state::try_save() {
   save_due_ = false;
   if (auto ok = with_->store->save(record_); !ok)
     return ok;
+  if (std::exchange(save_failed_, false))
+    with_->log->info("container '{}': its record is up to date again",
+                     record_.spec.name);
   for (auto process : std::exchange(to_acknowledge_, {}))
     acknowledge(process);
   return {};
@@ -406,6 +416,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const set_limits& msg) { return s->set(msg); },
       [s](const get_limits& msg) { return s->get(msg); },
       [s](const get_container&) { return s->details(); },
+      [s](container_forgotten event) { s->on(event); },
       [s](work_deadline event) { s->on(event); },
       [s](rebuild_timer event) { s->on(event); },
       [s](holder_gone event) { s->on(event); },

@@ -34,6 +34,10 @@ struct container_change {
   bool gone = false;      ///< destroyed: forget it
 };
 
+/// The warden's answer to a change that says `gone`: nothing is sent to the
+/// container any more, so that its actor may end.
+struct container_forgotten {};
+
 /// Who is PID 1 of another container, to join its namespaces. The pid may be
 /// another process's when it is used: the start time tells.
 struct resolve_holder {
@@ -79,7 +83,8 @@ using container_actor = caf::typed_actor<
     caf::replies_to<resolve_holder>::with<holder_resolved>,
     caf::replies_to<set_limits>::with<limits_in_force>,
     caf::replies_to<get_limits>::with<limits_in_force>,
-    caf::replies_to<get_container>::with<container_details>>;
+    caf::replies_to<get_container>::with<container_details>,
+    caf::reacts_to<container_forgotten>>;
 
 struct container_options {
   std::shared_ptr<services> with;
@@ -96,5 +101,6 @@ container_actor spawn_container(caf::actor_system& sys, container_options how);
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_container)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::container_change)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::container_forgotten)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resolve_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_resolved)

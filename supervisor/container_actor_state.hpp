@@ -114,6 +114,7 @@ public:
   void on(work_deadline event);
   void on(rebuild_timer event);
   void on(holder_gone event);
+  void on(container_forgotten event);
   void on(const end_process& event);
   void on(const late_start& event);
   void on(process_changed& event);
@@ -145,7 +146,6 @@ private:
   void carry_out(const container_effect::report_phase& effect);
   void carry_out(const container_effect::free_name&);
   void carry_out(const container_effect::forget&);
-  void be_gone();
 
   void await(const work& doing, std::uint64_t serial);
   void keep_up_with(container_phase phase);
@@ -251,6 +251,7 @@ private:
   bool rebuilt_ = false;
   bool unrecorded_ = false; ///< being destroyed: nothing is saved any more
   bool save_due_ = false;
+  bool save_failed_ = false; ///< and is tried again
   bool gone_ = false;
   bool starts_suspended_ = false;
   container_phase told_ = container_phase::creating;

@@ -33,6 +33,7 @@
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -84,18 +85,22 @@ config::daemon_config load(const options& opts) {
   return out;
 }
 
+std::optional<gid_t> group_of_socket(const config::daemon_config& cfg) {
+  if (!cfg.socket_group)
+    return std::nullopt;
+  const auto* group = ::getgrnam(cfg.socket_group->c_str());
+  if (group == nullptr)
+    throw std::runtime_error("socket_group: there is no group '"
+                             + *cfg.socket_group + "'");
+  return group->gr_gid;
+}
+
 actors::endpoint_options endpoint_of(const config::daemon_config& cfg,
                                      std::shared_ptr<spdlog::logger> log) {
   actors::endpoint_options out;
   out.admitted.uids.insert(cfg.admit_uids.begin(), cfg.admit_uids.end());
   out.admitted.gids.insert(cfg.admit_gids.begin(), cfg.admit_gids.end());
-  if (cfg.socket_group) {
-    const auto* group = ::getgrnam(cfg.socket_group->c_str());
-    if (group == nullptr)
-      throw std::runtime_error("socket_group: there is no group '"
-                               + *cfg.socket_group + "'");
-    out.group = group->gr_gid;
-  }
+  out.group = group_of_socket(cfg);
   out.on_refused = [log = std::move(log)](const actors::refused_peer& peer) {
     log->warn("closed a connection of uid {}, pid {}: {}", peer.uid, peer.pid,
               actors::to_string(peer.reason));
@@ -165,6 +170,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
     auto cfg = load(opts);
+    (void)group_of_socket(cfg); // a name that is wrong is told by --check, too
     return opts.check ? 0 : serve(cfg);
   } catch (const CLI::ParseError& err) {
     return app.exit(err);

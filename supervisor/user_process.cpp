@@ -88,14 +88,6 @@ double random_fraction() {
   return std::uniform_real_distribution<double>{0, 1}(engine);
 }
 
-// Of a program's name, or of what PID 1 makes of it: either may be hostile.
-std::string showable(const std::string& text) {
-  auto is_plain = text.size() <= 256
-                  && std::all_of(text.begin(), text.end(),
-                                 [](char c) { return c >= 0x20 && c < 0x7f; });
-  return is_plain ? text : config::in_quotes(text);
-}
-
 bool is_final(process_phase phase) {
   return phase == process_phase::exited || phase == process_phase::gave_up
          || phase == process_phase::held || phase == process_phase::removed;
@@ -549,7 +541,7 @@ private:
     start_failed_ = make_error(
         code,
         to_string(kernel::sys_error{done.error, words_for(done.failed_step),
-                                    showable(done.failed_subject),
+                                    config::showable(done.failed_subject),
                                     no_pid ? actors::no_pid_hint : ""}));
   }
 

@@ -133,6 +133,7 @@ public:
       names_.emplace(info.container, change.key); // its own, or free again
     if (change.gone) {
       commands_.forget(info.container);
+      self_->send(found->second.actor, container_forgotten{});
       entries_.erase(found);
     }
   }

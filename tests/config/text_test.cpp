@@ -36,6 +36,15 @@ TEST_CASE("in_quotes: nothing but printable ASCII reaches a terminal",
   CHECK(in_quotes("a\x1b[2J\n\"\\\xc3\xa9") == R"("a\x1b[2J\x0a\"\\\xc3\xa9")");
 }
 
+TEST_CASE("showable: only what is short and plain goes without quotes",
+          "[config][unit]") {
+  CHECK(showable("execve /bin/sh") == "execve /bin/sh");
+  CHECK(showable("") == "");
+  CHECK(showable(std::string(256, 'x')) == std::string(256, 'x'));
+  CHECK(showable(std::string(257, 'x')) == in_quotes(std::string(257, 'x')));
+  CHECK(showable("a\x1b[2J") == R"("a\x1b[2J")");
+}
+
 TEST_CASE("in_quotes: long values are cut at 64 characters", "[config][unit]") {
   CHECK(in_quotes(std::string(64, 'x')) == '"' + std::string(64, 'x') + '"');
   CHECK(in_quotes(std::string(65, 'x'))

@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
@@ -25,14 +26,6 @@ namespace {
 words embedded(words line) {
   line.insert(line.begin(), {"--socket", "/nowhere/reeved.sock"});
   return line;
-}
-
-std::string read_line(int fd) {
-  auto out = std::string{};
-  auto c = '\0';
-  while (::read(fd, &c, 1) == 1 && c != '\n')
-    out += c;
-  return out;
 }
 
 /// Directories of embedded instances.
@@ -72,7 +65,7 @@ TEST_CASE("console: two one-shots and a daemon do not disturb each other",
   auto before = private_roots();
   daemon_process daemon;
   daemon.create("web");
-  daemon.run("web", daemon_process::process("p", {"sleep", "1000"}));
+  daemon.run("web", daemon_process::sleeper("p"));
   auto pid = daemon.process_of("web", "p").pid;
   auto line = embedded({"run", "--image", "busybox", "-i", "--", "sh", "-c",
                         "cat /proc/self/uid_map; cat; exit 8"});
@@ -92,7 +85,7 @@ TEST_CASE("console: two one-shots and a daemon do not disturb each other",
     item.out.write.reset();
   }
   for (auto& item : both)
-    maps.insert(read_line(item.out.read.get()));
+    maps.insert(next_line(item.out.read.get()));
   CHECK(maps.size() == 2); // each has ids of its own
   CHECK(maps.count("") == 0);
   auto roots = private_roots();
@@ -123,14 +116,14 @@ TEST_CASE("console: what a killed one-shot left is swept by the next, and "
                   "echo ready; cat"}),
         {in.read.get(), out.write.get(), STDERR_FILENO, {}, {}}};
     out.write.reset();
-    CHECK(read_line(out.read.get()) == "ready");
+    CHECK(next_line(out.read.get()) == "ready");
     child.signal(SIGKILL);
     CHECK(child.finish() == 128 + SIGKILL);
   }
   CHECK(private_roots().size() == before.size() + 2);
   auto got = run_console(embedded({"run", "--image", "busybox", "--", "true"}));
   CHECK(got.status == 0);
-  CHECK(got.err.empty());
+  CHECK(got.err == "");
   CHECK(fs::exists(fake / "containers"));
   fs::remove_all(fake);
   CHECK(private_roots() == before);

@@ -369,8 +369,7 @@ TEST_CASE("reeved: SIGTERM and SIGINT end it with status 0, and containers go "
     return;
   daemon_process daemon;
   daemon.create("web");
-  auto pid =
-      daemon.run("web", daemon_process::process("p", {"sleep", "1000"})).pid;
+  auto pid = daemon.run("web", daemon_process::sleeper("p")).pid;
   for (auto signo : {SIGTERM, SIGINT}) {
     auto status = daemon.stop(signo);
     CHECK(WIFEXITED(status));
@@ -406,4 +405,8 @@ TEST_CASE("reeved: without --config, /etc/reeve/reeved.toml is read if it "
   CHECK(check("--root /nowhere") == 0);
   std::ofstream{dir.path() + "/other.toml"} << "pool_size = 1\n";
   CHECK(check("--config /etc/other.toml") == 0);
+  std::ofstream{dir.path() + "/other.toml"} << "socket_group = \"absent\"\n";
+  CHECK(check("--config /etc/other.toml") == 1);
+  CHECK_THAT(read_file(dir.path() + "/said"),
+             ContainsSubstring("there is no group 'absent'"));
 }

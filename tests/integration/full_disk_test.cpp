@@ -14,9 +14,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <set>
+#include <string>
+#include <thread>
 
 using namespace reeve;
 using namespace reeve::supervisor;
@@ -159,7 +162,7 @@ TEST_CASE("full disk: a create that finds no room says so and leaves nothing",
   daemon_process reeve{{.pool_size = pool, .disk_mib = 24}};
   reeve.create("web");
   auto web = reeve.details_of("web").info.id;
-  reeve.run("web", api_client::process("main", {"sleep", "1000"}));
+  reeve.run("web", api_client::sleeper("main"));
   ballast full{reeve.disk()};
   auto refusals = 0;
   auto made = false;
@@ -200,7 +203,7 @@ TEST_CASE("full disk: what would not be remembered is refused, what needs no "
   daemon_process reeve{{.pool_size = 0, .disk_mib = 24}};
   reeve.create("web");
   auto info = reeve.details_of("web").info;
-  auto main = reeve.run("web", api_client::process("main", {"sleep", "1000"}));
+  auto main = reeve.run("web", api_client::sleeper("main"));
   ballast full{reeve.disk()};
   full.fill_but(0);
 
@@ -228,7 +231,7 @@ TEST_CASE("full disk: what would not be remembered is refused, what needs no "
   CHECK(pids_limit(reeve) == limit);
   CHECK(reeve.details_of("web").spec.limits.pids.value() == std::stoull(limit));
 
-  auto kept = api_client::process("kept", {"sleep", "1000"});
+  auto kept = api_client::sleeper("kept");
   kept.restart.type = config::restart_type::permanent;
   why = reeve.refusal<process_started>(run_process{0, "web", kept, false});
   CHECK_THAT(why, ContainsSubstring("ENOSPC"));
@@ -248,6 +251,42 @@ TEST_CASE("full disk: what would not be remembered is refused, what needs no "
   check_only(reeve, {});
 }
 
+TEST_CASE("full disk: what found no room is written when there is some",
+          "[integration][disk]") {
+  if (!is_root() || !has_loop_devices())
+    return;
+  daemon_process reeve{{.pool_size = 0, .disk_mib = 24}};
+  reeve.create("web");
+  auto info = reeve.details_of("web").info;
+  for (const auto* id : {"kept", "removed"}) {
+    auto spec = api_client::sleeper(id);
+    spec.restart.type = config::restart_type::permanent;
+    reeve.run("web", spec);
+  }
+  // The newest version of the record is its last.
+  auto remembers_both = [path = reeve.disk() + "/containers/" + info.id
+                                + "/record.jsonl"] {
+    auto text = read_file(path);
+    return text.find("removed", text.rfind("boot_id")) != std::string::npos;
+  };
+  CHECK(remembers_both());
+  ballast full{reeve.disk()};
+  full.fill_but(0);
+  reeve.ask<process_is>(stop_process{"web", "removed", 0});
+  reeve.ask<process_is>(remove_process{"web", "removed"});
+  reeve.ask<container_is>(stop_container{"web", 0});
+  std::this_thread::sleep_for(std::chrono::seconds{2}); // tries that fail
+  full.drop();
+  eventually("the record is written", [&] { return !remembers_both(); });
+  reeve.kill();
+  reeve.start();
+  CHECK(reeve.phase_of("web") == container_phase::stopped);
+  auto now = reeve.details_of("web").processes;
+  REQUIRE(now.size() == 1);
+  CHECK(now[0].process == "kept");
+  CHECK(groups().empty());
+}
+
 TEST_CASE("full disk: the next daemon comes up and adopts",
           "[integration][disk]") {
   if (!is_root() || !has_loop_devices())
@@ -255,7 +294,7 @@ TEST_CASE("full disk: the next daemon comes up and adopts",
   daemon_process reeve{{.pool_size = 1, .disk_mib = 24}};
   reeve.create("web");
   auto info = reeve.details_of("web").info;
-  auto spec = api_client::process("main", {"sleep", "1000"});
+  auto spec = api_client::sleeper("main");
   spec.restart.type = config::restart_type::permanent;
   auto pid = reeve.run("web", spec).pid;
   ballast before{reeve.disk()};

@@ -16,12 +16,16 @@
 #include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 using namespace reeve;
 using namespace reeve::supervisor;
 using namespace reeve::tests;
 using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -44,10 +48,6 @@ void check_own_namespaces(pid_t pid) {
     CHECK((*own).*kind != 0);
     CHECK((*own).*kind != (*host).*kind);
   }
-}
-
-config::process_spec sleeper(const std::string& id) {
-  return instance::process(id, {"sleep", "1000"});
 }
 
 // Nothing of it is left in the kernel.
@@ -86,7 +86,7 @@ TEST_CASE("life: a container exists without a process, before and after one",
   CHECK(members_of(info.id).empty());
 
   auto before = kernel::namespaces_of(info.pid).value();
-  auto pid = reeve.run("web", sleeper("late")).pid;
+  auto pid = reeve.run("web", instance::sleeper("late")).pid;
   CHECK(children_of(info.pid) == std::vector<pid_t>{pid});
   CHECK(members_of(info.id) == std::vector<pid_t>{pid});
   CHECK(but_time(kernel::namespaces_of(pid).value().value())
@@ -108,7 +108,7 @@ TEST_CASE("life: declared processes run when create has answered",
     return;
   instance reeve;
   auto spec = instance::spec("web");
-  spec.processes = {sleeper("a"), sleeper("b")};
+  spec.processes = {instance::sleeper("a"), instance::sleeper("b")};
   reeve.create(spec);
   auto info = reeve.details_of("web").info;
   auto members = members_of(info.id);
@@ -127,7 +127,7 @@ TEST_CASE("life: a create whose declared process cannot start leaves nothing",
     return;
   instance reeve{0};
   auto spec = instance::spec("web");
-  spec.processes = {sleeper("good"),
+  spec.processes = {instance::sleeper("good"),
                     instance::process("bad", {"/no/such/program"})};
   spec.processes.back().restart.type = config::restart_type::permanent;
   auto text =
@@ -152,9 +152,9 @@ TEST_CASE("life: stop and start keep the files and run what is declared",
     return;
   instance reeve;
   auto spec = instance::spec("web");
-  spec.processes = {sleeper("main")};
+  spec.processes = {instance::sleeper("main")};
   reeve.create(spec);
-  reeve.run("web", sleeper("extra"));
+  reeve.run("web", instance::sleeper("extra"));
   reeve.shell("web", "echo kept > /file; mkdir /dir; chown 7:8 /dir");
   auto first = reeve.details_of("web");
   auto pids = members_of(first.info.id);
@@ -187,7 +187,7 @@ TEST_CASE("life: destroy is refused while something runs, unless forced",
   instance reeve;
   reeve.create("web");
   auto info = reeve.details_of("web").info;
-  auto pid = reeve.run("web", sleeper("main")).pid;
+  auto pid = reeve.run("web", instance::sleeper("main")).pid;
   auto text = reeve.refusal<container_is>(destroy_container{"web", false, -1});
   CHECK(text.find("web") != std::string::npos);
   CHECK(is_alive(pid));
@@ -200,7 +200,7 @@ TEST_CASE("life: destroy is refused while something runs, unless forced",
 
   reeve.create("web");
   info = reeve.details_of("web").info;
-  pid = reeve.run("web", sleeper("main")).pid;
+  pid = reeve.run("web", instance::sleeper("main")).pid;
   reeve.ask<container_is>(destroy_container{"web", true, 0});
   check_down(info.id, {pid, info.pid});
 }
@@ -249,7 +249,7 @@ TEST_CASE("life: a paused container can be stopped and destroyed",
   for (auto way : {0, 1}) {
     reeve.create("web");
     auto info = reeve.details_of("web").info;
-    auto pid = reeve.run("web", sleeper("main")).pid;
+    auto pid = reeve.run("web", instance::sleeper("main")).pid;
     reeve.ask<container_is>(pause_container{"web"});
     REQUIRE(is_frozen(info.id));
     if (way == 0)
@@ -319,12 +319,12 @@ TEST_CASE("life: auto_stop follows the significant processes",
                        : config::auto_stop::all_significant;
   reeve.create(spec);
   auto info = reeve.details_of("web").info;
-  auto first = sleeper("first");
-  auto second = sleeper("second");
+  auto first = instance::sleeper("first");
+  auto second = instance::sleeper("second");
   first.significant = second.significant = true;
   std::vector<pid_t> pids{info.pid, reeve.run("web", first).pid,
                           reeve.run("web", second).pid,
-                          reeve.run("web", sleeper("ordinary")).pid};
+                          reeve.run("web", instance::sleeper("ordinary")).pid};
   REQUIRE(::kill(pids[3], SIGKILL) == 0);
   reeve.wait("web", "ordinary");
   CHECK(reeve.phase_of("web") == container_phase::running);
@@ -353,7 +353,7 @@ TEST_CASE("life: remove_on_exit removes a container that has stopped",
   auto spec = instance::spec("once");
   spec.auto_stop = config::auto_stop::any_significant;
   spec.remove_on_exit = true;
-  spec.processes = {instance::process("main", {"sleep", "1000"})};
+  spec.processes = {instance::sleeper("main")};
   spec.processes[0].significant = true;
   reeve.create(spec);
   auto info = reeve.details_of("once").info;
@@ -430,11 +430,36 @@ TEST_CASE("life: a stop of what is removed on exit is answered when it is gone",
   instance reeve{0};
   auto spec = instance::spec("once");
   spec.remove_on_exit = true;
-  spec.processes = {sleeper("main")};
+  spec.processes = {instance::sleeper("main")};
   reeve.create(spec);
   reeve.ask<container_is>(stop_container{"once", 0});
   CHECK(reeve.container_names().empty());
   check_no_files(reeve);
+}
+
+TEST_CASE("life: whoever asks while a container goes has an answer",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  for (auto round = 0; round < 10; ++round) {
+    reeve.create("web");
+    // One after another, from long before its end until after it.
+    std::vector<std::string> answers(60);
+    std::vector<std::thread> askers;
+    for (auto& answer : answers) {
+      askers.emplace_back([&] {
+        answer = reeve.complaint<container_is>(destroy_container{"web", true});
+      });
+      std::this_thread::sleep_for(100us);
+    }
+    for (auto& asker : askers)
+      asker.join();
+    CHECK(answers.front().empty());
+    for (const auto& answer : answers)
+      if (!answer.empty())
+        CHECK_THAT(answer, ContainsSubstring("there is no container \"web\""));
+  }
 }
 
 TEST_CASE("life: of processes that were run once the newest hundred are kept",
