@@ -45,7 +45,7 @@ std::string group_file(const std::string& id, const std::string& v1,
                        const std::string& v2) {
   for (const auto& group : groups_of(id))
     for (const auto& path :
-         {fs::path{group} / v1, fs::path{group} / "box" / v2})
+         {fs::path{group} / "box" / v2, fs::path{group} / v1})
       if (fs::exists(path))
         return read_file(path);
   FAIL("no group of " << id << " has " << v1 << " or " << v2);
