@@ -58,5 +58,5 @@ function(reeve_tests label)
   target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} reeve_test_main reeve_warnings)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
   catch_discover_tests(${target} TEST_PREFIX "${label}/"
-    PROPERTIES LABELS "${label}" TIMEOUT 300 SKIP_RETURN_CODE 77 ${arg_PROPERTIES})
+    PROPERTIES LABELS "${label}" TIMEOUT 300 SKIP_RETURN_CODE 4 ${arg_PROPERTIES})
 endfunction()

@@ -138,11 +138,15 @@ public:
 
   bool parse_error(std::size_t bytes_read, const std::string&,
                    const nlohmann::json::exception& err) {
-    // The library's message starts with its own error number and position.
+    // The library's message starts with its own error number and position, of
+    // which some versions say more than others.
     auto message = std::string_view{err.what()};
     if (auto cut = message.find("syntax error"); cut != message.npos)
       message.remove_prefix(cut);
     else if (cut = message.find("] "); cut != message.npos)
+      message.remove_prefix(cut + 2);
+    if (auto cut = message.find(": ");
+        message.starts_with("parse error at") && cut != message.npos)
       message.remove_prefix(cut + 2);
     // The end of the text counts as a byte, the look-ahead after a number does
     // not.

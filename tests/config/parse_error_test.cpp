@@ -115,7 +115,8 @@ TEST_CASE("parse: broken syntax is an error with a position",
   CHECK(json.error().column == 9);
   CHECK(json.error().expected == "valid JSON");
   CHECK(json.error().message.starts_with("syntax error"));
-  CHECK(json_error("").starts_with("a.json:1:1: syntax error"));
+  CHECK(json_error("").starts_with("a.json:1:1: "));
+  CHECK(json_error("").find("parse error") == std::string::npos);
   CHECK(json_error("{\"boot\": 1e999}").starts_with("a.json:1:14: "));
 }
 
