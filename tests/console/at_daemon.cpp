@@ -4,6 +4,7 @@
 #include "tests/console/at_daemon.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/patience.hpp"
 
 #include <poll.h>
 #include <unistd.h>
@@ -46,7 +47,7 @@ std::string next_line(int fd) {
   auto out = std::string{};
   for (auto c = '\0'; c != '\n'; out += c) {
     auto ready = pollfd{fd, POLLIN, 0};
-    if (::poll(&ready, 1, 20'000) != 1 || ::read(fd, &c, 1) != 1)
+    if (::poll(&ready, 1, patiently(20'000)) != 1 || ::read(fd, &c, 1) != 1)
       FAIL("no whole line came, but '" << out << "'");
   }
   out.pop_back();

@@ -4,6 +4,7 @@
 #include "tests/console/console_process.hpp"
 
 #include "tests/support/catch.hpp"
+#include "tests/support/patience.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -104,7 +105,7 @@ void console_process::signal(int signo) const {
 
 int console_process::finish() {
   auto ended = pollfd{pidfd_.get(), POLLIN, 0};
-  auto end = steady_clock::now() + patience;
+  auto end = steady_clock::now() + patiently(patience);
   auto got = 0;
   do
     got = ::poll(&ended, 1, left_until(end));

@@ -6,6 +6,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/patience.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -242,8 +243,8 @@ TEST_CASE("console: a one-shot whose console is killed goes away with its "
           == 0);
     // Nobody has said that a killed reader will not come back, so its lease has
     // to end first.
-    auto deadline =
-        std::chrono::steady_clock::now() + (signo == SIGKILL ? 45s : 10s);
+    auto deadline = std::chrono::steady_clock::now()
+                    + (signo == SIGKILL ? patiently(45s) : patiently(10s));
     while (!daemon.container_names().empty()
            && std::chrono::steady_clock::now() < deadline)
       std::this_thread::sleep_for(20ms);

@@ -8,6 +8,7 @@
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/patience.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <nlohmann/json.hpp>
@@ -118,7 +119,7 @@ public:
   /// The next message; empty if none comes.
   std::string next() {
     auto ready = pollfd{fd_.get(), POLLIN, 0};
-    if (::poll(&ready, 1, 10'000) != 1)
+    if (::poll(&ready, 1, patiently(10'000)) != 1)
       return {};
     std::array<char, 512> text{};
     auto n = ::recv(fd_.get(), text.data(), text.size(), 0);

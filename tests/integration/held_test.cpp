@@ -8,6 +8,7 @@
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/loop_disk.hpp"
+#include "tests/support/patience.hpp"
 
 #include <chrono>
 #include <memory>
@@ -25,7 +26,7 @@ using clock_type = std::chrono::steady_clock;
 // The deadlines of a teardown are longer than what `eventually` waits.
 template <class Holds>
 void within(std::chrono::seconds limit, const char* what, Holds holds) {
-  auto until = clock_type::now() + limit;
+  auto until = clock_type::now() + patiently(limit);
   while (!holds()) {
     if (clock_type::now() > until)
       FAIL("it did not happen: " << what);
@@ -61,7 +62,7 @@ void check_answers(api_client& reeve, const std::string& name) {
   auto start = clock_type::now();
   CHECK(reeve.shell(name, "echo works").out == "works\n");
   CHECK(reeve.details_of(name).info.phase == container_phase::running);
-  CHECK(clock_type::now() - start < 2s);
+  CHECK(clock_type::now() - start < patiently(2s));
 }
 
 } // namespace
@@ -105,7 +106,7 @@ TEST_CASE("held: a container whose process is stuck in the kernel gives its "
   auto took = clock_type::now() - start;
   INFO(why);
   CHECK(why.find("held") != std::string::npos);
-  CHECK(took < 40s);
+  CHECK(took < patiently(40s));
   CHECK(phase_by_id(reeve, info.id) == container_phase::held);
   CHECK(state_of(writer) == 'D');
   CHECK_FALSE(groups_of(info.id).empty());

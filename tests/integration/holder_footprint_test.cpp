@@ -11,6 +11,7 @@
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/leak_guard.hpp"
+#include "tests/support/patience.hpp"
 
 #include <elf.h>
 #include <fcntl.h>
@@ -184,7 +185,7 @@ TEST_CASE("PID 1: a birth that fails says at which step, on what, and why",
         static_cast<std::uint16_t>(kernel::zygote::message::start_holder), 1,
         kernel::wire::encode(order), more));
     pollfd wait{zygote->socket.get(), POLLIN, 0};
-    REQUIRE(::poll(&wait, 1, 10'000) == 1);
+    REQUIRE(::poll(&wait, 1, patiently(10'000)) == 1);
     kernel::packet in;
     REQUIRE(kernel::receive_packet(zygote->socket.get(), in));
     kernel::zygote::start_failed_report report;

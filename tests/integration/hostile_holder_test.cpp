@@ -9,6 +9,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/patience.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -31,7 +32,8 @@ namespace {
 class hostile_holder {
 public:
   /// What ends before the deadline ended for another reason.
-  explicit hostile_holder(std::chrono::milliseconds deadline = 30s) {
+  explicit hostile_holder(
+      std::chrono::milliseconds deadline = reeve::tests::patiently(30s)) {
     system_config_.set("scheduler.max-threads", 2);
     system_config_.set("logger.console", caf::atom("none"));
     system_ = std::make_unique<caf::actor_system>(system_config_);
