@@ -6,6 +6,7 @@
 #include "config/error.hpp"
 #include "config/limits.hpp"
 #include "config/process_spec.hpp"
+#include "config/supervision_policy.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -107,6 +108,7 @@ struct container_spec {
 
   holder_death on_holder_death = holder_death::stop;
   config::auto_stop auto_stop = config::auto_stop::never;
+  supervision_policy supervision;
   owner_loss_policy on_owner_loss;
   /// Removes the container once it has stopped (`--rm`).
   bool remove_on_exit = false;

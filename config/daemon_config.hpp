@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "config/supervision_policy.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -80,6 +82,7 @@ struct daemon_config {
   /// Absent: the `reeve-holder` that was installed with the program.
   std::optional<std::string> holder_path;
   config::deadlines deadlines;
+  revival_policy revival;
 
   bool operator==(const daemon_config&) const = default;
 };

@@ -60,6 +60,13 @@ inline constexpr auto
          {"all_significant", auto_stop::all_significant}});
 
 template <>
+inline constexpr auto
+    enum_names<gave_up_action> = std::to_array<enum_name<gave_up_action>>(
+        {{"ignore", gave_up_action::ignore},
+         {"stop_container", gave_up_action::stop_container},
+         {"rebuild_container", gave_up_action::rebuild_container}});
+
+template <>
 inline constexpr auto enum_names<owner_loss> =
     std::to_array<enum_name<owner_loss>>({{"keep", owner_loss::keep},
                                           {"stop", owner_loss::stop}});

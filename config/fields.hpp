@@ -54,6 +54,12 @@ inline constexpr auto fields<log_spec> =
                field{"max_files", &log_spec::max_files}};
 
 template <>
+inline constexpr auto fields<restart_rule> =
+    std::tuple{field{"on", &restart_rule::on},
+               field{"restart", &restart_rule::restart},
+               field{"max_restarts", &restart_rule::max_restarts}};
+
+template <>
 inline constexpr auto fields<restart_policy> =
     std::tuple{field{"type", &restart_policy::type},
                field{"max_restarts", &restart_policy::max_restarts},
@@ -62,7 +68,8 @@ inline constexpr auto fields<restart_policy> =
                field{"backoff_max", &restart_policy::backoff_max},
                field{"backoff_factor", &restart_policy::backoff_factor},
                field{"jitter", &restart_policy::jitter},
-               field{"reset_after", &restart_policy::reset_after}};
+               field{"reset_after", &restart_policy::reset_after},
+               field{"rules", &restart_policy::rules}};
 
 template <>
 inline constexpr auto fields<process_spec> =
@@ -103,6 +110,14 @@ inline constexpr auto fields<owner_loss_policy> =
                field{"grace", &owner_loss_policy::grace}};
 
 template <>
+inline constexpr auto fields<supervision_policy> = std::tuple{
+    field{"on_process_gave_up", &supervision_policy::on_process_gave_up},
+    field{"max_restarts", &supervision_policy::max_restarts},
+    field{"max_rebuilds", &supervision_policy::max_rebuilds},
+    field{"window", &supervision_policy::window},
+    field{"on_gave_up", &supervision_policy::on_gave_up}};
+
+template <>
 inline constexpr auto fields<container_spec> =
     std::tuple{field{"name", &container_spec::name},
                field{"image", &container_spec::image},
@@ -121,6 +136,7 @@ inline constexpr auto fields<container_spec> =
                field{"readonly_paths", &container_spec::readonly_paths},
                field{"on_holder_death", &container_spec::on_holder_death},
                field{"auto_stop", &container_spec::auto_stop},
+               field{"supervision", &container_spec::supervision},
                field{"on_owner_loss", &container_spec::on_owner_loss},
                field{"remove_on_exit", &container_spec::remove_on_exit},
                field{"boot", &container_spec::boot},
@@ -144,6 +160,13 @@ inline constexpr auto fields<deadlines> =
                field{"mount", &deadlines::mount}};
 
 template <>
+inline constexpr auto fields<revival_policy> =
+    std::tuple{field{"max_rebuilds", &revival_policy::max_rebuilds},
+               field{"window", &revival_policy::window},
+               field{"backoff_min", &revival_policy::backoff_min},
+               field{"backoff_max", &revival_policy::backoff_max}};
+
+template <>
 inline constexpr auto fields<daemon_config> =
     std::tuple{field{"state_dir", &daemon_config::state_dir},
                field{"run_dir", &daemon_config::run_dir},
@@ -156,6 +179,7 @@ inline constexpr auto fields<daemon_config> =
                field{"ids", &daemon_config::ids},
                field{"log", &daemon_config::log},
                field{"holder_path", &daemon_config::holder_path},
-               field{"deadlines", &daemon_config::deadlines}};
+               field{"deadlines", &daemon_config::deadlines},
+               field{"revival", &daemon_config::revival}};
 
 } // namespace reeve::config

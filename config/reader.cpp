@@ -143,6 +143,17 @@ result<void> read(const node& in, const key_path& at, namespace_choice& out,
   return {};
 }
 
+result<void> read(const node& in, const key_path& at, end_pattern& out, plain) {
+  const auto* text = std::get_if<std::string>(&in.value);
+  if (text == nullptr)
+    return wrong_type(in, at, "an end such as \"exit:64\" or \"oom\"");
+  auto pattern = parse_end_pattern(*text);
+  if (!pattern)
+    return placed(std::move(pattern).error(), in, at);
+  out = *pattern;
+  return {};
+}
+
 // `null` makes a limit absent where the default has a value.
 result<void> read(const node& in, const key_path& at, limits& out, plain) {
   const auto* table = std::get_if<node::table>(&in.value);

@@ -45,6 +45,8 @@ unknown_key(const member& found, const key_path& table,
                                 rlimit_pair& out, plain = {});
 [[nodiscard]] result<void> read(const node& in, const key_path& at,
                                 namespace_choice& out, plain = {});
+[[nodiscard]] result<void> read(const node& in, const key_path& at,
+                                end_pattern& out, plain = {});
 [[nodiscard]] result<void> read(const node& in, const key_path& at, limits& out,
                                 plain = {});
 [[nodiscard]] result<void> read(const node& in, const key_path& at,

@@ -3,8 +3,14 @@
 
 #pragma once
 
+#include "config/error.hpp"
+
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace reeve::config {
 
@@ -16,6 +22,41 @@ enum class restart_type : std::uint8_t {
   transient,
   /// Never.
   temporary,
+};
+
+enum class end_cause : std::uint8_t {
+  exit,         ///< by itself, with a code
+  signal,       ///< by a signal that Reeve did not send
+  oom,          ///< by the kernel, for want of memory
+  start_failed, ///< it never ran
+};
+
+/// Some of the ends that a process may come to. As text: "exit" (with any
+/// code), "exit:64", "exit:1-63", "signal", "signal:SIGSEGV", "oom",
+/// "start_failed".
+struct end_pattern {
+  end_cause cause = end_cause::exit;
+  /// Of codes or signals, both included; the whole range of them: any.
+  int first = 0;
+  int last = 255;
+
+  bool operator==(const end_pattern&) const = default;
+};
+
+[[nodiscard]] result<end_pattern> parse_end_pattern(std::string_view text);
+
+[[nodiscard]] std::string to_text(const end_pattern& pattern);
+
+/// What is different after some ends.
+struct restart_rule {
+  std::vector<end_pattern> on;
+  /// Whether such an end is followed by a restart; absent: as the type says.
+  std::optional<bool> restart;
+  /// More restarts than this after such ends within the policy's window, and
+  /// the supervisor gives up; absent: only the policy's own limit counts.
+  std::optional<unsigned> max_restarts;
+
+  bool operator==(const restart_rule&) const = default;
 };
 
 /// How a process is started again: how often before giving up, and after what
@@ -35,6 +76,9 @@ struct restart_policy {
   double jitter = 0.1;
   /// A process that ran this long starts again from `backoff_min`.
   std::chrono::milliseconds reset_after{60'000};
+
+  /// The first one that has the end of a process among its own counts.
+  std::vector<restart_rule> rules;
 
   bool operator==(const restart_policy&) const = default;
 };

@@ -90,6 +90,10 @@ void write(text& out, const namespace_choice& value, plain = {}) {
   write(out, to_text(value));
 }
 
+void write(text& out, const end_pattern& value, plain = {}) {
+  write(out, to_text(value));
+}
+
 // As a string: numbers in JSON end at 2^63.
 void write_rlimit(text& out, std::uint64_t value) {
   write(out, value == rlimit_pair::unlimited ? std::string{"unlimited"}

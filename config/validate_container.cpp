@@ -105,6 +105,8 @@ result<void> validate(const container_spec& spec) {
   check_paths(out, at / "readonly_paths", spec.readonly_paths);
   check_duration(out, at / "on_owner_loss" / "grace", spec.on_owner_loss.grace,
                  0ms, longest_owner_loss_grace);
+  check_duration(out, at / "supervision" / "window", spec.supervision.window,
+                 1ms);
   check_processes(out, at / "processes", spec.processes);
   return std::move(out).verdict();
 }

@@ -92,6 +92,11 @@ result<void> validate(const daemon_config& cfg) {
   };
   std::apply([&](const auto&... f) { (check_deadline(f), ...); },
              fields<deadlines>);
+  const auto& revival = cfg.revival;
+  check_duration(out, at / "revival" / "window", revival.window, 1ms);
+  check_duration(out, at / "revival" / "backoff_min", revival.backoff_min, 0ms);
+  check_duration(out, at / "revival" / "backoff_max", revival.backoff_max,
+                 revival.backoff_min);
   return std::move(out).verdict();
 }
 

@@ -82,6 +82,23 @@ void check_stdio(findings& out, const key_path& at, const process_spec& spec) {
                "stdio = \"pipe\" or \"tty\"");
 }
 
+void check_rule(findings& out, const key_path& at, const restart_policy& policy,
+                const restart_rule& rule) {
+  if (rule.on.empty())
+    out.refuse(at / "on", "found no end that the rule is about",
+               "at least one, such as \"exit:64\" or \"oom\"");
+  if (!rule.restart && !rule.max_restarts)
+    out.refuse(at, "found a rule that changes nothing",
+               "restart or max_restarts beside on");
+  if (rule.max_restarts && rule.restart == false)
+    out.refuse(at / "max_restarts", "found beside restart = false",
+               "one of them");
+  if (rule.max_restarts && *rule.max_restarts > policy.max_restarts)
+    out.expect(false, at / "max_restarts", *rule.max_restarts,
+               "at most the policy's own max_restarts, which is "
+                   + std::to_string(policy.max_restarts));
+}
+
 void check_restart(findings& out, const key_path& at,
                    const restart_policy& policy) {
   check_duration(out, at / "window", policy.window, 1ms);
@@ -94,6 +111,8 @@ void check_restart(findings& out, const key_path& at,
   check_number(out, at / "backoff_factor", policy.backoff_factor, 1, 1000);
   check_number(out, at / "jitter", policy.jitter, 0, 1);
   check_duration(out, at / "reset_after", policy.reset_after, 0ms);
+  for (std::size_t i = 0; i < policy.rules.size(); ++i)
+    check_rule(out, (at / "rules")[i], policy, policy.rules[i]);
 }
 
 } // namespace

@@ -288,6 +288,7 @@ enum class event_kind : std::uint8_t {
   process_removed,
   limits_changed,
   daemon_started,
+  container_gave_up,
 };
 
 [[nodiscard]] std::string_view name_of(event_kind kind);

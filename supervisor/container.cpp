@@ -29,10 +29,24 @@ constexpr milliseconds no_end = std::chrono::hours{24 * 365};
 // process, or the end.
 config::restart_policy rebuild_policy(const config::container_spec& spec) {
   config::restart_policy out;
+  out.max_restarts = spec.supervision.max_rebuilds;
+  out.window = spec.supervision.window;
   out.type = spec.on_holder_death == config::holder_death::rebuild
                  ? config::restart_type::permanent
                  : config::restart_type::temporary;
   return out;
+}
+
+// Their pauses are the affair of each process.
+std::optional<restart_tracker>
+tracker_of_all(const config::supervision_policy& policy) {
+  if (!policy.max_restarts)
+    return std::nullopt;
+  config::restart_policy out;
+  out.max_restarts = *policy.max_restarts;
+  out.window = policy.window;
+  out.backoff_min = out.backoff_max = 0ms;
+  return restart_tracker{out};
 }
 
 std::optional<event_kind> kind_of(container_phase phase) {
@@ -45,6 +59,8 @@ std::optional<event_kind> kind_of(container_phase phase) {
     return event_kind::container_stopped;
   case container_phase::failed:
     return event_kind::container_failed;
+  case container_phase::gave_up:
+    return event_kind::container_gave_up;
   case container_phase::held:
     return event_kind::container_held;
   case container_phase::creating:
@@ -100,7 +116,7 @@ container_actor_state::create(const create_container& msg) {
   record_.spec = msg.spec;
   record_.created_ms = unix_ms();
   record_.durable = msg.durable;
-  state_.rebuilds = restart_tracker{rebuild_policy(msg.spec)};
+  take_policies();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(new_serial());
   creating_ = true;
@@ -112,12 +128,20 @@ caf::result<container_is>
 container_actor_state::adopt(const adopt_container& msg) {
   record_ = msg.record;
   next_serial_ = record_.next_serial;
-  state_.rebuilds = restart_tracker{rebuild_policy(record_.spec)};
+  take_policies();
   add_declared();
   restore_ends();
   auto promise = self_->make_response_promise<container_is>();
   adopt_what_stands(promise);
   return promise;
+}
+
+void container_actor_state::take_policies() {
+  const auto& policy = record_.spec.supervision;
+  state_.rebuilds = restart_tracker{rebuild_policy(record_.spec)};
+  state_.restarts = tracker_of_all(policy);
+  state_.on_process_gave_up = policy.on_process_gave_up;
+  state_.on_gave_up = policy.on_gave_up;
 }
 
 caf::result<container_is> container_actor_state::command(container_command what,
@@ -140,7 +164,7 @@ caf::result<container_is> container_actor_state::command(container_command what,
     return promise;
   }
   if (what == container_command::stop || what == container_command::start)
-    want_up(what == container_command::start);
+    want(what == container_command::start ? wish::up : wish::down);
   settle_waiters();
   return promise;
 }
@@ -174,7 +198,7 @@ void container_actor_state::on(record_due) {
 
 std::optional<container_refusal>
 container_actor_state::apply(const container_event::any& event) {
-  auto next = step(std::move(state_), event, {clock::now(), 0.5});
+  auto next = step(std::move(state_), event, this_moment());
   state_ = std::move(next.next);
   if (next.refused)
     return next.refused;
@@ -246,6 +270,9 @@ void container_actor_state::keep_up_with(container_phase phase) {
   case container_phase::stopped:
   case container_phase::rebuilding:
   case container_phase::failed:
+  case container_phase::gave_up:
+    if (phase == container_phase::gave_up)
+      want(wish::gave_up);
     if (std::exchange(starts_suspended_, false))
       for (auto& [id, item] : processes_)
         self_->send(item.actor, resume_starts{});
@@ -259,8 +286,15 @@ void container_actor_state::keep_up_with(container_phase phase) {
   }
 }
 
+void container_actor_state::carry_out(
+    const container_effect::warn_of_restarts&) {
+  tell(event_kind::container_gave_up, {},
+       "too many restarts of all processes together; it goes on");
+}
+
 void container_actor_state::carry_out(const container_effect::free_name&) {
-  container_change change{how_.key, info(), {}, true, false};
+  container_change change{how_.key, info(), {}};
+  change.name_free = true;
   how_.on_change(std::move(change));
 }
 
@@ -274,16 +308,15 @@ void container_actor_state::carry_out(const container_effect::forget&) {
   for (auto& [id, item] : processes_)
     self_->send_exit(item.actor, caf::exit_reason::user_shutdown);
   processes_.clear();
-  how_.on_change({how_.key,
-                  info(),
-                  {{0,
-                    unix_ms(),
-                    event_kind::container_destroyed,
-                    record_.spec.name,
-                    {},
-                    {}}},
-                  false,
-                  true});
+  container_change change{how_.key, info(), {}};
+  change.happened.push_back({0,
+                             unix_ms(),
+                             event_kind::container_destroyed,
+                             record_.spec.name,
+                             {},
+                             {}});
+  change.gone = true;
+  how_.on_change(std::move(change));
   settle_creators();
   settle_waiters();
 }
@@ -317,9 +350,14 @@ container_actor_state::check_command(container_command what) {
                     explain({what, state_.phase}, record_.spec.name));
 }
 
-void container_actor_state::want_up(bool up) {
-  if (std::exchange(record_.wanted_up, up) != up)
-    save();
+void container_actor_state::want(wish what) {
+  auto up = what == wish::up;
+  auto gave_up = what == wish::gave_up;
+  if (record_.wanted_up == up && record_.gave_up == gave_up)
+    return;
+  record_.wanted_up = up;
+  record_.gave_up = gave_up;
+  save();
 }
 
 // For what is done and cannot be refused any more: a disk that does not take it

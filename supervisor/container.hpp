@@ -30,8 +30,9 @@ struct container_change {
   std::string key;
   container_info info;
   std::vector<event> happened;
-  bool name_free = false; ///< held: another container may take the name
-  bool gone = false;      ///< destroyed: forget it
+  bool name_free = false;    ///< held: another container may take the name
+  bool gone = false;         ///< destroyed: forget it
+  bool asks_revival = false; ///< it has given up, and is to be built again
 };
 
 /// The warden's answer to a change that says `gone`: nothing is sent to the

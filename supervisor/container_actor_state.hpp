@@ -126,6 +126,7 @@ private:
     std::uint32_t serial = 0;
     bool significant = false;
     std::chrono::milliseconds stop_grace{0};
+    config::restart_policy restart;
     process_info info;
     bool output_awaited = false; ///< by somebody who follows it
   };
@@ -139,12 +140,14 @@ private:
 
   // -- the machine ------------------------------------------------------------
 
+  void take_policies();
   std::optional<container_refusal> apply(const container_event::any& event);
   void carry_out(const container_effect::begin& effect);
   void carry_out(const container_effect::shorten_stop& effect);
   void carry_out(const container_effect::arm_timer& effect);
   void carry_out(const container_effect::report_phase& effect);
   void carry_out(const container_effect::free_name&);
+  void carry_out(const container_effect::warn_of_restarts&);
   void carry_out(const container_effect::forget&);
 
   void await(const work& doing, std::uint64_t serial);
@@ -162,7 +165,8 @@ private:
   }
 
   std::optional<caf::error> check_command(container_command what);
-  void want_up(bool up);
+  enum class wish : std::uint8_t { up, down, gave_up };
+  void want(wish what);
   void save();
   kernel::result<void> try_save();
   void drop_record();
@@ -222,6 +226,7 @@ private:
   void acknowledge(std::uint64_t process);
   void count_over(const entry& item);
   [[nodiscard]] std::chrono::milliseconds longest_grace() const;
+  void escalate(const process_info& before, const process_info& now);
   void check_auto_stop();
 
   // -- answers ----------------------------------------------------------------

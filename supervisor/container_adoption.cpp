@@ -87,7 +87,8 @@ void container_actor_state::take_inventory(
   auto one_done = [this, promise, pending]() mutable {
     if (--*pending > 0)
       return;
-    if (!record_.wanted_up) // the daemon died while it stopped it
+    // The daemon died while it stopped it.
+    if (!record_.wanted_up && !record_.gave_up)
       apply(event_of::command_given{container_command::stop});
     promise.deliver(is_now());
   };
@@ -109,7 +110,8 @@ void container_actor_state::take_inventory(
   if (auto state = kernel::get_freeze_state(*kit_->cgroup);
       !state || *state != kernel::freeze_state::thawed)
     standing.set(static_cast<std::size_t>(layer::freezer));
-  apply(event_of::found{standing, record_.spec.remove_on_exit});
+  apply(
+      event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
   // What the holder does not know and what was not over by the record was
   // waiting for its next start. How often it had been started, nobody knows:
@@ -172,8 +174,13 @@ void container_actor_state::adopt_remains(adopt_promise promise) {
   if (same_boot)
     standing.set(static_cast<std::size_t>(layer::cgroup));
   rebuilt_ = true;
-  apply(event_of::found{standing, record_.spec.remove_on_exit});
+  apply(
+      event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
+  if (record_.gave_up) {
+    waiters_.push_back({promise, container_phase::gave_up});
+    return settle_waiters();
+  }
   if (!record_.wanted_up) {
     // Also for one whose stop was cut short: nothing of it may be left.
     waiters_.push_back({promise, container_phase::stopped});

@@ -169,6 +169,7 @@ void container_actor_state::settle_creators() {
   // A failed create is answered when nothing of it is left, or when something
   // is that does not go.
   if (gone_ || state_.phase == container_phase::failed
+      || state_.phase == container_phase::gave_up
       || state_.phase == container_phase::held) {
     auto err = first_failure_;
     if (!err && !state_.errors.empty())
@@ -219,6 +220,7 @@ bool container_actor_state::impossible(container_phase goal) const {
   case container_phase::paused:
     return !state_.doing && state_.goal == state_.phase;
   case container_phase::stopped:
+  case container_phase::gave_up:
     return goal != container_phase::destroyed && !gone_
            && state_.goal == state_.phase;
   case container_phase::failed:
@@ -281,7 +283,11 @@ void container_actor_state::publish(std::vector<event> what) {
     return;
   auto now = info();
   told_live_ = now.live_processes;
-  how_.on_change({how_.key, std::move(now), std::move(what), false, false});
+  container_change change{how_.key, std::move(now), std::move(what)};
+  change.asks_revival =
+      state_.phase == container_phase::gave_up && state_.was_up
+      && state_.on_gave_up == config::gave_up_action::rebuild_container;
+  how_.on_change(std::move(change));
 }
 
 } // namespace reeve::supervisor

@@ -30,6 +30,8 @@ std::string_view being(phase of) {
     return "is being rebuilt";
   case phase::failed:
     return "has failed";
+  case phase::gave_up:
+    return "has given up";
   case phase::held:
     return "is held by the kernel";
   case phase::destroying:
@@ -55,6 +57,7 @@ std::string_view way_out(const container_refusal& refusal) {
   case phase::stopping:
     return "wait until it has stopped";
   case phase::stopped:
+  case phase::gave_up:
   case phase::failed:
     return "start it first";
   case phase::held:
@@ -86,6 +89,8 @@ std::string_view name_of(phase of) {
     return "rebuilding";
   case phase::failed:
     return "failed";
+  case phase::gave_up:
+    return "gave_up";
   case phase::held:
     return "held";
   case phase::destroying:
@@ -115,6 +120,8 @@ std::string_view name_of(layer of) {
 }
 
 bool allows(phase in, command what) {
+  auto at_rest =
+      in == phase::stopped || in == phase::gave_up || in == phase::failed;
   switch (what) {
   case command::stop:
   case command::destroy_forced:
@@ -123,17 +130,17 @@ bool allows(phase in, command what) {
     return in == phase::running;
   case command::set_limit:
     // At rest the limit is stored and holds from the next start.
-    return in == phase::running || in == phase::pausing || in == phase::paused
-           || in == phase::stopped || in == phase::failed;
+    return at_rest || in == phase::running || in == phase::pausing
+           || in == phase::paused;
   case command::pause:
   case command::resume:
     return in == phase::running || in == phase::pausing || in == phase::paused;
   case command::start:
-    return in == phase::stopped || in == phase::failed || in == phase::creating
-           || in == phase::running || in == phase::rebuilding;
+    return at_rest || in == phase::creating || in == phase::running
+           || in == phase::rebuilding;
   case command::destroy:
-    return in == phase::stopped || in == phase::failed || in == phase::held
-           || in == phase::destroying || in == phase::destroyed;
+    return at_rest || in == phase::held || in == phase::destroying
+           || in == phase::destroyed;
   }
   return false;
 }

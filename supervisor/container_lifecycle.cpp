@@ -123,11 +123,35 @@ public:
       return;
     case phase::stopping:
     case phase::stopped:
+    case phase::gave_up:
     case phase::failed:
     case phase::held:
     case phase::destroying:
     case phase::destroyed:
       return;
+    }
+  }
+
+  void on(const process_restarted&) {
+    if (!is_up() || !s().restarts
+        || s().restarts->again(at_).action != restart_action::give_up)
+      return;
+    if (s().on_gave_up == config::gave_up_action::ignore)
+      return emit(warn_of_restarts{});
+    give_up("too many restarts of all of them together");
+  }
+
+  void on(const process_gave_up& event) {
+    if (!is_up())
+      return;
+    switch (s().on_process_gave_up) {
+    case config::gave_up_action::ignore:
+      return;
+    case config::gave_up_action::stop_container:
+      return give_up(event.text);
+    case config::gave_up_action::rebuild_container:
+      s().errors = {{stop_processes, event.text}};
+      return rebuild();
     }
   }
 
@@ -137,8 +161,11 @@ public:
     s().standing = event.standing;
     s().was_up = true;
     s().remove_on_exit = event.remove_on_exit;
+    auto down = event.gave_up ? phase::gave_up : phase::stopped;
     if (event.standing.none())
-      return come_to_rest(phase::stopped);
+      return come_to_rest(down);
+    if (event.gave_up)
+      return turn_down(phase::stopping, down);
     if ((event.standing & whole) != whole)
       return collapse();
     rest(phase::running);
@@ -161,6 +188,11 @@ private:
 
   bool is_new() {
     return s().phase == phase::creating && s().serial == 0;
+  }
+
+  bool is_up() {
+    return s().phase == phase::running || s().phase == phase::pausing
+           || s().phase == phase::paused;
   }
 
   bool is_current(std::uint64_t serial) {
@@ -303,16 +335,26 @@ private:
   void collapse() {
     if (s().phase == phase::creating && !is_new())
       return turn_down(phase::stopping, phase::failed);
-    auto decision = s().rebuilds.on_exit(exit_reason::lost(), at_);
-    switch (decision.action) {
-    case restart_action::restart:
-      s().rebuild_delay = decision.delay;
-      return turn_down(phase::rebuilding, phase::running);
-    case restart_action::do_not_restart:
+    // A rebuild that was begun for another reason is tried again.
+    if (s().phase != phase::rebuilding
+        && !wants_restart(s().rebuilds.policy(), exit_reason::lost()))
       return turn_down(phase::stopping, phase::stopped);
-    case restart_action::give_up:
-      return turn_down(phase::stopping, phase::failed);
-    }
+    rebuild();
+  }
+
+  void rebuild() {
+    auto decision = s().rebuilds.again(at_);
+    s().grace.reset();
+    if (decision.action == restart_action::give_up)
+      return turn_down(phase::stopping, phase::gave_up);
+    s().rebuild_delay = decision.delay;
+    turn_down(phase::rebuilding, phase::running);
+  }
+
+  void give_up(std::string why) {
+    s().errors = {{stop_processes, std::move(why)}};
+    s().grace.reset();
+    turn_down(phase::stopping, phase::gave_up);
   }
 
   void lose_holder() {
@@ -351,9 +393,12 @@ private:
   }
 
   void start() {
-    if (s().phase != phase::stopped && s().phase != phase::failed)
+    if (s().phase != phase::stopped && s().phase != phase::failed
+        && s().phase != phase::gave_up)
       return;
     s().rebuilds.reset();
+    if (s().restarts)
+      s().restarts->reset();
     s().rebuild_delay = milliseconds::zero();
     s().removed_later = false;
     s().errors.clear();
@@ -384,7 +429,13 @@ private:
       allow(grace);
       s().errors.clear();
       return turn_down(phase::stopping, phase::stopped);
+    case phase::gave_up: // and nobody builds it again
+      s().errors.clear();
+      return rest(phase::stopped);
     case phase::stopping:
+      if (s().goal == phase::gave_up)
+        s().goal = phase::stopped;
+      return allow(grace);
     case phase::destroying:
       return allow(grace);
     case phase::stopped:

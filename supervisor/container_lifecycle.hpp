@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config/daemon_config.hpp"
+#include "config/supervision_policy.hpp"
 #include "supervisor/process_lifecycle.hpp"
 
 #include <bitset>
@@ -22,7 +23,13 @@
 ///        ▲              │ holder died
 ///      start        rebuilding: down, back-off, up
 ///        │
-///     stopped | failed ◀─down─ stopping        destroying ─down─▶ destroyed
+///     stopped | gave_up | failed ◀─down─ stopping
+///                                   destroying ─down─▶ destroyed
+///
+/// A process that has given up, or too many restarts of all of them together,
+/// are answered by the container's policy: it goes on, it is built again, or it
+/// gives up, too, and then the warden has a policy for that. So does one whose
+/// rebuilds were too many.
 ///
 /// What the kernel does not let go of within its deadline makes the container
 /// `held`: its name is free, and its removal is tried again with a growing
@@ -45,6 +52,7 @@ enum class container_phase : std::uint8_t {
   held,
   destroying,
   destroyed, ///< terminal
+  gave_up,   ///< too many restarts or rebuilds; never the same as stopped
 };
 
 [[nodiscard]] std::string_view name_of(container_phase phase);
@@ -104,9 +112,13 @@ struct container_state {
   std::vector<work_error> errors;
   /// Between stop signal and SIGKILL; empty: each process's own.
   std::optional<std::chrono::milliseconds> grace;
-  /// Limits how often the death of the holder leads to a rebuild. A policy of
-  /// type `temporary` stops the container instead.
+  /// Limits the rebuilds. With a policy of type `temporary` the death of the
+  /// holder leads to none: the container stops.
   restart_tracker rebuilds;
+  /// Of all processes together. Without a limit it has no tracker.
+  std::optional<restart_tracker> restarts;
+  config::gave_up_action on_process_gave_up = config::gave_up_action::ignore;
+  config::gave_up_action on_gave_up = config::gave_up_action::stop_container;
   std::chrono::milliseconds rebuild_delay{0};
 
   bool operator==(const container_state&) const = default;
@@ -148,17 +160,24 @@ struct timer_fired {
   std::uint64_t serial;
 };
 struct holder_died {};
+/// One of its processes is started again by its own policy.
+struct process_restarted {};
+/// One of its processes was restarted too often.
+struct process_gave_up {
+  std::string text;
+};
 /// A new actor, in a new state, found this much standing in the kernel. What is
 /// whole runs (thawed: the freezer's lease ended with the old actor), what is
 /// not there is stopped, and what is half there has lost its holder.
 struct found {
   std::bitset<layer_count> standing;
   bool remove_on_exit = false;
+  bool gave_up = false; ///< and so it is to be down
 };
 
-using any =
-    std::variant<create_requested, command_given, work_finished, work_failed,
-                 deadline_passed, timer_fired, holder_died, found>;
+using any = std::variant<create_requested, command_given, work_finished,
+                         work_failed, deadline_passed, timer_fired, holder_died,
+                         process_restarted, process_gave_up, found>;
 } // namespace container_event
 
 namespace container_effect {
@@ -186,13 +205,17 @@ struct report_phase {
 struct free_name {
   bool operator==(const free_name&) const = default;
 };
+/// It goes on, though its processes were restarted too often.
+struct warn_of_restarts {
+  bool operator==(const warn_of_restarts&) const = default;
+};
 /// Destroyed: drop what is stored about it.
 struct forget {
   bool operator==(const forget&) const = default;
 };
 
 using any = std::variant<begin, shorten_stop, arm_timer, report_phase,
-                         free_name, forget>;
+                         free_name, warn_of_restarts, forget>;
 } // namespace container_effect
 
 /// A command that does not fit the phase. The state is unchanged.

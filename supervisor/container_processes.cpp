@@ -181,8 +181,9 @@ void container_actor_state::on(const late_start& event) {
 }
 
 void container_actor_state::on(process_changed& event) {
+  auto before = std::optional<process_info>{};
   if (auto* item = find(event.serial)) {
-    item->info = event.change.info;
+    before = std::exchange(item->info, event.change.info);
     item->output_awaited = event.change.output_awaited;
     note_end(*item);
     count_over(*item);
@@ -193,7 +194,22 @@ void container_actor_state::on(process_changed& event) {
     acknowledge(event.change.ended);
   if (!event.change.happened.empty() || live_processes() != told_live_)
     publish(std::move(event.change.happened));
+  if (before)
+    escalate(*before, event.change.info);
   check_auto_stop();
+}
+
+// What is more than the affair of the process itself.
+void container_actor_state::escalate(const process_info& before,
+                                     const process_info& now) {
+  for (auto i = before.restarts; i < now.restarts; ++i)
+    apply(event_of::process_restarted{});
+  if (now.phase != process_phase::gave_up || before.phase == now.phase)
+    return;
+  apply(event_of::process_gave_up{"process '" + now.process
+                                  + "': " + to_string(now.last)});
+  if (state_.phase == container_phase::rebuilding)
+    rebuilt_ = false; // all that it declares begins anew
 }
 
 container_actor_state::entry&
@@ -222,6 +238,7 @@ container_actor_state::add_process(const config::process_spec& spec,
   item.serial = serial;
   item.significant = spec.significant;
   item.stop_grace = spec.stop_grace;
+  item.restart = spec.restart;
   item.info.container = record_.spec.name;
   item.info.process = spec.id;
   item.info.argv = spec.argv;
@@ -257,7 +274,7 @@ bool container_actor_state::wanted_now(const entry& item, bool rebuild) const {
   if (!rebuild)
     return is_declared(item.serial);
   if (item.info.has_ended)
-    return wants_restart(item.info.restart, item.info.last);
+    return wants_restart(item.restart, item.info.last);
   // After an adoption: it ran, or waited for its next start.
   return item.info.restart != config::restart_type::temporary;
 }
@@ -391,7 +408,7 @@ void container_actor_state::check_auto_stop() {
   }
   if (!should_stop(rule_of(record_.spec.auto_stop), standing))
     return;
-  want_up(false);
+  want(wish::down);
   apply(event_of::command_given{container_command::stop});
 }
 

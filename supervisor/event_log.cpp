@@ -45,6 +45,8 @@ std::string_view name_of(event_kind kind) {
     return "container_resumed";
   case event_kind::container_failed:
     return "container_failed";
+  case event_kind::container_gave_up:
+    return "container_gave_up";
   case event_kind::container_held:
     return "container_held";
   case event_kind::container_destroyed:

@@ -100,7 +100,7 @@ public:
       return settle(exit_reason::stopped(s().last));
     case phase::exited:
       // A rebuild of the container must not start it again.
-      if (wants_restart(s().restarts.policy().type, s().last))
+      if (wants_restart(s().restarts.policy(), s().last))
         settle(exit_reason::stopped(s().last));
       return;
     case phase::held:
@@ -248,9 +248,10 @@ private:
   }
 
   [[nodiscard]] bool comes_back() {
-    auto type = s().restarts.policy().type;
-    return s().phase == phase::created ? type != config::restart_type::temporary
-                                       : wants_restart(type, s().last);
+    const auto& policy = s().restarts.policy();
+    return s().phase == phase::created
+               ? policy.type != config::restart_type::temporary
+               : wants_restart(policy, s().last);
   }
 
   void spawn_next() {

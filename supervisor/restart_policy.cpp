@@ -5,11 +5,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <random>
 #include <utility>
 
 namespace reeve::supervisor {
 
 using std::chrono::milliseconds;
+
+moment this_moment() {
+  thread_local std::minstd_rand engine{std::random_device{}()};
+  auto fraction = std::uniform_real_distribution<double>{0, 1};
+  return {std::chrono::steady_clock::now(), fraction(engine)};
+}
 
 bool wants_restart(config::restart_type type, const exit_reason& reason) {
   if (reason.kind == exit_kind::stopped || reason.kind == exit_kind::gave_up)
@@ -25,6 +32,45 @@ bool wants_restart(config::restart_type type, const exit_reason& reason) {
   return false;
 }
 
+bool matches(const config::end_pattern& pattern, const exit_reason& reason) {
+  auto in_range = [&pattern](int value) {
+    return value >= pattern.first && value <= pattern.last;
+  };
+  switch (pattern.cause) {
+  case config::end_cause::exit:
+    return reason.kind == exit_kind::exited && in_range(reason.code);
+  case config::end_cause::signal:
+    return reason.kind == exit_kind::signaled && in_range(reason.signal);
+  case config::end_cause::oom:
+    return reason.kind == exit_kind::oom;
+  case config::end_cause::start_failed:
+    return reason.kind == exit_kind::start_failed;
+  }
+  return false;
+}
+
+namespace {
+
+std::optional<std::size_t> rule_for(const config::restart_policy& policy,
+                                    const exit_reason& reason) {
+  for (std::size_t i = 0; i < policy.rules.size(); ++i)
+    if (std::ranges::any_of(policy.rules[i].on, [&](const auto& pattern) {
+          return matches(pattern, reason);
+        }))
+      return i;
+  return std::nullopt;
+}
+
+} // namespace
+
+bool wants_restart(const config::restart_policy& policy,
+                   const exit_reason& reason) {
+  if (auto rule = rule_for(policy, reason))
+    if (auto says = policy.rules[*rule].restart)
+      return *says;
+  return wants_restart(policy.type, reason);
+}
+
 restart_tracker::restart_tracker(config::restart_policy policy,
                                  restart_snapshot from)
     : policy_{policy},
@@ -36,9 +82,18 @@ void restart_tracker::on_started(time_point since) {
 }
 
 verdict restart_tracker::on_exit(const exit_reason& reason, moment at) {
+  if (wants_restart(policy_, reason))
+    return again(rule_for(policy_, reason), at);
+  state_.running = false;
+  return {restart_action::do_not_restart};
+}
+
+verdict restart_tracker::again(moment at) {
+  return again(std::nullopt, at);
+}
+
+verdict restart_tracker::again(std::optional<std::size_t> rule, moment at) {
   auto was_running = std::exchange(state_.running, false);
-  if (!wants_restart(policy_.type, reason))
-    return {restart_action::do_not_restart};
   // Only a run that began can have been healthy: a start that fails slowly
   // must not reset the back-off.
   if (was_running && at.now - state_.started >= policy_.reset_after)
@@ -47,11 +102,12 @@ verdict restart_tracker::on_exit(const exit_reason& reason, moment at) {
   auto delay = backoff(at.random);
   auto when = at.now + delay;
   auto& restarts = state_.restarts;
-  std::erase_if(restarts,
-                [&](time_point t) { return t < when - policy_.window; });
-  if (restarts.size() >= policy_.max_restarts)
+  std::erase_if(restarts, [&](const past_restart& past) {
+    return past.at < when - policy_.window;
+  });
+  if (restarts.size() >= policy_.max_restarts || (rule && is_used_up(*rule)))
     return {restart_action::give_up};
-  restarts.push_back(when);
+  restarts.push_back({when, rule});
   ++state_.failures;
   return {restart_action::restart, delay};
 }
@@ -61,9 +117,19 @@ void restart_tracker::reset() {
 }
 
 std::size_t restart_tracker::restarts_in_window(time_point now) const {
-  auto counts = [&](time_point t) { return t >= now - policy_.window; };
+  auto counts = [&](const past_restart& past) {
+    return past.at >= now - policy_.window;
+  };
   return static_cast<std::size_t>(
       std::count_if(state_.restarts.begin(), state_.restarts.end(), counts));
+}
+
+// Of those that the window still has.
+bool restart_tracker::is_used_up(std::size_t rule) const {
+  auto most = policy_.rules[rule].max_restarts;
+  auto used = std::ranges::count(state_.restarts, std::optional{rule},
+                                 &past_restart::rule);
+  return most && static_cast<std::size_t>(used) >= *most;
 }
 
 milliseconds restart_tracker::backoff(double random) const {

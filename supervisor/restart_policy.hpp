@@ -7,7 +7,9 @@
 #include "supervisor/exit_reason.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace reeve::supervisor {
@@ -20,6 +22,9 @@ struct moment {
   time_point now;
   double random = 0.5;
 };
+
+/// Of the real world.
+[[nodiscard]] moment this_moment();
 
 enum class restart_action : std::uint8_t { restart, do_not_restart, give_up };
 
@@ -35,11 +40,26 @@ struct verdict {
 [[nodiscard]] bool wants_restart(config::restart_type type,
                                  const exit_reason& reason);
 
+/// The same with the rules of a policy, which count before its type.
+[[nodiscard]] bool wants_restart(const config::restart_policy& policy,
+                                 const exit_reason& reason);
+
+/// Whether it is such an end. What was stopped, given up or lost is none.
+[[nodiscard]] bool matches(const config::end_pattern& pattern,
+                           const exit_reason& reason);
+
+struct past_restart {
+  time_point at;
+  std::optional<std::size_t> rule; ///< of the policy, that its end matched
+
+  bool operator==(const past_restart&) const = default;
+};
+
 /// What a tracker knows: plain data to store and to continue from. The clock
 /// is the kernel's monotonic one, so this outlives the daemon but not a reboot.
 struct restart_snapshot {
-  std::vector<time_point> restarts; ///< oldest first, some may be over
-  unsigned failures = 0;            ///< restarts since health
+  std::vector<past_restart> restarts; ///< oldest first, some may be over
+  unsigned failures = 0;              ///< restarts since health
   time_point started{};
   bool running = false;
 
@@ -50,7 +70,8 @@ struct restart_snapshot {
 ///
 /// - **Intensity** as in OTP: at most `max_restarts` in any stretch of
 ///   `window`. The moments that count are those of the restarts themselves,
-///   not of the exits before them, so a back-off never hides a burst.
+///   not of the exits before them, so a back-off never hides a burst. A rule
+///   of the policy may allow fewer after some ends.
 /// - **Back-off**: the first restart after health is immediate (most ends are
 ///   accidents, and the peers are waiting); the next wait `backoff_min` times
 ///   `backoff_factor` to the power 0, 1, 2, ... up to `backoff_max`. Jitter
@@ -69,6 +90,9 @@ public:
 
   [[nodiscard]] verdict on_exit(const exit_reason& reason, moment at);
 
+  /// The same when a restart is wanted anyway, whatever has happened.
+  [[nodiscard]] verdict again(moment at);
+
   void reset();
 
   /// Restarts that the intensity limit counts now, for `reeve tree`.
@@ -86,6 +110,8 @@ public:
 
 private:
   [[nodiscard]] std::chrono::milliseconds backoff(double random) const;
+  [[nodiscard]] bool is_used_up(std::size_t rule) const;
+  [[nodiscard]] verdict again(std::optional<std::size_t> rule, moment at);
 
   config::restart_policy policy_;
   restart_snapshot state_;

@@ -34,6 +34,8 @@ struct container_record {
   bool durable = false;
   /// The user wants it up. A stopped container is adopted as stopped.
   bool wanted_up = true;
+  /// It is down because it gave up, which is not the user's wish.
+  bool gave_up = false;
   /// PID 1 of this boot; 0: none.
   std::int32_t holder_pid = 0;
   std::uint64_t holder_start_time = 0;

@@ -26,7 +26,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <random>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -82,11 +81,6 @@ using internal_actor = user_process_actor::extend<
 constexpr auto stray_grace = 500ms;
 
 constexpr auto longest_wait = 60s;
-
-double random_fraction() {
-  thread_local std::minstd_rand engine{std::random_device{}()};
-  return std::uniform_real_distribution<double>{0, 1}(engine);
-}
 
 bool is_final(process_phase phase) {
   return phase == process_phase::exited || phase == process_phase::gave_up
@@ -418,8 +412,7 @@ private:
 
   std::optional<process_refusal> apply(const process_event::any& event) {
     auto before = state_.phase;
-    auto next =
-        step(std::move(state_), event, {clock::now(), random_fraction()});
+    auto next = step(std::move(state_), event, this_moment());
     state_ = std::move(next.next);
     if (next.refused)
       return next.refused;

@@ -31,11 +31,16 @@ namespace {
 
 struct event_poll_expired {};
 
+struct revival_due {
+  std::string key;
+};
+
 } // namespace
 
 } // namespace reeve::supervisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::event_poll_expired)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::revival_due)
 
 namespace reeve::supervisor {
 
@@ -47,7 +52,8 @@ using actors::make_error;
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
-using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>>;
+using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>,
+                                            caf::reacts_to<revival_due>>;
 
 constexpr auto longest_wait = 60s;
 
@@ -131,6 +137,8 @@ public:
       free_name(info.container, change.key);
     else if (info.phase != container_phase::held)
       names_.emplace(info.container, change.key); // its own, or free again
+    if (change.asks_revival)
+      revive(found->second, change.key);
     if (change.gone) {
       commands_.forget(info.container);
       self_->send(found->second.actor, container_forgotten{});
@@ -150,6 +158,24 @@ public:
     readers_.push_back({msg.after, max, clock::now() + wait, promise});
     self_->delayed_send(self_, wait, event_poll_expired{});
     return promise;
+  }
+
+  // By hand: what it did before is forgotten.
+  caf::result<container_is> start(const start_container& msg) {
+    if (auto* found = find(msg.container)) {
+      found->revivals.reset();
+      found->is_due = false;
+    }
+    return forward<container_is>(msg.container, msg);
+  }
+
+  void on(const revival_due& event) {
+    auto found = entries_.find(event.key);
+    if (found == entries_.end() || !std::exchange(found->second.is_due, false)
+        || found->second.info.phase != container_phase::gave_up)
+      return; // somebody has decided otherwise
+    caf::anon_send(found->second.actor,
+                   start_container{found->second.info.container});
   }
 
   void on(event_poll_expired) {
@@ -260,6 +286,8 @@ private:
   struct entry {
     container_actor actor;
     container_info info;
+    restart_tracker revivals;
+    bool is_due = false; ///< for a revival, or past it for good
   };
 
   struct reader {
@@ -287,9 +315,43 @@ private:
     entry out;
     out.actor = spawn_container(self_->system(), std::move(how));
     out.info.container = name;
+    out.revivals = restart_tracker{policy_of(with_->config.revival)};
     self_->monitor(out.actor);
     names_.emplace(name, key); // two records may have it, if one was held
     return entries_.emplace(key, std::move(out)).first->second;
+  }
+
+  static config::restart_policy policy_of(const config::revival_policy& of) {
+    config::restart_policy out;
+    out.max_restarts = of.max_rebuilds;
+    out.window = of.window;
+    out.backoff_min = of.backoff_min;
+    out.backoff_max = of.backoff_max;
+    out.reset_after = of.window;
+    return out;
+  }
+
+  // A container has given up and its policy is that we try again. Above us is
+  // nobody: when that was too often, it stays down.
+  void revive(entry& which, const std::string& key) {
+    if (std::exchange(which.is_due, true))
+      return;
+    auto decision = which.revivals.again(this_moment());
+    const auto& name = which.info.container;
+    if (decision.action == restart_action::give_up) {
+      with_->log->error("container '{}' has given up too often and stays down",
+                        name);
+      add_event({0,
+                 unix_ms(),
+                 event_kind::container_gave_up,
+                 name,
+                 {},
+                 "too often: it stays down"});
+      return; // until somebody starts it by hand
+    }
+    with_->log->warn("container '{}' has given up and is built again in {} ms",
+                     name, decision.delay.count());
+    self_->delayed_send(self_, decision.delay, revival_due{key});
   }
 
   // By name; or by id, since a held container has lost its name, and keeps it
@@ -467,9 +529,7 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const destroy_container& m) {
         return s->forward<container_is>(m.container, m);
       },
-      [s](const start_container& m) {
-        return s->forward<container_is>(m.container, m);
-      },
+      [s](const start_container& m) { return s->start(m); },
       [s](const stop_container& m) {
         return s->forward<container_is>(m.container, m);
       },
@@ -529,6 +589,7 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       },
       [s](container_change& m) { s->on(m); },
       [s](event_poll_expired event) { s->on(event); },
+      [s](const revival_due& event) { s->on(event); },
   };
 }
 

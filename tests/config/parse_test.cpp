@@ -105,3 +105,40 @@ TEST_CASE("daemon_config: a root moves state, run directory and socket",
   cfg.socket = "/s";
   CHECK(socket_of(cfg) == "/s");
 }
+
+TEST_CASE("parse: the ends that a rule of a restart policy is about",
+          "[config]") {
+  for (const auto* text :
+       {"exit", "exit:0", "exit:64", "exit:1-63", "exit:255", "signal",
+        "signal:SIGSEGV", "signal:SIGKILL", "oom", "start_failed"}) {
+    auto pattern = parse_end_pattern(text);
+    REQUIRE(pattern);
+    CHECK(to_text(*pattern) == text);
+  }
+  CHECK(to_text(parse_end_pattern("signal:11").value()) == "signal:SIGSEGV");
+  CHECK(to_text(parse_end_pattern("exit:0-255").value()) == "exit");
+  CHECK(to_text(parse_end_pattern("exit:7-7").value()) == "exit:7");
+  for (const auto* text : {"",
+                           "Exit",
+                           "exit:",
+                           "exit:256",
+                           "exit:-1",
+                           "exit:9-1",
+                           "exit:1-",
+                           "exit:-",
+                           "exit: 1",
+                           "exit:1-2-3",
+                           "exit:0x1",
+                           "signal:",
+                           "signal:NO",
+                           "signal:0",
+                           "signal:65",
+                           "oom:1",
+                           "start_failed:2",
+                           "stopped",
+                           "lost",
+                           "exit:99999999999999999999"}) {
+    INFO(text);
+    CHECK_FALSE(parse_end_pattern(text));
+  }
+}

@@ -33,7 +33,13 @@ process_spec full_process() {
   spec.tty = {1, 2};
   spec.stdin_open = true;
   spec.log = {log_mode::none, 4097, 9};
-  spec.restart = {restart_type::transient, 7, 1s, 2ms, 3h, 1.1, 0.3, 1234ms};
+  spec.restart = {
+      restart_type::transient, 7, 1s, 2ms, 3h, 1.1, 0.3, 1234ms, {}};
+  spec.restart.rules = {
+      {{{end_cause::exit, 64, 64}, {end_cause::exit, 1, 9}}, false, {}},
+      {{{end_cause::signal, 11, 11}, {end_cause::signal, 34, 34}}, true, {}},
+      {{{end_cause::oom, 0, 0}, {end_cause::start_failed, 0, 0}}, {}, 2},
+      {{{end_cause::exit, 0, 255}, {end_cause::signal, 1, 64}}, true, 1}};
   spec.significant = true;
   spec.stop_signal = "SIGRTMIN+3";
   spec.stop_grace = 1500ms;
@@ -61,6 +67,8 @@ container_spec full_container() {
   spec.readonly_paths = {};
   spec.on_holder_death = holder_death::rebuild;
   spec.auto_stop = auto_stop::any_significant;
+  spec.supervision = {gave_up_action::rebuild_container, 9, 8, 7s,
+                      gave_up_action::ignore};
   spec.on_owner_loss = {owner_loss::stop, 1ms};
   spec.remove_on_exit = true;
   spec.boot = true;

@@ -140,6 +140,8 @@ TEST_CASE("validate: refuses what is wrong in a container", "[config][unit]") {
           s.masked_paths = {"/a", "b"};
         })
         == "container.masked_paths[1]");
+  CHECK(in_container([](auto& s) { s.supervision.window = 0ms; })
+        == "container.supervision.window");
   CHECK(in_container([](auto& s) { s.on_owner_loss.grace = -1ms; })
         == "container.on_owner_loss.grace");
   // A holder has 32 bits for the milliseconds.
@@ -224,6 +226,24 @@ TEST_CASE("validate: refuses what is wrong in a process", "[config][unit]") {
         == "process.restart.backoff_factor");
   CHECK(in_process([](auto& s) { s.restart.jitter = 1.1; })
         == "process.restart.jitter");
+  auto oom = end_pattern{end_cause::oom, 0, 0};
+  CHECK(in_process([&](auto& s) {
+          s.restart.rules = {{{}, true, {}}};
+        })
+        == "process.restart.rules[0].on");
+  CHECK(in_process([&](auto& s) {
+          s.restart.rules = {{{oom}, {}, {}}};
+        })
+        == "process.restart.rules[0]");
+  CHECK(in_process([&](auto& s) {
+          s.restart.rules = {{{oom}, true, {}}, {{oom}, false, 1}};
+        })
+        == "process.restart.rules[1].max_restarts");
+  CHECK(in_process([&](auto& s) {
+          s.restart.rules = {{{oom}, {}, 6}};
+        })
+        == "process.restart.rules[0].max_restarts");
+  CHECK(in_process([&](auto& s) { s.restart.rules = {{{oom}, {}, 5}}; }) == "");
   CHECK(in_process([](auto& s) { s.stop_signal = "SIGNOPE"; })
         == "process.stop_signal");
   CHECK(in_process(
@@ -284,6 +304,10 @@ TEST_CASE("validate: refuses what is wrong in the daemon's configuration",
   CHECK(in_daemon([](auto& c) { c.log.path = "/l"; }) == "daemon.log.path");
   CHECK(in_daemon([](auto& c) { c.holder_path = "h"; })
         == "daemon.holder_path");
+  CHECK(in_daemon([](auto& c) { c.revival.window = 0ms; })
+        == "daemon.revival.window");
+  CHECK(in_daemon([](auto& c) { c.revival.backoff_min = 6min; })
+        == "daemon.revival.backoff_max");
   CHECK(in_daemon([](auto& c) { c.deadlines.kill = 0ms; })
         == "daemon.deadlines.kill");
 }

@@ -23,10 +23,10 @@ using works = std::vector<work>;
 
 namespace {
 
-constexpr auto all_phases = {phase::creating,   phase::running,  phase::pausing,
-                             phase::paused,     phase::stopping, phase::stopped,
-                             phase::rebuilding, phase::failed,   phase::held,
-                             phase::destroying, phase::destroyed};
+constexpr auto all_phases = {
+    phase::creating, phase::running,    phase::pausing,    phase::paused,
+    phase::stopping, phase::stopped,    phase::rebuilding, phase::failed,
+    phase::held,     phase::destroying, phase::destroyed,  phase::gave_up};
 
 constexpr auto all_commands = {command::run_process, command::set_limit,
                                command::pause,       command::resume,
@@ -468,7 +468,126 @@ TEST_CASE("container_lifecycle: a dead holder rebuilds the container, first at "
 
   uut.feed(holder_died{});
   CHECK(uut.settle() == down);
-  CHECK(uut.state.phase == phase::failed);
+  CHECK(uut.state.phase == phase::gave_up);
+}
+
+TEST_CASE("container_lifecycle: a process that gave up is answered by the "
+          "policy of the container",
+          "[supervisor][container_lifecycle]") {
+  using reeve::config::gave_up_action;
+  auto uut = fixture{restart_type::temporary};
+  uut.create();
+  auto both = down;
+  both.insert(both.end(), up.begin(), up.end());
+
+  SECTION("nothing follows") {
+    CHECK(uut.feed(process_gave_up{"p"}) == phase::running);
+    CHECK(uut.begun.empty());
+  }
+  SECTION("it gives up, too") {
+    uut.state.on_process_gave_up = gave_up_action::stop_container;
+    CHECK(uut.feed(process_gave_up{"p"}) == phase::stopping);
+    CHECK(uut.settle() == down);
+    CHECK(uut.state.phase == phase::gave_up);
+    REQUIRE(uut.state.errors.size() == 1);
+    CHECK(uut.state.errors[0].text == "p");
+
+    SECTION("and can be started") {
+      CHECK(uut.give(command::start) == phase::creating);
+      CHECK(uut.settle() == up);
+      CHECK(uut.state.phase == phase::running);
+      CHECK(uut.state.errors.empty());
+    }
+    SECTION("or be called stopped") {
+      CHECK(uut.give(command::stop) == phase::stopped);
+    }
+    SECTION("or be destroyed") {
+      CHECK(uut.give(command::destroy) == phase::destroyed);
+    }
+  }
+  SECTION("a paused one is thawed first") {
+    uut.state.on_process_gave_up = gave_up_action::stop_container;
+    uut.give(command::pause);
+    uut.settle();
+    uut.feed(process_gave_up{"p"});
+    CHECK(uut.settle().front() == work{way::undo, layer::freezer});
+    CHECK(uut.state.phase == phase::gave_up);
+  }
+  SECTION("a stop on the way down is the user's wish") {
+    uut.state.on_process_gave_up = gave_up_action::stop_container;
+    uut.feed(process_gave_up{"p"});
+    uut.give(command::stop);
+    uut.settle();
+    CHECK(uut.state.phase == phase::stopped);
+  }
+  SECTION("it is built again, so often and not more, whatever a dead holder "
+          "leads to") {
+    uut.state.on_process_gave_up = gave_up_action::rebuild_container;
+    CHECK(uut.feed(process_gave_up{"p"}) == phase::rebuilding);
+    CHECK(uut.feed(process_gave_up{"another"}) == phase::rebuilding);
+    CHECK(uut.settle() == both);
+    CHECK(uut.state.phase == phase::running);
+    uut.feed(process_gave_up{"p"});
+    CHECK(uut.settle() == down);
+    // A failure on the way up is one more of them, and no stop.
+    uut.feed(timer_fired{uut.state.serial});
+    uut.feed(work_failed{uut.state.serial, "busy"});
+    uut.settle();
+    CHECK(uut.state.phase == phase::gave_up);
+  }
+}
+
+TEST_CASE("container_lifecycle: too many restarts of all processes together "
+          "are answered by the policy for that",
+          "[supervisor][container_lifecycle]") {
+  using reeve::config::gave_up_action;
+  auto uut = fixture{};
+  uut.create();
+  SECTION("without a limit there are never too many") {
+    for (int i = 0; i < 1000; ++i)
+      CHECK(uut.feed(process_restarted{}) == phase::running);
+  }
+  uut.state.restarts =
+      restart_tracker{restart_policy{.max_restarts = 2, .window = 10s}};
+  SECTION("in the window it gives up, and a start by hand counts anew") {
+    uut.feed(process_restarted{});
+    uut.feed(process_restarted{});
+    CHECK(uut.feed(process_restarted{}) == phase::stopping);
+    uut.settle();
+    CHECK(uut.state.phase == phase::gave_up);
+    uut.give(command::start);
+    uut.settle();
+    CHECK(uut.feed(process_restarted{}) == phase::running);
+    CHECK(uut.feed(process_restarted{}) == phase::running);
+    CHECK(uut.feed(process_restarted{}) == phase::stopping);
+  }
+  SECTION("over a longer time they are not too many") {
+    for (int i = 0; i < 20; ++i) {
+      CHECK(uut.feed(process_restarted{}) == phase::running);
+      uut.now += 6s;
+    }
+  }
+  SECTION("it goes on, and says so") {
+    uut.state.on_gave_up = gave_up_action::ignore;
+    uut.feed(process_restarted{});
+    uut.feed(process_restarted{});
+    CHECK(uut.feed(process_restarted{}) == phase::running);
+    CHECK(uut.last == std::vector<container_effect::any>{warn_of_restarts{}});
+  }
+}
+
+TEST_CASE("container_lifecycle: one that gave up is adopted as such",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  SECTION("when it was down") {
+    CHECK(uut.feed(found{0, false, true}) == phase::gave_up);
+    CHECK(uut.begun.empty());
+  }
+  SECTION("when its end was cut short") {
+    CHECK(uut.feed(found{0b011111, false, true}) == phase::stopping);
+    CHECK(uut.settle() == down);
+    CHECK(uut.state.phase == phase::gave_up);
+  }
 }
 
 TEST_CASE("container_lifecycle: a dead holder stops a container whose policy "

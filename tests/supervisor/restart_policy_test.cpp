@@ -176,6 +176,69 @@ TEST_CASE("restart_policy: extreme settings keep the delay finite and in "
   }
 }
 
+TEST_CASE("restart_policy: a rule counts before the type, the first that "
+          "matches before the others",
+          "[supervisor][restart_policy]") {
+  auto policy = restart_policy{};
+  auto pattern = [](const char* text) {
+    return reeve::config::parse_end_pattern(text).value();
+  };
+  policy.rules = {{{pattern("exit:64"), pattern("signal:SIGSEGV")}, false, {}},
+                  {{pattern("exit:60-70"), pattern("oom")}, true, {}},
+                  {{pattern("start_failed")}, {}, 1}};
+  auto wants = [&](restart_type type, const exit_reason& reason) {
+    policy.type = type;
+    return wants_restart(policy, reason);
+  };
+  auto oom = exit_reason::oom(oom_limit::own);
+  auto unborn = exit_reason::start_failed(start_step::exec, 2);
+  using enum restart_type;
+  for (auto type : {permanent, transient, temporary}) {
+    CHECK_FALSE(wants(type, exit_reason::exited(64)));
+    CHECK_FALSE(wants(type, exit_reason::signaled(SIGSEGV, true)));
+    CHECK(wants(type, exit_reason::exited(60)));
+    CHECK(wants(type, exit_reason::exited(70)));
+    CHECK(wants(type, oom));
+    // Whatever a rule says, these are somebody's decision.
+    for (const auto& last : {exit_reason::exited(60), oom}) {
+      CHECK_FALSE(wants(type, exit_reason::stopped(last)));
+      CHECK_FALSE(wants(type, exit_reason::gave_up(last)));
+    }
+    // No rule, or one that leaves it to the type.
+    for (const auto& end :
+         {exit_reason::exited(59), exit_reason::exited(71),
+          exit_reason::exited(0), exit_reason::signaled(SIGABRT, true),
+          exit_reason::lost(), unborn})
+      CHECK(wants(type, end) == wants_restart(type, end));
+  }
+}
+
+TEST_CASE("restart_policy: a rule may allow fewer restarts after some ends",
+          "[supervisor][restart_policy]") {
+  auto policy = permanent();
+  policy.max_restarts = 100;
+  policy.backoff_max = policy.backoff_min = 0ms;
+  policy.window = 10s;
+  policy.rules = {{{reeve::config::parse_end_pattern("oom").value()}, {}, 2}};
+  auto uut = restart_tracker{policy};
+  auto oom = exit_reason::oom(oom_limit::own);
+  auto after = [&](const exit_reason& reason, milliseconds t) {
+    uut.on_started(at(t).now);
+    return uut.on_exit(reason, at(t)).action;
+  };
+  CHECK(after(oom, 0s) == restart_action::restart);
+  CHECK(after(failure, 1s) == restart_action::restart);
+  CHECK(after(oom, 2s) == restart_action::restart);
+  CHECK(after(failure, 3s) == restart_action::restart);
+  CHECK(after(oom, 4s) == restart_action::give_up);
+  // The window goes on: the first one does not count any more.
+  CHECK(after(oom, 10s + 1ms) == restart_action::restart);
+  CHECK(after(oom, 10s + 2ms) == restart_action::give_up);
+  // What was given up and asked for again begins anew.
+  uut.reset();
+  CHECK(after(oom, 10s + 3ms) == restart_action::restart);
+}
+
 TEST_CASE("restart_policy: no schedule of exits makes more restarts in a "
           "window than allowed, nor a delay out of bounds",
           "[supervisor][restart_policy]") {
