@@ -4,12 +4,13 @@
 #include "actors/cgroup_controller.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -206,7 +207,7 @@ public:
     auto wanted = in_kernel_terms(limits);
     if (waiting_.empty() && !may_take_long(*cgroup_, wanted))
       return in_result(apply_all(*cgroup_, wanted));
-    auto promise = self_->make_response_promise<limit_readings>();
+    auto promise = owe<limit_readings>(self_);
     waiting_.push_back({std::move(wanted), promise});
     if (waiting_.size() == 1)
       apply_elsewhere();
@@ -247,7 +248,7 @@ public:
     if (!msg.dying || watch_ == nullptr || is_dead(msg.dying->get()))
       return until("kill", std::move(try_it));
     // To kill those that PID 1 takes with it costs more than to wait for it.
-    auto promise = self_->make_response_promise<cgroup_done>();
+    auto promise = owe<cgroup_done>(self_);
     auto id = ++last_task_;
     auto& doing = tasks_[id];
     doing = {"kill", std::move(try_it), promise, clock::now() + deadline_};
@@ -316,7 +317,7 @@ private:
   struct task {
     const char* verb;
     std::function<kernel::result<bool>()> try_it;
-    caf::typed_response_promise<cgroup_done> promise;
+    owed_answer<cgroup_done> promise;
     clock::time_point deadline;
     std::chrono::microseconds pause{200};
     shared_fd dying;
@@ -326,7 +327,7 @@ private:
 
   struct waiting_apply {
     std::vector<wanted_limit> wanted;
-    caf::typed_response_promise<limit_readings> promise;
+    owed_answer<limit_readings> promise;
   };
 
   static caf::result<limit_readings>
@@ -359,7 +360,7 @@ private:
 
   caf::result<cgroup_done> until(const char* verb,
                                  std::function<kernel::result<bool>()> try_it) {
-    auto promise = self_->make_response_promise<cgroup_done>();
+    auto promise = owe<cgroup_done>(self_);
     task doing{verb, std::move(try_it), promise, clock::now() + deadline_};
     if (!attempt(doing)) {
       auto id = ++last_task_;
@@ -402,17 +403,18 @@ internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<cgroup_state> self,
          const cgroup_options& how) {
   self->state.init(self, how);
+  auto s = handlers_for(self);
   return {
-      [=](const apply_limits& msg) { return self->state.apply(msg.limits); },
-      [=](read_limits) { return self->state.read_limits(); },
-      [=](freeze_cgroup) { return self->state.freeze(); },
-      [=](thaw_cgroup) { return self->state.thaw(); },
-      [=](const kill_cgroup& msg) { return self->state.kill(msg); },
-      [=](remove_cgroup) { return self->state.remove(); },
-      [=](read_oom_kills) { return self->state.count_oom_kills(); },
-      [=](const look_again& event) { self->state.on(event); },
-      [=](dying_is_dead event) { self->state.on(event); },
-      [=](apply_finished& event) { self->state.on(event); },
+      [=](const apply_limits& msg) { return s->apply(msg.limits); },
+      [=](read_limits) { return s->read_limits(); },
+      [=](freeze_cgroup) { return s->freeze(); },
+      [=](thaw_cgroup) { return s->thaw(); },
+      [=](const kill_cgroup& msg) { return s->kill(msg); },
+      [=](remove_cgroup) { return s->remove(); },
+      [=](read_oom_kills) { return s->count_oom_kills(); },
+      [=](const look_again& event) { s->on(event); },
+      [=](dying_is_dead event) { s->on(event); },
+      [=](apply_finished& event) { s->on(event); },
   };
 }
 

@@ -4,11 +4,12 @@
 #include "actors/filesystem_layer.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -57,7 +58,7 @@ worker_actor::behavior_type worker(worker_actor::pointer self) {
             static_cast<int>(::syscall(SYS_pidfd_open, msg.holder_pid, 0U)),
             POLLIN, 0};
         auto pidfd = kernel::unique_fd::adopt(end.fd);
-        auto promise = self->make_response_promise<layer_done>();
+        auto promise = owe<layer_done>(self);
         promise.deliver(layer_done{});
         // Let go of before PID 1, it would be PID 1's death that syncs.
         if (pidfd)
@@ -79,7 +80,7 @@ public:
   }
 
   caf::result<layer_done> attach(const attach_layer& msg) {
-    auto promise = self_->make_response_promise<layer_done>();
+    auto promise = owe<layer_done>(self_);
     self_->request(broker_, caf::infinite, msg.order)
         .then(
             [promise](root_attached) mutable { promise.deliver(layer_done{}); },
@@ -92,7 +93,7 @@ public:
   caf::result<layer_done> detach(const detach_layer& msg) {
     if (msg.writes == kernel::durability::throw_away || msg.holder_pid <= 0)
       return layer_done{};
-    auto promise = self_->make_response_promise<layer_done>();
+    auto promise = owe<layer_done>(self_);
     self_
         ->request(self_->spawn<caf::detached>(worker), caf::infinite,
                   let_go_of_root{msg.holder_pid})
@@ -112,9 +113,10 @@ filesystem_layer_actor::behavior_type
 behavior(filesystem_layer_actor::stateful_pointer<layer_state> self,
          const mount_broker_actor& broker) {
   self->state.init(self, broker);
+  auto s = handlers_for(self);
   return {
-      [=](const attach_layer& msg) { return self->state.attach(msg); },
-      [=](const detach_layer& msg) { return self->state.detach(msg); },
+      [=](const attach_layer& msg) { return s->attach(msg); },
+      [=](const detach_layer& msg) { return s->detach(msg); },
   };
 }
 

@@ -4,6 +4,8 @@
 #include "actors/helper_client.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "actors/packet_channel.hpp"
 #include "kernel-iface/broker_protocol.hpp"
 #include "kernel-iface/packet.hpp"
@@ -14,7 +16,6 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -348,7 +349,7 @@ kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
 
 caf::result<holder_started> start(zygote_pointer self,
                                   const start_holder& msg) {
-  auto promise = self->make_response_promise<holder_started>();
+  auto promise = owe<holder_started>(self);
   auto control = std::make_shared<shared_fd>();
   self->state.ask(
       [msg, control](packet_channel& to, std::uint64_t id) {
@@ -376,12 +377,13 @@ caf::result<holder_started> start(zygote_pointer self,
 internal_zygote::behavior_type
 zygote_behavior(zygote_pointer self, poller* watch, const helper_options& how) {
   self->state.init(self, *watch, how, kernel::helper_role::zygote);
+  auto s = handlers_for(self);
   return {
       [=](const start_holder& msg) { return start(self, msg); },
-      [=](const helper_answer& event) { self->state.on(event); },
-      [=](const helper_lost& event) { self->state.on(event); },
-      [=](const helper_unsent& event) { self->state.on(event); },
-      [=](const helper_deadline& event) { self->state.on(event); },
+      [=](const helper_answer& event) { s->on(event); },
+      [=](const helper_lost& event) { s->on(event); },
+      [=](const helper_unsent& event) { s->on(event); },
+      [=](const helper_deadline& event) { s->on(event); },
   };
 }
 
@@ -400,7 +402,7 @@ caf::error broker_failure(const kernel::packet& in) {
 
 caf::result<root_prepared> prepare(broker_pointer self,
                                    const prepare_root& msg) {
-  auto promise = self->make_response_promise<root_prepared>();
+  auto promise = owe<root_prepared>(self);
   self->state.ask(
       [msg](packet_channel& to, std::uint64_t id) {
         auto fd = msg.pidfd->get();
@@ -435,7 +437,7 @@ kernel::broker::attach_order make_order(const attach_root& msg) {
 }
 
 caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
-  auto promise = self->make_response_promise<root_attached>();
+  auto promise = owe<root_attached>(self);
   self->state.ask(
       [order = make_order(msg), pidfd = msg.pidfd](packet_channel& to,
                                                    std::uint64_t id) {
@@ -456,13 +458,14 @@ caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
 internal_broker::behavior_type
 broker_behavior(broker_pointer self, poller* watch, const helper_options& how) {
   self->state.init(self, *watch, how, kernel::helper_role::broker);
+  auto s = handlers_for(self);
   return {
       [=](const prepare_root& msg) { return prepare(self, msg); },
       [=](const attach_root& msg) { return attach(self, msg); },
-      [=](const helper_answer& event) { self->state.on(event); },
-      [=](const helper_lost& event) { self->state.on(event); },
-      [=](const helper_unsent& event) { self->state.on(event); },
-      [=](const helper_deadline& event) { self->state.on(event); },
+      [=](const helper_answer& event) { s->on(event); },
+      [=](const helper_lost& event) { s->on(event); },
+      [=](const helper_unsent& event) { s->on(event); },
+      [=](const helper_deadline& event) { s->on(event); },
   };
 }
 

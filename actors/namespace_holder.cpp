@@ -4,12 +4,13 @@
 #include "actors/namespace_holder.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "config/text.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <algorithm>
 #include <cerrno>
@@ -128,7 +129,7 @@ public:
   caf::result<holder_inventory> inventory() {
     if (lost_)
       return make_error(*lost_);
-    auto promise = self_->make_response_promise<holder_inventory>();
+    auto promise = owe<holder_inventory>(self_);
     inventory_waiters_.push_back(promise);
     if (greeted_) {
       answer_inventory();
@@ -140,7 +141,7 @@ public:
   }
 
   caf::result<holder_configured> configure(const configure_holder& msg) {
-    auto promise = self_->make_response_promise<holder_configured>();
+    auto promise = owe<holder_configured>(self_);
     order(msg.order, {}, [promise](caf::expected<kernel::packet*> in) mutable {
       deliver(promise, in, message::configured, holder_configured{});
     });
@@ -148,7 +149,7 @@ public:
   }
 
   caf::result<process_spawned> spawn(const spawn_process& msg) {
-    auto promise = self_->make_response_promise<process_spawned>();
+    auto promise = owe<process_spawned>(self_);
     spawn_order out = msg.order;
     std::vector<kernel::unique_fd> owned;
     std::vector<int> fds;
@@ -176,7 +177,7 @@ public:
 
   template <class Order>
   caf::result<holder_done> simple(const Order& out) {
-    auto promise = self_->make_response_promise<holder_done>();
+    auto promise = owe<holder_done>(self_);
     order(out, {}, [promise](caf::expected<kernel::packet*> in) mutable {
       deliver(promise, in, message::done, holder_done{});
     });
@@ -268,7 +269,7 @@ private:
 
   struct pending_spawn {
     std::uint64_t id = 0;
-    caf::typed_response_promise<process_spawned> promise;
+    owed_answer<process_spawned> promise;
   };
 
   template <class Message>
@@ -289,7 +290,7 @@ private:
   }
 
   template <class T>
-  static void deliver(caf::typed_response_promise<T>& promise,
+  static void deliver(owed_answer<T>& promise,
                       caf::expected<kernel::packet*>& in, message expected,
                       T value) {
     if (!in)
@@ -530,7 +531,7 @@ private:
   clock::time_point greeting_until_ = clock::time_point::max();
   bool timer_armed_ = false;
   holder_inventory inventory_;
-  std::vector<caf::typed_response_promise<holder_inventory>> inventory_waiters_;
+  std::vector<owed_answer<holder_inventory>> inventory_waiters_;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, pending_order> pending_;
   std::map<std::uint64_t, pending_spawn> spawns_;
@@ -540,27 +541,24 @@ internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
          const holder_options& how) {
   self->state.init(self, *watch, how);
+  auto s = handlers_for(self);
   return {
-      [=](get_inventory) { return self->state.inventory(); },
-      [=](const seal_holder& msg) { return self->state.simple(msg.order); },
-      [=](const configure_holder& msg) { return self->state.configure(msg); },
-      [=](const spawn_process& msg) { return self->state.spawn(msg); },
-      [=](const signal_holder_process& msg) {
-        return self->state.simple(msg.order);
-      },
-      [=](const resize_holder_terminal& msg) {
-        return self->state.simple(msg.order);
-      },
-      [=](const release_streams& msg) { self->state.tell_holder(msg.order); },
-      [=](const listen_to_holder& msg) { self->state.listen(msg.to); },
+      [=](get_inventory) { return s->inventory(); },
+      [=](const seal_holder& msg) { return s->simple(msg.order); },
+      [=](const configure_holder& msg) { return s->configure(msg); },
+      [=](const spawn_process& msg) { return s->spawn(msg); },
+      [=](const signal_holder_process& msg) { return s->simple(msg.order); },
+      [=](const resize_holder_terminal& msg) { return s->simple(msg.order); },
+      [=](const release_streams& msg) { s->tell_holder(msg.order); },
+      [=](const listen_to_holder& msg) { s->listen(msg.to); },
       [=](const acknowledge_end& msg) {
-        self->state.tell_holder(acknowledge_order{msg.process});
+        s->tell_holder(acknowledge_order{msg.process});
       },
-      [=](quit_holder) { self->state.tell_holder(quit_order{}); },
-      [=](holder_packet& event) { self->state.on(event); },
-      [=](const holder_lost& event) { self->state.on(event); },
-      [=](const order_unsent& event) { self->state.on(event); },
-      [=](deadline_due event) { self->state.on(event); },
+      [=](quit_holder) { s->tell_holder(quit_order{}); },
+      [=](holder_packet& event) { s->on(event); },
+      [=](const holder_lost& event) { s->on(event); },
+      [=](const order_unsent& event) { s->on(event); },
+      [=](deadline_due event) { s->on(event); },
   };
 }
 

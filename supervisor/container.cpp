@@ -1,6 +1,8 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
 #include "supervisor/unix_time.hpp"
@@ -89,25 +91,28 @@ container_actor_state::~container_actor_state() {
   end(controller_);
   if (kit_)
     end(kit_->holder);
-  // Whoever waits when a defect or the end of the runtime ends it hears of it.
-  auto gone = make_error(errc::gone, "the supervisor of container '"
-                                         + record_.spec.name + "' has ended");
-  for (auto& promise : creators_)
-    promise.deliver(gone);
-  for (auto& item : waiters_)
-    item.promise.deliver(gone);
 }
 
 void container_actor_state::init(self_pointer self, container_options how) {
   self_ = self;
   how_ = std::move(how);
   with_ = how_.with.get();
+  self->set_down_handler([this](const caf::down_msg& down) { on(down); });
   layer_ = actors::spawn_filesystem_layer(self->system(), with_->broker);
+  self->monitor(layer_);
+}
+
+// Whatever it had under way, the kernel knows how far it came: all of us begin
+// anew and adopt. What an actor forgets when it fails, such as descriptors of
+// streams, only PID 1 can give out again, and it does so to a new connection.
+void container_actor_state::on(const caf::down_msg& down) {
+  if (actors::is_failure(down.reason))
+    self_->quit(down.reason);
 }
 
 caf::result<container_created>
 container_actor_state::create(const create_container& msg) {
-  auto promise = self_->make_response_promise<container_created>();
+  auto promise = actors::owe<container_created>(self_);
   creators_.push_back(promise);
   if (record_.created_ms != 0) { // a repeat of the command
     settle_creators();
@@ -131,7 +136,7 @@ container_actor_state::adopt(const adopt_container& msg) {
   take_policies();
   add_declared();
   restore_ends();
-  auto promise = self_->make_response_promise<container_is>();
+  auto promise = actors::owe<container_is>(self_);
   adopt_what_stands(promise);
   return promise;
 }
@@ -147,7 +152,7 @@ void container_actor_state::take_policies() {
 caf::result<container_is> container_actor_state::command(container_command what,
                                                          std::int64_t grace_ms,
                                                          container_phase goal) {
-  auto promise = self_->make_response_promise<container_is>();
+  auto promise = actors::owe<container_is>(self_);
   auto grace = grace_ms >= 0
                    ? std::optional{std::min(milliseconds{grace_ms}, no_end)}
                    : std::nullopt;
@@ -178,7 +183,7 @@ void container_actor_state::on(rebuild_timer event) {
 }
 
 void container_actor_state::on(holder_gone event) {
-  if (event.generation != generation_)
+  if (event.generation != generation_ || adopting_)
     return;
   if (kit_) {
     // It may live, and only have been found lying.
@@ -406,7 +411,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
   using phase = container_phase;
   using cmd = container_command;
   self->state.init(self, how);
-  auto* s = &self->state;
+  auto s = actors::handlers_for(self);
   return {
       [s](const create_container& msg) { return s->create(msg); },
       [s](const adopt_container& msg) { return s->adopt(msg); },
@@ -462,6 +467,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const late_start& event) { s->on(event); },
       [s](process_changed& event) { s->on(event); },
       [s](record_due event) { s->on(event); },
+      [s](adoption_due event) { s->on(event); },
   };
 }
 

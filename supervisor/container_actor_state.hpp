@@ -14,6 +14,7 @@
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
 #include "actors/filesystem_layer.hpp"
+#include "actors/owed_answer.hpp"
 #include "kernel-iface/result.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
@@ -22,7 +23,6 @@
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <atomic>
 #include <deque>
@@ -54,6 +54,9 @@ struct process_changed {
 
 struct record_due {};
 
+/// PID 1 had another's connection still, or did not greet.
+struct adoption_due {};
+
 } // namespace reeve::supervisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::work_deadline)
@@ -61,6 +64,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rebuild_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
 
 namespace reeve::supervisor {
 
@@ -69,7 +73,7 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<work_deadline>, caf::reacts_to<rebuild_timer>,
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
-    caf::reacts_to<record_due>>;
+    caf::reacts_to<record_due>, caf::reacts_to<adoption_due>>;
 
 class container_actor_state {
 public:
@@ -111,6 +115,7 @@ public:
 
   // -- events -----------------------------------------------------------------
 
+  void on(const caf::down_msg& down);
   void on(work_deadline event);
   void on(rebuild_timer event);
   void on(holder_gone event);
@@ -119,6 +124,7 @@ public:
   void on(const late_start& event);
   void on(process_changed& event);
   void on(record_due);
+  void on(adoption_due);
 
 private:
   struct entry {
@@ -132,11 +138,11 @@ private:
   };
 
   struct waiter {
-    caf::typed_response_promise<container_is> promise;
+    actors::owed_answer<container_is> promise;
     container_phase goal = container_phase::running;
   };
 
-  using adopt_promise = caf::typed_response_promise<container_is>;
+  using adopt_promise = actors::owed_answer<container_is>;
 
   // -- the machine ------------------------------------------------------------
 
@@ -196,13 +202,14 @@ private:
   // -- adoption ---------------------------------------------------------------
 
   void adopt_what_stands(adopt_promise promise);
-  void take_inventory(const actors::holder_inventory& found,
-                      adopt_promise promise);
+  void connect_and_adopt();
+  void connect_later(const caf::error& why);
+  void take_inventory(const actors::holder_inventory& found);
   bool adopt_groups(kernel::result<kernel::container_cgroup> found);
   void forget_run(const actors::known_process& known);
   void mark_lost();
   entry* adopted_entry(std::uint32_t serial, const std::string& text);
-  void adopt_remains(adopt_promise promise);
+  void adopt_remains();
 
   // -- the processes ----------------------------------------------------------
 
@@ -211,7 +218,7 @@ private:
   void add_declared();
   void drop_process(const std::string& id);
   void end_unrecorded(const std::string& id, caf::error why,
-                      caf::typed_response_promise<process_started> promise);
+                      actors::owed_answer<process_started> promise);
   caf::result<process_started> repeat(const std::string& process);
   [[nodiscard]] caf::error unknown(const std::string& process) const;
   std::uint32_t new_serial();
@@ -243,7 +250,7 @@ private:
   using limit_list = std::vector<std::pair<std::string, std::string>>;
   kernel::result<void> keep_limits(const limit_list& values);
   void take_limits_back(const limit_list& values, caf::error why,
-                        caf::typed_response_promise<limits_in_force> promise);
+                        actors::owed_answer<limits_in_force> promise);
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
 
@@ -275,8 +282,11 @@ private:
   command_memory commands_{256};
   std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
       std::make_shared<std::atomic<std::uint64_t>>(0);
-  std::vector<caf::typed_response_promise<container_created>> creators_;
+  std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
+  adopt_promise adopter_;
+  unsigned adoption_tries_ = 0;
+  bool adopting_ = false; ///< what PID 1 knows is not here yet
 };
 
 } // namespace reeve::supervisor

@@ -20,6 +20,7 @@
 namespace reeve::supervisor {
 
 namespace event_of = container_event;
+using namespace std::chrono_literals;
 
 void container_actor_state::adopt_what_stands(adopt_promise promise) {
   if (auto ok = with_->ids->claim(record_.uid_base); !ok) {
@@ -27,11 +28,17 @@ void container_actor_state::adopt_what_stands(adopt_promise promise) {
                       to_string(ok.error()));
     ids_refused_ = std::move(ok.error());
   }
+  adopter_ = std::move(promise);
+  connect_and_adopt();
+}
+
+void container_actor_state::connect_and_adopt() {
   auto socket = connect_to_holder(record_, with_->boot_id);
   if (!socket)
     with_->log->warn("{}", to_string(socket.error()));
-  if (!socket || !*socket || !adopt_groups(with_->cgroups->adopt(record_.id)))
-    return adopt_remains(std::move(promise));
+  if (!socket || !*socket
+      || (!kit_ && !adopt_groups(with_->cgroups->adopt(record_.id))))
+    return adopt_remains();
   // What the kernel has killed before may have been explained already.
   oom_kills_seen_->store(kernel::oom_kill_count(*kit_->cgroup).value_or(0));
   kit_->uid_base = record_.uid_base;
@@ -44,17 +51,36 @@ void container_actor_state::adopt_what_stands(adopt_promise promise) {
   how.deadline = with_->config.deadlines.start;
   kit_->holder =
       actors::spawn_namespace_holder(self_->system(), *with_->control, how);
-  listen();
+  adopting_ = true;
+  listen(); // first: an end may come right behind the inventory
   self_->request(kit_->holder, caf::infinite, actors::get_inventory{})
       .then(
-          [this, promise](const actors::holder_inventory& found) mutable {
-            take_inventory(found, promise);
+          [this](const actors::holder_inventory& found) {
+            take_inventory(found);
           },
-          [this, promise](const caf::error& err) mutable {
-            with_->log->warn("container '{}': {}", record_.spec.name,
-                             actors::text_of(err));
-            adopt_remains(std::move(promise));
-          });
+          [this](const caf::error& err) { connect_later(err); });
+}
+
+// PID 1 talks to one of us at a time, and turns away who comes before the other
+// has gone. If it is dead, the next try finds out.
+void container_actor_state::connect_later(const caf::error& why) {
+  constexpr unsigned most_tries = 100;
+  if (kit_->holder)
+    self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
+  kit_->holder = nullptr;
+  ++generation_; // nothing that it said counts
+  if (actors::code_of(why) == actors::errc::gone
+      && ++adoption_tries_ < most_tries) {
+    self_->delayed_send(self_, 50ms, adoption_due{});
+    return;
+  }
+  with_->log->warn("container '{}': {}", record_.spec.name,
+                   actors::text_of(why));
+  adopt_remains();
+}
+
+void container_actor_state::on(adoption_due) {
+  connect_and_adopt();
 }
 
 bool container_actor_state::adopt_groups(
@@ -68,11 +94,13 @@ bool container_actor_state::adopt_groups(
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
+  self_->monitor(controller_);
   return true;
 }
 
 void container_actor_state::take_inventory(
-    const actors::holder_inventory& found, adopt_promise promise) {
+    const actors::holder_inventory& found) {
+  adopting_ = false;
   // The newest run of each serial is the one that counts.
   std::map<std::uint32_t, const actors::known_process*> newest;
   for (const auto& known : found.processes) {
@@ -84,13 +112,13 @@ void container_actor_state::take_inventory(
       forget_run(*older);
   }
   auto pending = std::make_shared<std::size_t>(1);
-  auto one_done = [this, promise, pending]() mutable {
+  auto one_done = [this, pending]() {
     if (--*pending > 0)
       return;
     // The daemon died while it stopped it.
     if (!record_.wanted_up && !record_.gave_up)
       apply(event_of::command_given{container_command::stop});
-    promise.deliver(is_now());
+    adopter_.deliver(is_now());
   };
   for (const auto& [serial, known] : newest)
     if (auto* item = adopted_entry(serial, known->state.spec)) {
@@ -165,7 +193,8 @@ void container_actor_state::mark_lost() {
 }
 
 // PID 1 is gone: what it left in the kernel is cleared by the machine.
-void container_actor_state::adopt_remains(adopt_promise promise) {
+void container_actor_state::adopt_remains() {
+  adopting_ = false;
   auto same_boot = record_.boot_id == with_->boot_id; // else there are none
   if (same_boot && !kit_)
     adopt_groups(with_->cgroups->leftover(record_.id));
@@ -178,18 +207,18 @@ void container_actor_state::adopt_remains(adopt_promise promise) {
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
   if (record_.gave_up) {
-    waiters_.push_back({promise, container_phase::gave_up});
+    waiters_.push_back({adopter_, container_phase::gave_up});
     return settle_waiters();
   }
   if (!record_.wanted_up) {
     // Also for one whose stop was cut short: nothing of it may be left.
-    waiters_.push_back({promise, container_phase::stopped});
+    waiters_.push_back({adopter_, container_phase::stopped});
     apply(event_of::command_given{container_command::stop});
     return settle_waiters();
   }
   if (!same_boot && record_.spec.boot && record_.wanted_up)
     apply(event_of::command_given{container_command::start});
-  promise.deliver(is_now());
+  adopter_.deliver(is_now());
 }
 
 } // namespace reeve::supervisor

@@ -55,7 +55,7 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
       return make_error(ok.error());
     return limits_in_force{};
   }
-  auto promise = self_->make_response_promise<limits_in_force>();
+  auto promise = actors::owe<limits_in_force>(self_);
   self_->request(controller_, caf::infinite, actors::apply_limits{wanted})
       .then(
           [this, promise,
@@ -80,7 +80,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
     return make_error(errc::wrong_state,
                       "container '" + record_.spec.name
                           + "' has no cgroup now: start it first");
-  auto promise = self_->make_response_promise<limits_in_force>();
+  auto promise = actors::owe<limits_in_force>(self_);
   self_->request(controller_, caf::infinite, actors::read_limits{})
       .then(
           [this, promise,
@@ -102,7 +102,7 @@ caf::result<container_details> container_actor_state::details() {
   if (!controller_)
     return out;
   out.cgroup = record_.id;
-  auto promise = self_->make_response_promise<container_details>();
+  auto promise = actors::owe<container_details>(self_);
   self_->request(controller_, caf::infinite, actors::read_limits{})
       .then(
           [this, promise, out](const actors::limit_readings& now) mutable {
@@ -137,7 +137,7 @@ container_actor_state::keep_limits(const limit_list& values) {
 // open goes back to the kernel's default.
 void container_actor_state::take_limits_back(
     const limit_list& values, caf::error why,
-    caf::typed_response_promise<limits_in_force> promise) {
+    actors::owed_answer<limits_in_force> promise) {
   if (!controller_) { // they went with the group
     promise.deliver(std::move(why));
     return;

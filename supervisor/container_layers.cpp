@@ -86,8 +86,10 @@ void container_actor_state::take_kit_for(
         record_.holder_pid = made->holder_pid;
         record_.holder_start_time = made->holder_start_time;
         record_.boot_id = with_->boot_id;
-        if (creating_)
+        if (creating_) {
           add_declared(); // now that there is a place for their output
+          publish({});    // whoever clears up after us knows what
+        }
         own_cgroup(serial);
       });
 }
@@ -98,6 +100,7 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
+  self_->monitor(controller_);
   ask(serial, controller_, actors::apply_limits{record_.spec.limits},
       [this, serial](const actors::limit_readings&) { finished(serial); });
 }
@@ -129,6 +132,7 @@ void container_actor_state::listen() {
                      holder_gone{n});
   };
   self_->send(kit_->holder, actors::listen_to_holder{std::move(to)});
+  self_->monitor(kit_->holder);
 }
 
 void container_actor_state::make_configured(std::uint64_t serial) {

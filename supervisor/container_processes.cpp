@@ -68,7 +68,7 @@ container_actor_state::run(const run_process& msg,
   auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
   commands_.remember(msg.command, msg.spec.id);
   self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
-  auto promise = self_->make_response_promise<process_started>();
+  auto promise = actors::owe<process_started>(self_);
   auto keep = msg.spec.restart.type != config::restart_type::temporary;
   self_->request(entry.actor, caf::infinite, bring_up{})
       .then(
@@ -97,7 +97,7 @@ container_actor_state::run(const run_process& msg,
 // It was to be kept and cannot be: the next daemon would not know of it.
 void container_actor_state::end_unrecorded(
     const std::string& id, caf::error why,
-    caf::typed_response_promise<process_started> promise) {
+    actors::owed_answer<process_started> promise) {
   auto found = processes_.find(id);
   if (found == processes_.end()) {
     promise.deliver(std::move(why));
@@ -129,7 +129,7 @@ container_actor_state::remove(const remove_process& msg) {
   auto found = processes_.find(msg.process);
   if (found == processes_.end())
     return unknown(msg.process);
-  auto promise = self_->make_response_promise<process_is>();
+  auto promise = actors::owe<process_is>(self_);
   self_->request(found->second.actor, caf::infinite, msg)
       .then(
           [this, promise, id = msg.process](const process_is& done) mutable {
@@ -244,6 +244,7 @@ container_actor_state::add_process(const config::process_spec& spec,
   item.info.argv = spec.argv;
   item.info.restart = spec.restart.type;
   item.actor = spawn_user_process(self_->system(), std::move(how));
+  self_->monitor(item.actor);
   return processes_.emplace(spec.id, std::move(item)).first->second;
 }
 

@@ -4,11 +4,12 @@
 #include "supervisor/file_sweeper.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "kernel-iface/delete_tree.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/logger.h>
 
 #include <cerrno>
@@ -71,7 +72,7 @@ public:
   }
 
   caf::result<sweeping_finished> finish() {
-    auto promise = self_->make_response_promise<sweeping_finished>();
+    auto promise = actors::owe<sweeping_finished>(self_);
     askers_.push_back(promise);
     go_on();
     return promise;
@@ -106,16 +107,17 @@ private:
   std::shared_ptr<services> with_;
   std::deque<sweep_files> waiting_;
   unsigned running_ = 0;
-  std::vector<caf::typed_response_promise<sweeping_finished>> askers_;
+  std::vector<actors::owed_answer<sweeping_finished>> askers_;
 };
 
 file_sweeper_actor::behavior_type
 behavior(file_sweeper_actor::stateful_pointer<sweeper_state> self,
          const std::shared_ptr<services>& with) {
   self->state.init(self, with);
+  auto s = actors::handlers_for(self);
   return {
-      [=](const sweep_files& msg) { self->state.sweep(msg); },
-      [=](finish_sweeping) { return self->state.finish(); },
+      [=](const sweep_files& msg) { s->sweep(msg); },
+      [=](finish_sweeping) { return s->finish(); },
   };
 }
 

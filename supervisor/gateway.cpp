@@ -4,9 +4,9 @@
 #include "supervisor/gateway.hpp"
 
 #include "actors/error.hpp"
+#include "actors/owed_answer.hpp"
 
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 
 #include <utility>
 
@@ -21,7 +21,7 @@ struct relay {
 
   template <class Request>
   caf::result<Reply> operator()(const Request& what) const {
-    auto promise = self->make_response_promise<Reply>();
+    auto promise = actors::owe<Reply>(self);
     self->request(to, caf::infinite, what)
         .then([promise](
                   Reply& reply) mutable { promise.deliver(std::move(reply)); },

@@ -5,6 +5,9 @@
 
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/group_removal.hpp"
+#include "actors/owed_answer.hpp"
 #include "config/container_spec.hpp"
 #include "kernel-iface/cgroup_devices.hpp"
 #include "kernel-iface/process_identity.hpp"
@@ -14,7 +17,6 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/logger.h>
 
 #include <linux/capability.h>
@@ -129,7 +131,7 @@ public:
       return out;
     }
     ++stats_.misses;
-    auto promise = self_->make_response_promise<shared_kit>();
+    auto promise = actors::owe<shared_kit>(self_);
     make(
         msg.request,
         [promise](shared_kit made) mutable {
@@ -172,7 +174,7 @@ public:
 
   caf::result<pool_drained> drain() {
     draining_ = true;
-    auto promise = self_->make_response_promise<pool_drained>();
+    auto promise = actors::owe<pool_drained>(self_);
     drainers_.push_back(promise);
     for (auto& item : std::exchange(ready_, {}))
       discard(item);
@@ -196,28 +198,16 @@ private:
       self_->send_exit(which->holder, caf::exit_reason::user_shutdown);
     if (!which->cgroup)
       return forget(*which, gone);
-    auto controller = actors::spawn_cgroup_controller(
-        self_->system(),
-        {which->cgroup, with_->config.deadlines.kill, with_->control.get()});
-    auto then_remove = [this, which, controller, gone] {
-      self_->request(controller, caf::infinite, actors::remove_cgroup{})
-          .then(
-              [this, which, controller, gone](actors::cgroup_done) {
-                self_->send_exit(controller, caf::exit_reason::user_shutdown);
-                forget(*which, gone);
-              },
-              [this, which, controller, gone](const caf::error& err) {
-                self_->send_exit(controller, caf::exit_reason::user_shutdown);
-                with_->log->error("cannot remove what is left of '{}': {}",
-                                  which->id, actors::text_of(err));
-                forget(*which, gone);
-              });
-    };
-    self_
-        ->request(controller, caf::infinite,
-                  actors::kill_cgroup{true, which->holder_pidfd})
-        .then([then_remove](actors::cgroup_done) { then_remove(); },
-              [then_remove](const caf::error&) { then_remove(); });
+    actors::remove_group(
+        self_,
+        {which->cgroup, with_->config.deadlines.kill, with_->control.get()},
+        {true, which->holder_pidfd},
+        [this, which, gone](const caf::error& err) {
+          if (err)
+            with_->log->error("cannot remove what is left of '{}': {}",
+                              which->id, actors::text_of(err));
+          forget(*which, gone);
+        });
   }
 
   void schedule_refill(std::chrono::milliseconds after) {
@@ -420,7 +410,7 @@ private:
   bool refill_scheduled_ = false;
   bool draining_ = false;
   unsigned discarding_ = 0;
-  std::vector<caf::typed_response_promise<pool_drained>> drainers_;
+  std::vector<actors::owed_answer<pool_drained>> drainers_;
 };
 
 internal_actor::behavior_type
@@ -428,13 +418,14 @@ behavior(internal_actor::stateful_pointer<pool_state> self,
          const std::shared_ptr<services>& with,
          const file_sweeper_actor& sweeper) {
   self->state.init(self, with, sweeper);
+  auto s = actors::handlers_for(self);
   return {
-      [=](const take_kit& msg) { return self->state.take(msg); },
-      [=](fill_pool) { self->state.fill(); },
-      [=](const discard_kit& msg) { self->state.discard(msg.which); },
-      [=](get_pool_stats) { return self->state.stats(); },
-      [=](drain_pool) { return self->state.drain(); },
-      [=](refill_pool) { self->state.refill(); },
+      [=](const take_kit& msg) { return s->take(msg); },
+      [=](fill_pool) { s->fill(); },
+      [=](const discard_kit& msg) { s->discard(msg.which); },
+      [=](get_pool_stats) { return s->stats(); },
+      [=](drain_pool) { return s->drain(); },
+      [=](refill_pool) { s->refill(); },
   };
 }
 

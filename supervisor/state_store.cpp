@@ -318,20 +318,25 @@ state_store::load(std::vector<broken_record>& broken) const {
     return tl::make_unexpected(std::move(all.error()));
   std::vector<container_record> out;
   for (const auto& id : *all) {
-    auto path = record_of(id);
-    auto text = read_file(path);
-    if (!text && text.error().code == ENOENT)
-      continue; // made in advance for a pool, or half removed
-    auto record = text.and_then(
-        [&path](const std::string& found) { return from_text(found, path); });
-    if (!record)
-      broken.push_back({id, to_string(record.error())});
-    else if (record->id != id)
-      broken.push_back({id, path + " belongs to '" + record->id + "'"});
-    else
+    auto record = load(id);
+    if (record)
       out.push_back(std::move(*record));
+    else if (record.error().code != ENOENT)
+      broken.push_back({id, to_string(record.error())});
+    // else made in advance for a pool, or half removed
   }
   return out;
+}
+
+kernel::result<container_record>
+state_store::load(const std::string& id) const {
+  auto path = record_of(id);
+  auto record = read_file(path).and_then(
+      [&path](const std::string& found) { return from_text(found, path); });
+  if (record && record->id != id)
+    return kernel::make_error(EPROTO, "read", path,
+                              "it belongs to '" + record->id + "'");
+  return record;
 }
 
 kernel::result<std::vector<std::string>> state_store::ids() const {

@@ -73,6 +73,10 @@ public:
   [[nodiscard]] kernel::result<std::vector<container_record>>
   load(std::vector<broken_record>& broken) const;
 
+  /// That of one container; ENOENT if it has none.
+  [[nodiscard]] kernel::result<container_record>
+  load(const std::string& id) const;
+
   /// Ids of all container directories, with a record or without.
   [[nodiscard]] kernel::result<std::vector<std::string>> ids() const;
 

@@ -4,6 +4,8 @@
 #include "supervisor/user_process.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/owed_answer.hpp"
 #include "config/names.hpp"
 #include "config/text.hpp"
 #include "config/units.hpp"
@@ -17,7 +19,6 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/logger.h>
 
 #include <fcntl.h>
@@ -120,7 +121,7 @@ public:
   // ----------------------------------------------------
 
   caf::result<process_started> start(const bring_up& msg) {
-    auto promise = self_->make_response_promise<process_started>();
+    auto promise = actors::owe<process_started>(self_);
     starters_.push_back(promise);
     is_wish_ = msg.cause == process_event::start_cause::by_hand;
     if (state_.phase == process_phase::running) {
@@ -135,7 +136,7 @@ public:
   }
 
   caf::result<process_is> stop(const stop_process& msg) {
-    auto promise = self_->make_response_promise<process_is>();
+    auto promise = actors::owe<process_is>(self_);
     // Of any client: what no spec may ask for, clocks cannot count either.
     auto grace = msg.grace_ms >= 0 ? std::min(milliseconds{msg.grace_ms},
                                               config::longest_duration)
@@ -266,7 +267,7 @@ public:
   }
 
   caf::result<process_is> write(const write_input& msg) {
-    auto promise = self_->make_response_promise<process_is>();
+    auto promise = actors::owe<process_is>(self_);
     auto end = msg.end && !info_.has_tty;
     auto done = [this, promise, end](kernel::result<void> how) mutable {
       if (!how) {
@@ -299,7 +300,7 @@ public:
     tell_when_read();
     if (msg.wait_ms <= 0 || !got->bytes.empty() || got->at_end)
       return std::move(*got);
-    auto promise = self_->make_response_promise<output_chunk>();
+    auto promise = actors::owe<output_chunk>(self_);
     readers_.push_back({msg, promise, until(msg.wait_ms)});
     arm_poll_timer();
     return promise;
@@ -308,7 +309,7 @@ public:
   caf::result<process_is> wait(const wait_process& msg) {
     if (is_final(state_.phase) || msg.wait_ms <= 0)
       return process_is{info()};
-    auto promise = self_->make_response_promise<process_is>();
+    auto promise = actors::owe<process_is>(self_);
     waiters_.push_back({promise, until(msg.wait_ms)});
     arm_poll_timer();
     return promise;
@@ -373,12 +374,12 @@ public:
 private:
   struct waiting_reader {
     read_output query;
-    caf::typed_response_promise<output_chunk> promise;
+    actors::owed_answer<output_chunk> promise;
     clock::time_point until;
   };
 
   struct waiter {
-    caf::typed_response_promise<process_is> promise;
+    actors::owed_answer<process_is> promise;
     clock::time_point until;
   };
 
@@ -395,7 +396,7 @@ private:
 
   template <class Order>
   caf::result<process_is> forward(const Order& order) {
-    auto promise = self_->make_response_promise<process_is>();
+    auto promise = actors::owe<process_is>(self_);
     self_->request(holder_, caf::infinite, order)
         .then(
             [this, promise](actors::holder_done) mutable {
@@ -764,8 +765,8 @@ private:
   std::vector<event> happened_;      ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   caf::error start_failed_;
-  std::vector<caf::typed_response_promise<process_started>> starters_;
-  std::vector<caf::typed_response_promise<process_is>> stoppers_;
+  std::vector<actors::owed_answer<process_started>> starters_;
+  std::vector<actors::owed_answer<process_is>> stoppers_;
   std::vector<waiting_reader> readers_;
   std::vector<waiter> waiters_;
 };
@@ -774,31 +775,32 @@ internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<process_actor_state> self,
          const user_process_options& how) {
   self->state.init(self, how);
+  auto s = actors::handlers_for(self);
   return {
-      [=](const bring_up& msg) { return self->state.start(msg); },
-      [=](const stop_process& msg) { return self->state.stop(msg); },
-      [=](const remove_process&) { return self->state.remove(); },
-      [=](const signal_process& msg) { return self->state.signal(msg); },
-      [=](const resize_terminal& msg) { return self->state.resize(msg); },
-      [=](const write_input& msg) { return self->state.write(msg); },
-      [=](const read_output& msg) { return self->state.read(msg); },
-      [=](const wait_process& msg) { return self->state.wait(msg); },
-      [=](get_process) { return self->state.get(); },
-      [=](const use_holder& msg) { self->state.use(msg); },
-      [=](lose_holder) { self->state.lose(); },
-      [=](suspend_starts) { self->state.suspend(); },
-      [=](resume_starts) { self->state.resume(); },
-      [=](const late_start& event) { self->state.on(event); },
-      [=](const end_process& msg) { self->state.end(msg); },
-      [=](const restore_end& msg) { self->state.restore(msg); },
-      [=](const adopt_process& msg) { return self->state.adopt(msg); },
-      [=](process_timer event) { self->state.on(event); },
-      [=](output_news event) { self->state.on(event); },
-      [=](input_writable event) { self->state.on(event); },
-      [=](poll_expired event) { self->state.on(event); },
-      [=](streams_over event) { self->state.on(event); },
-      [=](start_impossible event) { self->state.on(event); },
-      [=](start_deadline event) { self->state.on(event); },
+      [=](const bring_up& msg) { return s->start(msg); },
+      [=](const stop_process& msg) { return s->stop(msg); },
+      [=](const remove_process&) { return s->remove(); },
+      [=](const signal_process& msg) { return s->signal(msg); },
+      [=](const resize_terminal& msg) { return s->resize(msg); },
+      [=](const write_input& msg) { return s->write(msg); },
+      [=](const read_output& msg) { return s->read(msg); },
+      [=](const wait_process& msg) { return s->wait(msg); },
+      [=](get_process) { return s->get(); },
+      [=](const use_holder& msg) { s->use(msg); },
+      [=](lose_holder) { s->lose(); },
+      [=](suspend_starts) { s->suspend(); },
+      [=](resume_starts) { s->resume(); },
+      [=](const late_start& event) { s->on(event); },
+      [=](const end_process& msg) { s->end(msg); },
+      [=](const restore_end& msg) { s->restore(msg); },
+      [=](const adopt_process& msg) { return s->adopt(msg); },
+      [=](process_timer event) { s->on(event); },
+      [=](output_news event) { s->on(event); },
+      [=](input_writable event) { s->on(event); },
+      [=](poll_expired event) { s->on(event); },
+      [=](streams_over event) { s->on(event); },
+      [=](start_impossible event) { s->on(event); },
+      [=](start_deadline event) { s->on(event); },
   };
 }
 

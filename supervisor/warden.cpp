@@ -5,6 +5,9 @@
 
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
+#include "actors/group_removal.hpp"
+#include "actors/owed_answer.hpp"
 #include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
@@ -15,13 +18,16 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <caf/typed_response_promise.hpp>
 #include <spdlog/logger.h>
 
 #include <fnmatch.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <functional>
+#include <limits>
+#include <memory>
 #include <set>
 #include <utility>
 
@@ -35,12 +41,17 @@ struct revival_due {
   std::string key;
 };
 
+struct adoption_due {
+  std::string key;
+};
+
 } // namespace
 
 } // namespace reeve::supervisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::event_poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::revival_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
 
 namespace reeve::supervisor {
 
@@ -53,7 +64,8 @@ using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
 using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>,
-                                            caf::reacts_to<revival_due>>;
+                                            caf::reacts_to<revival_due>,
+                                            caf::reacts_to<adoption_due>>;
 
 constexpr auto longest_wait = 60s;
 
@@ -86,7 +98,7 @@ public:
   caf::result<container_created> create(const create_container& msg) {
     if (auto made = commands_.find(msg.command))
       if (auto known = names_.find(*made); known != names_.end())
-        return self_->delegate(entries_.at(known->second).actor, msg);
+        return pass_on<container_created>(entries_.at(known->second), msg);
     if (auto ok = config::validate(msg.spec); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
     if (msg.spec.image)
@@ -108,7 +120,7 @@ public:
   template <class Reply, class Message>
   caf::result<Reply> forward(const std::string& container, const Message& msg) {
     if (auto* found = find(container))
-      return self_->delegate(found->actor, msg);
+      return pass_on<Reply>(*found, msg);
     return make_error(errc::not_found,
                       "there is no container " + config::in_quotes(container));
   }
@@ -153,7 +165,7 @@ public:
     auto max = std::min<std::uint32_t>(std::max(msg.max, 1U), 10'000);
     if (msg.wait_ms <= 0 || msg.after < log_.last())
       return log_.after(msg.after, max);
-    auto promise = self_->make_response_promise<event_batch>();
+    auto promise = actors::owe<event_batch>(self_);
     auto wait = std::min<milliseconds>(milliseconds{msg.wait_ms}, longest_wait);
     readers_.push_back({msg.after, max, clock::now() + wait, promise});
     self_->delayed_send(self_, wait, event_poll_expired{});
@@ -167,6 +179,16 @@ public:
       found->is_due = false;
     }
     return forward<container_is>(msg.container, msg);
+  }
+
+  void on(const adoption_due& event) {
+    auto found = entries_.find(event.key);
+    if (found == entries_.end())
+      return;
+    if (found->second.family.expired())
+      adopt_again(found->second);
+    else
+      self_->delayed_send(self_, 5ms, event);
   }
 
   void on(const revival_due& event) {
@@ -202,7 +224,7 @@ public:
     out.cgroup_mode = to_string(with_->mounts.mode);
     out.cgroup = with_->cgroup_path;
     out.containers = static_cast<std::uint32_t>(entries_.size());
-    auto promise = self_->make_response_promise<daemon_info>();
+    auto promise = actors::owe<daemon_info>(self_);
     self_->request(how_.pool, 5s, get_pool_stats{})
         .then(
             [promise, out](const pool_stats& stats) mutable {
@@ -226,7 +248,7 @@ public:
     auto records = with_->store->load(broken);
     if (!records)
       return make_error(records.error());
-    auto promise = self_->make_response_promise<all_adopted>();
+    auto promise = actors::owe<all_adopted>(self_);
     auto count = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
     auto one_done = [promise, pending, count]() mutable {
@@ -259,7 +281,7 @@ public:
   }
 
   caf::result<all_stopped> stop() {
-    auto promise = self_->make_response_promise<all_stopped>();
+    auto promise = actors::owe<all_stopped>(self_);
     auto pending = std::make_shared<std::size_t>(1);
     auto left = std::make_shared<std::uint32_t>(0);
     // One with `remove_on_exit` has stopped when it is gone.
@@ -284,41 +306,81 @@ public:
 
 private:
   struct entry {
+    std::string key;
     container_actor actor;
     container_info info;
     restart_tracker revivals;
     bool is_due = false; ///< for a revival, or past it for good
+    /// Of its actors: expired when the last of them has ended.
+    std::weak_ptr<services> family;
+    restart_tracker failures;                   ///< of its actors
+    bool adopting = false;                      ///< and answers nobody yet
+    std::vector<std::function<void()>> waiting; ///< for the adoption
   };
+
+  template <class Reply, class Message>
+  caf::result<Reply> pass_on(entry& to, const Message& msg) {
+    if (!to.adopting)
+      return self_->delegate(to.actor, msg);
+    auto promise = actors::owe<Reply>(self_);
+    to.waiting.push_back([this, promise, key = to.key, msg]() mutable {
+      auto found = entries_.find(key);
+      if (found == entries_.end())
+        promise.deliver(make_error(errc::gone, "the container has gone"));
+      else
+        promise.delegate(found->second.actor, msg);
+    });
+    return promise;
+  }
 
   struct reader {
     std::uint64_t after = 0;
     std::uint32_t max = 0;
     clock::time_point until;
-    caf::typed_response_promise<event_batch> promise;
+    actors::owed_answer<event_batch> promise;
   };
 
   entry& add(const std::string& name) {
-    auto key = std::to_string(++last_key_);
+    entry out;
+    out.key = std::to_string(++last_key_);
+    out.info.container = name;
+    out.revivals = restart_tracker{policy_of(with_->config.revival)};
+    out.failures = restart_tracker{policy_of_failures()};
+    spawn(out);
+    auto key = out.key;
+    names_.emplace(name, key); // two records may have it, if one was held
+    return entries_.emplace(key, std::move(out)).first->second;
+  }
+
+  void spawn(entry& which) {
     container_options how;
-    how.with = how_.with;
+    // A pointer of its own, so that its end tells that all who had it are gone.
+    how.with = {with_, [all = how_.with](services*) {}};
+    which.family = how.with;
     how.pool = how_.pool;
     how.sweeper = how_.sweeper;
     auto me = caf::actor_cast<warden_actor>(self_);
     how.resolver = caf::actor_cast<holder_resolver_actor>(me);
-    how.key = key;
+    how.key = which.key;
     auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
     how.on_change = [weak](container_change change) {
       if (auto strong = weak.lock())
         caf::anon_send(caf::actor_cast<warden_actor>(strong),
                        std::move(change));
     };
-    entry out;
-    out.actor = spawn_container(self_->system(), std::move(how));
-    out.info.container = name;
-    out.revivals = restart_tracker{policy_of(with_->config.revival)};
-    self_->monitor(out.actor);
-    names_.emplace(name, key); // two records may have it, if one was held
-    return entries_.emplace(key, std::move(out)).first->second;
+    which.actor = spawn_container(self_->system(), std::move(how));
+    self_->monitor(which.actor);
+  }
+
+  // We go on for ever: the processes do, and somebody has to see their ends.
+  static config::restart_policy policy_of_failures() {
+    config::restart_policy out;
+    out.max_restarts = std::numeric_limits<unsigned>::max();
+    out.window = 1s;
+    out.backoff_min = 10ms;
+    out.backoff_max = 1s;
+    out.reset_after = 10s;
+    return out;
   }
 
   static config::restart_policy policy_of(const config::revival_policy& of) {
@@ -381,12 +443,76 @@ private:
     for (auto it = entries_.begin(); it != entries_.end(); ++it) {
       if (it->second.actor.address() != down.source)
         continue;
-      with_->log->error("the actor of container '{}' ended: {}",
-                        it->second.info.container, caf::to_string(down.reason));
-      free_name(it->second.info.container, it->first);
-      entries_.erase(it);
+      begin_anew(it->second, down.reason);
       return;
     }
+  }
+
+  // A defect of ours: nothing that runs in the container notices. It is adopted
+  // as after a crash of the daemon, as soon as its old actors have let go.
+  void begin_anew(entry& which, const caf::error& why) {
+    auto delay = which.failures.again(this_moment()).delay;
+    with_->log->error("the supervisor of container '{}' failed and begins anew "
+                      "in {} ms: {}",
+                      which.info.container, delay.count(),
+                      actors::text_of(why));
+    which.adopting = true;
+    self_->delayed_send(self_, delay, adoption_due{which.key});
+  }
+
+  void adopt_again(entry& which) {
+    auto record = kernel::result<container_record>{
+        kernel::make_error(ENOENT, "adopt what was not begun")};
+    if (!which.info.id.empty())
+      record = with_->store->load(which.info.id);
+    if (!record) {
+      forget(which, record.error());
+      return;
+    }
+    spawn(which);
+    which.failures.on_started(clock::now());
+    self_->request(which.actor, caf::infinite, adopt_container{*record})
+        .then(
+            [this, key = which.key](const container_is&) { end_adoption(key); },
+            [this, key = which.key](const caf::error& err) {
+              with_->log->error("{}", actors::text_of(err));
+              auto code = actors::code_of(err);
+              if (code != errc::gone && code != errc::internal)
+                end_adoption(key);
+              // else it has failed again, and is told by its end
+            });
+  }
+
+  void end_adoption(const std::string& key) {
+    auto found = entries_.find(key);
+    if (found == entries_.end() || !found->second.adopting)
+      return;
+    found->second.adopting = false;
+    for (auto& next : std::exchange(found->second.waiting, {}))
+      next();
+  }
+
+  // It was being made or destroyed: what there is of it goes. A record that
+  // cannot be read is left alone, and with it what it describes.
+  void forget(entry& which, const kernel::sys_error& why) {
+    auto key = which.key;
+    auto id = which.info.id;
+    with_->log->error("container '{}' is not adopted: {}", which.info.container,
+                      to_string(why));
+    add_event({0,
+               unix_ms(),
+               event_kind::container_destroyed,
+               which.info.container,
+               {},
+               to_string(why)});
+    commands_.forget(which.info.container);
+    free_name(which.info.container, key);
+    auto waiting = std::move(which.waiting);
+    entries_.erase(key);
+    for (auto& next : waiting)
+      next();
+    if (!id.empty() && why.code == ENOENT)
+      sweep_one(id, true, [] {});
   }
 
   // A root file system of the user's own may lie on a server that does not
@@ -468,25 +594,14 @@ private:
     auto group = with_->cgroups->leftover(id);
     if (!group)
       return files();
-    auto controller = actors::spawn_cgroup_controller(
-        self_->system(),
-        {std::make_shared<const kernel::container_cgroup>(std::move(*group))});
-    auto finish = [this, controller, files]() mutable {
-      self_->request(controller, caf::infinite, actors::remove_cgroup{})
-          .then(
-              [this, controller, files](actors::cgroup_done) mutable {
-                self_->send_exit(controller, caf::exit_reason::user_shutdown);
-                files();
-              },
-              [this, controller, files](const caf::error& err) mutable {
-                with_->log->error("{}", actors::text_of(err));
-                self_->send_exit(controller, caf::exit_reason::user_shutdown);
-                files();
-              });
-    };
-    self_->request(controller, caf::infinite, actors::kill_cgroup{true})
-        .then([finish](actors::cgroup_done) mutable { finish(); },
-              [finish](const caf::error&) mutable { finish(); });
+    actors::remove_group(
+        self_,
+        {std::make_shared<const kernel::container_cgroup>(std::move(*group))},
+        {true}, [this, files](const caf::error& err) mutable {
+          if (err)
+            with_->log->error("{}", actors::text_of(err));
+          files();
+        });
   }
 
   void add_event(event what) {
@@ -523,7 +638,7 @@ internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<warden_state> self,
          const warden_options& how) {
   self->state.init(self, how);
-  auto* s = &self->state;
+  auto s = actors::handlers_for(self);
   return {
       [s](const create_container& m) { return s->create(m); },
       [s](const destroy_container& m) {
@@ -590,6 +705,7 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](container_change& m) { s->on(m); },
       [s](event_poll_expired event) { s->on(event); },
       [s](const revival_due& event) { s->on(event); },
+      [s](const adoption_due& event) { s->on(event); },
   };
 }
 

@@ -368,7 +368,8 @@ TEST_CASE("restart: the death of PID 1 rebuilds a container with that policy, "
   CHECK(unbroken(r.reeve.output_so_far("beside", "count")) > 0);
 }
 
-TEST_CASE("restart: a container whose PID 1 dies again and again fails",
+TEST_CASE("restart: a container whose PID 1 dies again and again "
+          "gives up",
           "[integration][restart]") {
   if (!is_root())
     return;
@@ -380,17 +381,17 @@ TEST_CASE("restart: a container whose PID 1 dies again and again fails",
   pid_t killed = 0;
   for (int deaths = 0; deaths < 6; ++deaths) {
     container_info now;
-    eventually("it runs or has failed", [&] {
+    eventually("it runs or has given up", [&] {
       now = r.reeve.details_of("web").info;
-      return now.phase == container_phase::failed
+      return now.phase == container_phase::gave_up
              || (now.phase == container_phase::running && now.pid != killed);
     });
     REQUIRE(now.phase == container_phase::running);
     killed = now.pid;
     REQUIRE(::kill(killed, SIGKILL) == 0);
   }
-  eventually("it has failed", [&] {
-    return r.reeve.phase_of("web") == container_phase::failed;
+  eventually("it has given up", [&] {
+    return r.reeve.phase_of("web") == container_phase::gave_up;
   });
   CHECK(groups_of(first.id).empty());
   auto again = r.reeve.ask<container_is>(start_container{"web"});

@@ -1,0 +1,89 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "actors/failure.hpp"
+
+#include "actors/error.hpp"
+
+#include <caf/atom.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/local_actor.hpp>
+#include <caf/response_promise.hpp>
+
+#include <stdexcept>
+
+#ifdef REEVE_FAULT_POINTS
+#include <atomic>
+#include <mutex>
+#endif
+
+namespace reeve::actors {
+
+bool is_failure(const caf::error& reason) {
+  if (!reason)
+    return false;
+  return reason.category() != caf::atom("exit")
+         || reason == caf::exit_reason::unhandled_exception;
+}
+
+caf::error error_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& err) {
+    return make_error(errc::internal, err.what());
+  } catch (...) {
+    return make_error(errc::internal, "an exception without words");
+  }
+}
+
+void answer_with(caf::local_actor& self, const caf::error& why) {
+  auto owed = self.make_response_promise();
+  if (!owed.async()) // an error that nobody asked for would end its receiver
+    owed.deliver(why);
+}
+
+#ifdef REEVE_FAULT_POINTS
+
+namespace {
+
+struct armed_fault {
+  std::mutex mutex;
+  std::string actor;
+  unsigned left = 0;
+};
+
+armed_fault& the_fault() {
+  static armed_fault fault;
+  return fault;
+}
+
+std::atomic<bool> is_armed{false}; // all that is looked at otherwise
+
+} // namespace
+
+void arm_fault(const std::string& actor, unsigned nth) {
+  auto& fault = the_fault();
+  std::lock_guard guard{fault.mutex};
+  fault.actor = actor;
+  fault.left = nth;
+  is_armed = nth > 0;
+}
+
+bool fault_has_happened() {
+  return !is_armed;
+}
+
+void fault_point(const char* actor) {
+  if (!is_armed.load(std::memory_order_relaxed))
+    return;
+  auto& fault = the_fault();
+  std::lock_guard guard{fault.mutex};
+  if (fault.left == 0 || fault.actor != actor || --fault.left > 0)
+    return;
+  is_armed = false;
+  throw std::runtime_error{"a test made it fail"};
+}
+
+#endif
+
+} // namespace reeve::actors

@@ -1,0 +1,176 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What an exception in an actor leads to: nothing that anybody in a container
+// could notice.
+
+#include "actors/failure.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/instance.hpp"
+#include "tests/support/kernel_view.hpp"
+
+#include <csignal>
+#include <string>
+
+#ifdef REEVE_FAULT_POINTS
+
+using namespace reeve;
+using namespace reeve::supervisor;
+using namespace reeve::tests;
+using actors::arm_fault;
+using actors::fault_has_happened;
+
+namespace {
+
+const auto all_of_a_container = {"container", "user_process",
+                                 "namespace_holder", "cgroup_controller"};
+
+// Something of everything; whatever it is, an answer comes.
+void use(api_client& reeve, const std::string& name) {
+  reeve.complaint<container_details>(get_container{name});
+  reeve.complaint<limits_in_force>(set_limits{name, {{"pids.limit", "99"}}});
+  auto job = instance::process("job", {"true"});
+  reeve.complaint<process_started>(run_process{0, name, job, false});
+  reeve.complaint<process_is>(wait_process{name, "job", 1000});
+  reeve.complaint<process_is>(remove_process{name, "job"});
+  reeve.complaint<container_is>(pause_container{name});
+  reeve.complaint<container_is>(resume_container{name});
+}
+
+} // namespace
+
+TEST_CASE("actor failure: whichever actor of a container fails, whenever, its "
+          "processes go on and it answers again",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  auto count = instance::counter("count");
+  count.restart.type = config::restart_type::permanent;
+  spec.processes = {count, instance::sleeper("peer")};
+  reeve.create(spec);
+  reeve.create("beside");
+  auto pid_1 = reeve.details_of("web").info.pid;
+  auto pid = reeve.process_of("web", "count").pid;
+  auto peer = reeve.process_of("web", "peer").pid;
+  for (const auto* actor : all_of_a_container) {
+    auto failures = 0;
+    for (unsigned nth : {1U, 2U, 3U, 5U, 8U, 13U}) {
+      INFO(actor << ", message " << nth);
+      arm_fault(actor, nth);
+      use(reeve, "web");
+      eventually("it answers and runs", [&] {
+        return reeve.complaint<container_is>(resume_container{"web"}) == ""
+               && reeve.complaint<process_is>(
+                      signal_process{"web", "count", SIGCONT, false})
+                      == "";
+      });
+      failures += fault_has_happened() ? 1 : 0; // it may have had less to do
+      arm_fault("", 0);
+      REQUIRE(reeve.phase_of("web") == container_phase::running);
+      REQUIRE(reeve.details_of("web").info.pid == pid_1);
+      REQUIRE(reeve.process_of("web", "count").pid == pid);
+      REQUIRE(reeve.process_of("web", "peer").pid == peer);
+      REQUIRE(is_alive(pid));
+      REQUIRE(is_alive(peer));
+    }
+    INFO(actor);
+    CHECK(failures >= 3);
+  }
+  // It counts on, and no number is lost.
+  auto numbers = unbroken(reeve.output_so_far("web", "count"));
+  eventually("it counts on", [&] {
+    return unbroken(reeve.output_so_far("web", "count")) > numbers;
+  });
+  CHECK(reeve.shell("web", "echo well").out == "well\n");
+  CHECK(reeve.phase_of("beside") == container_phase::running);
+  // It is supervised as before.
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  eventually("it is started again", [&] {
+    auto now = reeve.process_of("web", "count");
+    return now.phase == process_phase::running && now.pid != pid;
+  });
+  CHECK(reeve.process_of("web", "peer").pid == peer);
+}
+
+TEST_CASE("actor failure: an end that nobody saw is told truly",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto pid =
+      reeve
+          .run("web", instance::process("main", {"sh", "-c", "read x; exit 7"}))
+          .pid;
+  for (const auto* actor : all_of_a_container) {
+    INFO(actor);
+    auto id = std::string{"job-"} + actor;
+    for (auto& c : id)
+      c = c == '_' ? '-' : c;
+    auto job = reeve.run(
+        "web", instance::process(id, {"sh", "-c", "sleep 0.05; exit 7"}));
+    CHECK(job.pid != pid);
+    arm_fault(actor);
+    reeve.complaint<limits_in_force>(set_limits{"web", {{"pids.limit", "99"}}});
+    reeve.complaint<process_is>(signal_process{"web", "main", SIGCONT, false});
+    eventually("it is known how it ended", [&] {
+      return reeve.complaint<process_is>(wait_process{"web", id, 5000}) == "";
+    });
+    CHECK(reeve.process_of("web", id).last == exit_reason::exited(7));
+  }
+}
+
+TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
+          "all",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve{2};
+  auto spec = instance::spec("web");
+  auto main = instance::sleeper("main");
+  main.restart.type = config::restart_type::permanent;
+  spec.processes = {main};
+  auto run_is_over = [] {
+    auto happened = fault_has_happened();
+    arm_fault("", 0);
+    return !happened;
+  };
+  for (const auto* actor : all_of_a_container) {
+    for (unsigned nth = 1; nth <= 25; ++nth) {
+      INFO("create: " << actor << ", message " << nth);
+      arm_fault(actor, nth);
+      auto problem =
+          reeve.complaint<container_created>(create_container{0, spec, false});
+      auto is_over = run_is_over();
+      if (problem.empty())
+        eventually("it runs", [&] {
+          return reeve.phase_of("web") == container_phase::running
+                 && is_alive(reeve.process_of("web", "main").pid);
+        });
+      // Else it is not there, or can be removed.
+      eventually("it is gone", [&] {
+        reeve.complaint<container_is>(destroy_container{"web", true, 0});
+        return reeve.container_names().empty();
+      });
+      if (is_over)
+        break;
+    }
+    for (unsigned nth = 1; nth <= 25; ++nth) {
+      INFO("destroy: " << actor << ", message " << nth);
+      reeve.create(spec);
+      arm_fault(actor, nth);
+      reeve.complaint<container_is>(destroy_container{"web", true, 0});
+      auto is_over = run_is_over();
+      eventually("it is gone", [&] {
+        reeve.complaint<container_is>(destroy_container{"web", true, 0});
+        return reeve.container_names().empty();
+      });
+      if (is_over)
+        break;
+    }
+  }
+}
+
+#endif
