@@ -9,6 +9,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/patience.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -103,7 +104,7 @@ TEST_CASE("PID 1: a failed start is told to the daemon that comes next",
   trap held{image};
   bare_holder one{image.path()};
   auto order = bare_holder::order(7, {"true"});
-  order.start_timeout_ms = 50;
+  order.start_timeout_ms = patiently(50U); // time to see the child
   order.stdio = stdio_mode::pipes;
   one.send(order);
   eventually("the child is there", [&] { return !one.newborns().empty(); });
