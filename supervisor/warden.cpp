@@ -266,6 +266,7 @@ public:
       owned.insert(record.id);
       ++*pending;
       auto& entry = add(record.spec.name);
+      entry.info.id = record.id; // what it is adopted by if it fails first
       self_->request(entry.actor, caf::infinite, adopt_container{record})
           .then([one_done](const container_is&) mutable { one_done(); },
                 [this, one_done,
@@ -465,10 +466,10 @@ private:
         kernel::make_error(ENOENT, "adopt what was not begun")};
     if (!which.info.id.empty())
       record = with_->store->load(which.info.id);
-    if (!record) {
-      forget(which, record.error());
-      return;
-    }
+    if (!record && record.error().code == ENOENT)
+      return forget(which, record.error());
+    if (!record) // it may be whole, and only we cannot read
+      return begin_anew(which, make_error(record.error()));
     spawn(which);
     which.failures.on_started(clock::now());
     self_->request(which.actor, caf::infinite, adopt_container{*record})
@@ -492,8 +493,7 @@ private:
       next();
   }
 
-  // It was being made or destroyed: what there is of it goes. A record that
-  // cannot be read is left alone, and with it what it describes.
+  // It was being made or destroyed: what there is of it goes.
   void forget(entry& which, const kernel::sys_error& why) {
     auto key = which.key;
     auto id = which.info.id;
@@ -511,7 +511,7 @@ private:
     entries_.erase(key);
     for (auto& next : waiting)
       next();
-    if (!id.empty() && why.code == ENOENT)
+    if (!id.empty())
       sweep_one(id, true, [] {});
   }
 
