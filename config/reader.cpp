@@ -51,6 +51,20 @@ result<void> read_rlimit(const node& in, const key_path& at,
   return {};
 }
 
+// A string that is the form of something else.
+template <class T, class Parse>
+result<void> read_text(const node& in, const key_path& at, T& out, Parse parse,
+                       const char* expected) {
+  const auto* text = std::get_if<std::string>(&in.value);
+  if (text == nullptr)
+    return wrong_type(in, at, expected);
+  auto value = parse(*text);
+  if (!value)
+    return placed(std::move(value).error(), in, at);
+  out = *std::move(value);
+  return {};
+}
+
 } // namespace
 
 tl::unexpected<config_error> wrong_type(const node& in, const key_path& at,
@@ -96,14 +110,8 @@ result<void> read(const node& in, const key_path& at, std::string& out, plain) {
 
 result<void> read(const node& in, const key_path& at,
                   std::chrono::milliseconds& out, plain) {
-  const auto* text = std::get_if<std::string>(&in.value);
-  if (text == nullptr)
-    return wrong_type(in, at, "a duration such as \"10s\" or \"500ms\"");
-  auto time = parse_duration(*text);
-  if (!time)
-    return placed(std::move(time).error(), in, at);
-  out = *time;
-  return {};
+  return read_text(in, at, out, parse_duration,
+                   "a duration such as \"10s\" or \"500ms\"");
 }
 
 // Either one number for both limits, or a table of the two.
@@ -133,25 +141,13 @@ result<void> read(const node& in, const key_path& at, rlimit_pair& out, plain) {
 
 result<void> read(const node& in, const key_path& at, namespace_choice& out,
                   plain) {
-  const auto* text = std::get_if<std::string>(&in.value);
-  if (text == nullptr)
-    return wrong_type(in, at, "private, host or container:NAME");
-  auto choice = parse_namespace(*text);
-  if (!choice)
-    return placed(std::move(choice).error(), in, at);
-  out = *std::move(choice);
-  return {};
+  return read_text(in, at, out, parse_namespace,
+                   "private, host or container:NAME");
 }
 
 result<void> read(const node& in, const key_path& at, end_pattern& out, plain) {
-  const auto* text = std::get_if<std::string>(&in.value);
-  if (text == nullptr)
-    return wrong_type(in, at, "an end such as \"exit:64\" or \"oom\"");
-  auto pattern = parse_end_pattern(*text);
-  if (!pattern)
-    return placed(std::move(pattern).error(), in, at);
-  out = *pattern;
-  return {};
+  return read_text(in, at, out, parse_end_pattern,
+                   "an end such as \"exit:64\" or \"oom\"");
 }
 
 // `null` makes a limit absent where the default has a value.

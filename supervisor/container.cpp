@@ -19,7 +19,6 @@ using actors::errc;
 using actors::make_error;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
-using clock = std::chrono::steady_clock;
 namespace event_of = container_event;
 
 namespace {

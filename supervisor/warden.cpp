@@ -150,7 +150,7 @@ public:
     else if (info.phase != container_phase::held)
       names_.emplace(info.container, change.key); // its own, or free again
     if (change.asks_revival)
-      revive(found->second, change.key);
+      revive(found->second);
     if (change.gone) {
       commands_.forget(info.container);
       self_->send(found->second.actor, container_forgotten{});
@@ -396,7 +396,7 @@ private:
 
   // A container has given up and its policy is that we try again. Above us is
   // nobody: when that was too often, it stays down.
-  void revive(entry& which, const std::string& key) {
+  void revive(entry& which) {
     if (std::exchange(which.is_due, true))
       return;
     auto decision = which.revivals.again(this_moment());
@@ -414,7 +414,7 @@ private:
     }
     with_->log->warn("container '{}' has given up and is built again in {} ms",
                      name, decision.delay.count());
-    self_->delayed_send(self_, decision.delay, revival_due{key});
+    self_->delayed_send(self_, decision.delay, revival_due{which.key});
   }
 
   // By name; or by id, since a held container has lost its name, and keeps it
