@@ -72,6 +72,19 @@ std::vector<pid_t> children_of(pid_t pid) {
   return out;
 }
 
+std::vector<std::string> open_files_of(pid_t pid) {
+  std::vector<std::string> out;
+  std::error_code err;
+  auto dir = fs::path{"/proc"} / std::to_string(pid) / "fd";
+  for (fs::directory_iterator at{dir, err}, end; at != end; at.increment(err)) {
+    std::error_code closed;
+    auto to = fs::read_symlink(at->path(), closed);
+    if (!closed)
+      out.push_back(to);
+  }
+  return out;
+}
+
 std::vector<pid_t> helpers_called(const std::string& comm) {
   std::vector<pid_t> out;
   for (const auto& item : host_snapshot::take().processes)

@@ -24,6 +24,9 @@ namespace reeve::tests {
 /// Children that are no zombies.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
 
+/// Where its descriptors lead to; those that it closes meanwhile are left out.
+[[nodiscard]] std::vector<std::string> open_files_of(pid_t pid);
+
 /// Pids of this build's holder program with this name ("reeve-zygote").
 [[nodiscard]] std::vector<pid_t> helpers_called(const std::string& comm);
 
