@@ -54,7 +54,7 @@ caf::error make_error(errc code, std::string text) {
 caf::error make_error(const kernel::sys_error& err) {
   auto code = errc::refused_by_kernel;
   if (err.code == ENOSPC || err.code == EMFILE || err.code == ENFILE
-      || err.code == EDQUOT)
+      || err.code == EDQUOT || err.code == ENOMEM)
     code = errc::exhausted;
   if (err.code == EPIPE || err.code == ECONNRESET)
     code = errc::gone;

@@ -26,6 +26,13 @@ bool is_failure(const caf::error& reason) {
          || reason == caf::exit_reason::unhandled_exception;
 }
 
+bool says_of_failure(const caf::error& answer) {
+  if (!answer)
+    return false;
+  auto code = code_of(answer);
+  return code == errc::gone || code == errc::internal;
+}
+
 caf::error error_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);

@@ -17,6 +17,10 @@ namespace reeve::actors {
 /// Whether an actor that ended with this reason has failed.
 [[nodiscard]] bool is_failure(const caf::error& reason);
 
+/// Whether such an answer means that the actor that was asked has failed, and
+/// not that it refuses.
+[[nodiscard]] bool says_of_failure(const caf::error& answer);
+
 /// The words of an exception as a reason to end with.
 [[nodiscard]] caf::error error_of(const std::exception_ptr& thrown);
 

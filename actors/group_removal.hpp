@@ -4,7 +4,7 @@
 #pragma once
 
 #include "actors/cgroup_controller.hpp"
-#include "actors/error.hpp"
+#include "actors/failure.hpp"
 
 #include <caf/error.hpp>
 #include <caf/exit_reason.hpp>
@@ -27,9 +27,7 @@ void remove_group(Self* self, const cgroup_options& how,
   auto over = [self, controller, how, kill_first, done = std::move(done),
                attempts](const caf::error& err) {
     self->send_exit(controller, caf::exit_reason::user_shutdown);
-    auto has_failed =
-        err && (code_of(err) == errc::gone || code_of(err) == errc::internal);
-    if (has_failed && attempts > 1)
+    if (says_of_failure(err) && attempts > 1)
       remove_group(self, how, kill_first, done, attempts - 1);
     else
       done(err);

@@ -135,9 +135,9 @@ container_actor_state::adopt(const adopt_container& msg) {
   take_policies();
   add_declared();
   restore_ends();
-  auto promise = actors::owe<container_is>(self_);
-  adopt_what_stands(promise);
-  return promise;
+  adopter_ = actors::owe<container_is>(self_);
+  adopt_what_stands();
+  return adopter_;
 }
 
 void container_actor_state::take_policies() {
@@ -156,9 +156,6 @@ caf::result<container_is> container_actor_state::command(container_command what,
                    ? std::optional{std::min(milliseconds{grace_ms}, no_end)}
                    : std::nullopt;
   waiters_.push_back({promise, goal});
-  if (what == container_command::start
-      && state_.phase != container_phase::rebuilding)
-    rebuilt_ = false;
   auto refused = apply(event_of::command_given{what, grace});
   if (refused) {
     // The promise has taken the request over: a returned error is lost.
@@ -174,6 +171,9 @@ caf::result<container_is> container_actor_state::command(container_command what,
 }
 
 void container_actor_state::on(work_deadline event) {
+  if (auto left = work_until_ - clock::now();
+      left > 0ms && is_current(event.serial)) // a part of it was done
+    return self_->delayed_send(self_, left, event);
   apply(event_of::deadline_passed{event.serial});
 }
 
@@ -229,6 +229,7 @@ void container_actor_state::await(const work& doing, std::uint64_t serial) {
   auto deadline = deadline_of(doing, with_->config.deadlines);
   if (doing == work{work::direction::undo, layer::processes})
     deadline += state_.grace.value_or(longest_grace());
+  work_until_ = clock::now() + deadline;
   self_->delayed_send(self_, deadline, work_deadline{serial});
 }
 
@@ -283,7 +284,10 @@ void container_actor_state::keep_up_with(container_phase phase) {
     return;
   case container_phase::destroying:
     return drop_record();
-  case container_phase::stopping: // no start now that would be stopped at once
+  case container_phase::stopping:
+    if (state_.goal == container_phase::gave_up) // also if we end on the way
+      want(wish::gave_up);
+    return; // no start now that would be stopped at once
   case container_phase::held:
   case container_phase::destroyed:
     return;

@@ -142,8 +142,6 @@ private:
     container_phase goal = container_phase::running;
   };
 
-  using adopt_promise = actors::owed_answer<container_is>;
-
   // -- the machine ------------------------------------------------------------
 
   void take_policies();
@@ -190,6 +188,8 @@ private:
   void listen();
   void make_configured(std::uint64_t serial);
   void make_processes(std::uint64_t serial);
+  void start_next(std::uint64_t serial, std::deque<std::uint32_t> left);
+  void end_start(std::uint64_t serial);
 
   void undo(layer what, std::uint64_t serial);
   void undo_processes(std::uint64_t serial);
@@ -201,11 +201,14 @@ private:
 
   // -- adoption ---------------------------------------------------------------
 
-  void adopt_what_stands(adopt_promise promise);
+  void adopt_what_stands();
+  bool claim_ids();
   void connect_and_adopt();
+  bool is_for_later(const kernel::sys_error& why);
   void connect_later(const caf::error& why);
   void take_inventory(const actors::holder_inventory& found);
-  bool adopt_groups(kernel::result<kernel::container_cgroup> found);
+  kernel::result<void>
+  adopt_groups(kernel::result<kernel::container_cgroup> found);
   void forget_run(const actors::known_process& known);
   void mark_lost();
   entry* adopted_entry(std::uint32_t serial, const std::string& text);
@@ -223,8 +226,9 @@ private:
   [[nodiscard]] caf::error unknown(const std::string& process) const;
   std::uint32_t new_serial();
   [[nodiscard]] bool is_declared(std::uint32_t serial) const;
-  [[nodiscard]] bool wanted_now(const entry& item, bool rebuild) const;
+  [[nodiscard]] bool wanted_now(const entry& item) const;
   [[nodiscard]] entry* find(std::uint32_t serial);
+  [[nodiscard]] std::vector<entry*> in_order();
   void restore_ends();
   void restore_end(entry& item, const exit_reason& how);
   void end_stray(std::uint64_t process);
@@ -234,6 +238,7 @@ private:
   void count_over(const entry& item);
   [[nodiscard]] std::chrono::milliseconds longest_grace() const;
   void escalate(const process_info& before, const process_info& now);
+  [[nodiscard]] static std::string words_for_end(const process_info& of);
   void check_auto_stop();
 
   // -- answers ----------------------------------------------------------------
@@ -254,13 +259,15 @@ private:
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
 
+  using clock = std::chrono::steady_clock;
+
   self_pointer self_ = nullptr;
   container_options how_;
   services* with_ = nullptr;
   container_state state_;
+  clock::time_point work_until_; ///< its deadline, of the work under way
   container_record record_;
   bool creating_ = false;
-  bool rebuilt_ = false;
   bool unrecorded_ = false; ///< being destroyed: nothing is saved any more
   bool save_due_ = false;
   bool save_failed_ = false; ///< and is tried again
@@ -284,7 +291,7 @@ private:
       std::make_shared<std::atomic<std::uint64_t>>(0);
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
-  adopt_promise adopter_;
+  actors::owed_answer<container_is> adopter_;
   unsigned adoption_tries_ = 0;
   bool adopting_ = false; ///< what PID 1 knows is not here yet
 };

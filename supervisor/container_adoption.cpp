@@ -22,22 +22,30 @@ namespace reeve::supervisor {
 namespace event_of = container_event;
 using namespace std::chrono_literals;
 
-void container_actor_state::adopt_what_stands(adopt_promise promise) {
-  if (auto ok = with_->ids->claim(record_.uid_base); !ok) {
+void container_actor_state::adopt_what_stands() {
+  if (!claim_ids())
     with_->log->error("container '{}': {}", record_.spec.name,
-                      to_string(ok.error()));
-    ids_refused_ = std::move(ok.error());
-  }
-  adopter_ = std::move(promise);
+                      to_string(*ids_refused_));
   connect_and_adopt();
+}
+
+bool container_actor_state::claim_ids() {
+  ids_refused_.reset();
+  if (auto ok = with_->ids->claim(record_.uid_base); !ok)
+    ids_refused_ = std::move(ok.error());
+  return !ids_refused_;
 }
 
 void container_actor_state::connect_and_adopt() {
   auto socket = connect_to_holder(record_, with_->boot_id);
+  auto ok = kernel::result<void>{};
   if (!socket)
-    with_->log->warn("{}", to_string(socket.error()));
-  if (!socket || !*socket
-      || (!kit_ && !adopt_groups(with_->cgroups->adopt(record_.id))))
+    ok = tl::make_unexpected(std::move(socket.error()));
+  else if (*socket && !kit_)
+    ok = adopt_groups(with_->cgroups->adopt(record_.id));
+  if (!ok && is_for_later(ok.error()))
+    return;
+  if (!ok || !*socket)
     return adopt_remains();
   // What the kernel has killed before may have been explained already.
   oom_kills_seen_->store(kernel::oom_kill_count(*kit_->cgroup).value_or(0));
@@ -59,6 +67,15 @@ void container_actor_state::connect_and_adopt() {
             take_inventory(found);
           },
           [this](const caf::error& err) { connect_later(err); });
+}
+
+// What we are out of now we will have again, and PID 1 waits.
+bool container_actor_state::is_for_later(const kernel::sys_error& why) {
+  with_->log->warn("container '{}': {}", record_.spec.name, to_string(why));
+  if (actors::code_of(actors::make_error(why)) != actors::errc::exhausted)
+    return false;
+  self_->delayed_send(self_, 200ms, adoption_due{});
+  return true;
 }
 
 // PID 1 talks to one of us at a time, and turns away who comes before the other
@@ -83,10 +100,10 @@ void container_actor_state::on(adoption_due) {
   connect_and_adopt();
 }
 
-bool container_actor_state::adopt_groups(
+kernel::result<void> container_actor_state::adopt_groups(
     kernel::result<kernel::container_cgroup> found) {
   if (!found)
-    return false;
+    return tl::make_unexpected(std::move(found.error()));
   kit_ = std::make_shared<kit>();
   kit_->id = record_.id;
   kit_->cgroup =
@@ -95,7 +112,7 @@ bool container_actor_state::adopt_groups(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
   self_->monitor(controller_);
-  return true;
+  return {};
 }
 
 void container_actor_state::take_inventory(
@@ -128,7 +145,6 @@ void container_actor_state::take_inventory(
           .then([one_done](const process_is&) mutable { one_done(); },
                 [one_done](const caf::error&) mutable { one_done(); });
     }
-  rebuilt_ = true;
   std::bitset<layer_count> standing;
   if (found.configured)
     standing = (1U << static_cast<unsigned>(layer::freezer)) - 1;
@@ -141,17 +157,22 @@ void container_actor_state::take_inventory(
   apply(
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
+  // What an earlier one gave up on is down by now, or we go on with it.
+  for (auto* item : in_order())
+    if (item->info.phase == process_phase::gave_up)
+      apply(event_of::process_gave_up{words_for_end(item->info)});
   // What the holder does not know and what was not over by the record was
   // waiting for its next start. How often it had been started, nobody knows:
   // seconds outrun any number of runs that a back-off allows.
   auto used_runs = static_cast<std::uint64_t>(unix_ms() / 1000) & 0xffffffffU;
-  for (auto& [id, item] : processes_) {
-    if (newest.count(item.serial) != 0)
+  for (auto* item : in_order()) {
+    if (newest.count(item->serial) != 0)
       continue;
-    self_->send(item.actor, use_holder{kit_->holder, kit_->cgroup, used_runs});
-    if (record_.wanted_up && !item.info.has_ended
-        && item.info.restart != config::restart_type::temporary)
-      caf::anon_send(item.actor, bring_up{process_event::start_cause::rebuild});
+    self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup, used_runs});
+    if (record_.wanted_up && !item->info.has_ended
+        && may_come_back(item->restart))
+      caf::anon_send(item->actor,
+                     bring_up{process_event::start_cause::rebuild});
   }
   one_done();
 }
@@ -184,8 +205,7 @@ void container_actor_state::mark_lost() {
   if (!record_.wanted_up)
     return;
   for (auto& [id, item] : processes_) {
-    if (item.info.has_ended
-        || item.info.restart != config::restart_type::temporary)
+    if (item.info.has_ended || wants_restart(item.restart, exit_reason::lost()))
       continue;
     record_.ended[item.serial] = exit_reason::lost();
     restore_end(item, exit_reason::lost());
@@ -194,15 +214,16 @@ void container_actor_state::mark_lost() {
 
 // PID 1 is gone: what it left in the kernel is cleared by the machine.
 void container_actor_state::adopt_remains() {
-  adopting_ = false;
   auto same_boot = record_.boot_id == with_->boot_id; // else there are none
   if (same_boot && !kit_)
-    adopt_groups(with_->cgroups->leftover(record_.id));
+    if (auto ok = adopt_groups(with_->cgroups->leftover(record_.id));
+        !ok && is_for_later(ok.error()))
+      return;
+  adopting_ = false;
   mark_lost();
   std::bitset<layer_count> standing;
   if (same_boot)
     standing.set(static_cast<std::size_t>(layer::cgroup));
-  rebuilt_ = true;
   apply(
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});

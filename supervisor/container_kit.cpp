@@ -188,7 +188,9 @@ kernel::result<unique_fd> connect_to_holder(const container_record& record,
   if (record.holder_pid <= 0 || record.boot_id != boot_id)
     return unique_fd{};
   auto since = kernel::start_time(record.holder_pid);
-  if (!since || !*since || **since != record.holder_start_time)
+  if (!since)
+    return tl::make_unexpected(std::move(since.error()));
+  if (!*since || **since != record.holder_start_time)
     return unique_fd{};
   // Through the descriptor that the holder keeps of its own socket: no path of
   // the container is walked, so nothing in it can lead us astray.
@@ -217,8 +219,10 @@ kernel::result<unique_fd> connect_to_holder(const container_record& record,
   ucred cred{};
   socklen_t size = sizeof(cred);
   since = kernel::start_time(record.holder_pid);
+  if (!since)
+    return tl::make_unexpected(std::move(since.error()));
   if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0
-      || cred.pid != record.holder_pid || cred.uid != 0 || !since || !*since
+      || cred.pid != record.holder_pid || cred.uid != 0 || !*since
       || **since != record.holder_start_time)
     return kernel::make_error(EPROTO, "connect to the PID 1 of container",
                               "'" + record.spec.name + "'",

@@ -117,8 +117,7 @@ public:
     case phase::rebuilding:
       // On the way down it is expected. On the way up the work under way may
       // never be answered now, but its deadline will.
-      if (s().heading == direction::make
-          && s().standing.test(index(layer::holder)))
+      if (is_coming_up() && s().standing.test(index(layer::holder)))
         return lose_holder();
       return;
     case phase::stopping:
@@ -133,8 +132,9 @@ public:
   }
 
   void on(const process_restarted&) {
-    if (!is_up() || !s().restarts
-        || s().restarts->again(at_).action != restart_action::give_up)
+    if (!s().restarts || !(is_up() || is_coming_up())
+        || s().restarts->again(at_).action != restart_action::give_up
+        || !is_up()) // the next one finds it too often, too
       return;
     if (s().on_gave_up == config::gave_up_action::ignore)
       return emit(warn_of_restarts{});
@@ -142,6 +142,8 @@ public:
   }
 
   void on(const process_gave_up& event) {
+    if (is_coming_up() && !s().gave_up_early)
+      s().gave_up_early = event.text;
     if (!is_up())
       return;
     switch (s().on_process_gave_up) {
@@ -151,6 +153,7 @@ public:
       return give_up(event.text);
     case config::gave_up_action::rebuild_container:
       s().errors = {{stop_processes, event.text}};
+      s().anew = true;
       return rebuild();
     }
   }
@@ -160,6 +163,7 @@ public:
       return;
     s().standing = event.standing;
     s().was_up = true;
+    s().anew = false;
     s().remove_on_exit = event.remove_on_exit;
     auto down = event.gave_up ? phase::gave_up : phase::stopped;
     if (event.standing.none())
@@ -193,6 +197,11 @@ private:
   bool is_up() {
     return s().phase == phase::running || s().phase == phase::pausing
            || s().phase == phase::paused;
+  }
+
+  bool is_coming_up() {
+    return (s().phase == phase::creating || s().phase == phase::rebuilding)
+           && s().heading == direction::make;
   }
 
   bool is_current(std::uint64_t serial) {
@@ -256,9 +265,12 @@ private:
         return begin_work({direction::make, static_cast<layer>(i)});
     s().rebuilds.on_started(at_.now);
     s().was_up = true;
+    s().anew = false;
     s().retry_delay = 0ms;
     s().errors.clear();
     rest(phase::running);
+    if (auto early = std::exchange(s().gave_up_early, std::nullopt))
+      on(process_gave_up{std::move(*early)});
   }
 
   void descend() {
@@ -326,6 +338,7 @@ private:
     s().heading = direction::undo;
     s().tried.reset();
     s().timed_out = false;
+    s().gave_up_early.reset(); // nothing of what it was about remains
     change(through);
     if (!s().doing)
       descend();
@@ -400,6 +413,7 @@ private:
     if (s().restarts)
       s().restarts->reset();
     s().rebuild_delay = milliseconds::zero();
+    s().anew = true;
     s().removed_later = false;
     s().errors.clear();
     // What a failed teardown has left is undone first.

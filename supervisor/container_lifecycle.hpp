@@ -106,7 +106,10 @@ struct container_state {
   bool name_free = false;     ///< while held
   bool removed_later = false; ///< held or failed while being destroyed
   std::chrono::milliseconds retry_delay{0}; ///< the latest one
-  bool was_up = false;         ///< else a failure leaves nothing of it
+  bool was_up = false; ///< else a failure leaves nothing of it
+  /// The way up starts what the spec declares, whatever became of it before;
+  /// else what would have come back by itself.
+  bool anew = true;
   bool remove_on_exit = false; ///< nor does its end
   /// Of the latest way up or down; empty once it runs.
   std::vector<work_error> errors;
@@ -120,6 +123,9 @@ struct container_state {
   config::gave_up_action on_process_gave_up = config::gave_up_action::ignore;
   config::gave_up_action on_gave_up = config::gave_up_action::stop_container;
   std::chrono::milliseconds rebuild_delay{0};
+  /// The way up answers for it when it is over: the first process that gave up
+  /// on it.
+  std::optional<std::string> gave_up_early;
 
   bool operator==(const container_state&) const = default;
 };

@@ -69,7 +69,7 @@ container_actor_state::run(const run_process& msg,
   commands_.remember(msg.command, msg.spec.id);
   self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
   auto promise = actors::owe<process_started>(self_);
-  auto keep = msg.spec.restart.type != config::restart_type::temporary;
+  auto keep = may_come_back(msg.spec.restart);
   self_->request(entry.actor, caf::infinite, bring_up{})
       .then(
           [this, promise, keep, spec = msg.spec,
@@ -150,6 +150,15 @@ container_actor_state::find(std::uint32_t serial) {
   return found == processes_.end() ? nullptr : &found->second;
 }
 
+// As they were added, which for those that the spec declares is its order.
+std::vector<container_actor_state::entry*> container_actor_state::in_order() {
+  std::vector<entry*> out;
+  for (auto& [id, item] : processes_)
+    out.push_back(&item);
+  std::ranges::sort(out, {}, &entry::serial);
+  return out;
+}
+
 caf::error container_actor_state::unknown(const std::string& process) const {
   return make_error(errc::not_found, "container '" + record_.spec.name
                                          + "' has no process "
@@ -206,10 +215,11 @@ void container_actor_state::escalate(const process_info& before,
     apply(event_of::process_restarted{});
   if (now.phase != process_phase::gave_up || before.phase == now.phase)
     return;
-  apply(event_of::process_gave_up{"process '" + now.process
-                                  + "': " + to_string(now.last)});
-  if (state_.phase == container_phase::rebuilding)
-    rebuilt_ = false; // all that it declares begins anew
+  apply(event_of::process_gave_up{words_for_end(now)});
+}
+
+std::string container_actor_state::words_for_end(const process_info& of) {
+  return "process '" + of.process + "': " + to_string(of.last);
 }
 
 container_actor_state::entry&
@@ -271,13 +281,12 @@ bool container_actor_state::is_declared(std::uint32_t serial) const {
 
 // By hand: what the container declares. After a death of PID 1: what would
 // have been restarted had it died alone.
-bool container_actor_state::wanted_now(const entry& item, bool rebuild) const {
-  if (!rebuild)
+bool container_actor_state::wanted_now(const entry& item) const {
+  if (state_.anew)
     return is_declared(item.serial);
-  if (item.info.has_ended)
-    return wants_restart(item.restart, item.info.last);
   // After an adoption: it ran, or waited for its next start.
-  return item.info.restart != config::restart_type::temporary;
+  auto last = item.info.has_ended ? item.info.last : exit_reason::lost();
+  return wants_restart(item.restart, last);
 }
 
 void container_actor_state::restore_ends() {
@@ -298,7 +307,7 @@ void container_actor_state::restore_end(entry& item, const exit_reason& how) {
 // Declared processes only, and only when one is over for good or begins
 // again: restarts write nothing.
 void container_actor_state::note_end(const entry& item) {
-  if (creating_ || unrecorded_ || !is_declared(item.serial))
+  if (unrecorded_ || !is_declared(item.serial))
     return;
   auto known = record_.ended.find(item.serial);
   if (is_live(item.info.phase)) {
@@ -312,7 +321,7 @@ void container_actor_state::note_end(const entry& item) {
     record_.ended[item.serial] = item.info.last;
   }
   // A stop of the whole ends many at a time: one file for all of them.
-  if (!std::exchange(save_due_, true))
+  if (!creating_ && !std::exchange(save_due_, true))
     self_->send(self_, record_due{});
 }
 

@@ -249,9 +249,8 @@ private:
 
   [[nodiscard]] bool comes_back() {
     const auto& policy = s().restarts.policy();
-    return s().phase == phase::created
-               ? policy.type != config::restart_type::temporary
-               : wants_restart(policy, s().last);
+    return s().phase == phase::created ? may_come_back(policy)
+                                       : wants_restart(policy, s().last);
   }
 
   void spawn_next() {

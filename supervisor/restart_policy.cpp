@@ -71,6 +71,13 @@ bool wants_restart(const config::restart_policy& policy,
   return wants_restart(policy.type, reason);
 }
 
+bool may_come_back(const config::restart_policy& policy) {
+  return policy.type != config::restart_type::temporary
+         || std::ranges::any_of(policy.rules, [](const auto& rule) {
+              return rule.restart.value_or(false);
+            });
+}
+
 restart_tracker::restart_tracker(config::restart_policy policy,
                                  restart_snapshot from)
     : policy_{policy},

@@ -44,6 +44,9 @@ struct verdict {
 [[nodiscard]] bool wants_restart(const config::restart_policy& policy,
                                  const exit_reason& reason);
 
+/// Whether there is an end of its own that such a policy answers by a restart.
+[[nodiscard]] bool may_come_back(const config::restart_policy& policy);
+
 /// Whether it is such an end. What was stopped, given up or lost is none.
 [[nodiscard]] bool matches(const config::end_pattern& pattern,
                            const exit_reason& reason);

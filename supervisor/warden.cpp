@@ -39,11 +39,14 @@ struct event_poll_expired {};
 
 struct revival_due {
   std::string key;
+  std::uint64_t number = 0; ///< of the plan: another one may have replaced it
 };
 
 struct adoption_due {
   std::string key;
 };
+
+struct adoption_overdue {};
 
 } // namespace
 
@@ -52,6 +55,7 @@ struct adoption_due {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::event_poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::revival_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_overdue)
 
 namespace reeve::supervisor {
 
@@ -63,11 +67,14 @@ using actors::make_error;
 using std::chrono::milliseconds;
 using clock = std::chrono::steady_clock;
 
-using internal_actor = warden_actor::extend<caf::reacts_to<event_poll_expired>,
-                                            caf::reacts_to<revival_due>,
-                                            caf::reacts_to<adoption_due>>;
+using internal_actor = warden_actor::extend<
+    caf::reacts_to<event_poll_expired>, caf::reacts_to<revival_due>,
+    caf::reacts_to<adoption_due>, caf::reacts_to<adoption_overdue>>;
 
 constexpr auto longest_wait = 60s;
+
+// Of all that is found at the start.
+constexpr auto longest_adoption = 30s;
 
 class warden_state {
 public:
@@ -177,6 +184,7 @@ public:
     if (auto* found = find(msg.container)) {
       found->revivals.reset();
       found->is_due = false;
+      ++found->revival;
     }
     return forward<container_is>(msg.container, msg);
   }
@@ -191,13 +199,20 @@ public:
       self_->delayed_send(self_, 5ms, event);
   }
 
+  // One that takes its time must not keep the others from being served; who
+  // asks for it waits.
+  void on(adoption_overdue) {
+    end_adoptions();
+  }
+
   void on(const revival_due& event) {
     auto found = entries_.find(event.key);
-    if (found == entries_.end() || !std::exchange(found->second.is_due, false)
-        || found->second.info.phase != container_phase::gave_up)
-      return; // somebody has decided otherwise
-    caf::anon_send(found->second.actor,
-                   start_container{found->second.info.container});
+    if (found == entries_.end() || event.number != found->second.revival)
+      return;
+    when_adopted(found->second, [this](entry* which) {
+      if (which != nullptr)
+        start_again(*which);
+    });
   }
 
   void on(event_poll_expired) {
@@ -249,11 +264,13 @@ public:
     if (!records)
       return make_error(records.error());
     auto promise = actors::owe<all_adopted>(self_);
-    auto count = static_cast<std::uint32_t>(records->size());
+    adopter_ = promise;
+    self_->delayed_send(self_, longest_adoption, adoption_overdue{});
+    adopted_.containers = static_cast<std::uint32_t>(records->size());
     auto pending = std::make_shared<std::size_t>(1);
-    auto one_done = [promise, pending, count]() mutable {
+    auto one_done = [this, pending] {
       if (--*pending == 0)
-        promise.deliver(all_adopted{count});
+        end_adoptions();
     };
     // A record that cannot be read still protects its files and processes.
     std::set<std::string> owned;
@@ -267,14 +284,9 @@ public:
       ++*pending;
       auto& entry = add(record.spec.name);
       entry.info.id = record.id; // what it is adopted by if it fails first
-      self_->request(entry.actor, caf::infinite, adopt_container{record})
-          .then([one_done](const container_is&) mutable { one_done(); },
-                [this, one_done,
-                 name = record.spec.name](const caf::error& err) mutable {
-                  with_->log->error("cannot adopt container '{}': {}", name,
-                                    actors::text_of(err));
-                  one_done();
-                });
+      entry.adopting = true;
+      when_adopted(entry, [one_done](auto*) mutable { one_done(); });
+      ask_to_adopt(entry, record);
     }
     sweep(owned, pending, one_done);
     one_done();
@@ -290,16 +302,20 @@ public:
       if (--*pending == 0)
         promise.deliver(all_stopped{*left});
     };
-    for (const auto& [key, entry] : entries_) {
+    for (auto& [key, which] : entries_) {
       ++*pending;
-      self_
-          ->request(entry.actor, caf::infinite,
-                    stop_container{entry.info.container, -1})
-          .then([one_done](const container_is&) mutable { one_done(); },
-                [one_done, left](const caf::error&) mutable {
-                  ++*left;
-                  one_done();
-                });
+      when_adopted(which, [this, one_done, left](entry* now) mutable {
+        if (now == nullptr) // it was not whole, and is gone
+          return one_done();
+        self_
+            ->request(now->actor, caf::infinite,
+                      stop_container{now->info.container, -1})
+            .then([one_done](const container_is&) mutable { one_done(); },
+                  [one_done, left](const caf::error&) mutable {
+                    ++*left;
+                    one_done();
+                  });
+      });
     }
     one_done();
     return promise;
@@ -311,25 +327,34 @@ private:
     container_actor actor;
     container_info info;
     restart_tracker revivals;
-    bool is_due = false; ///< for a revival, or past it for good
+    bool is_due = false;       ///< for a revival, or past it for good
+    std::uint64_t revival = 0; ///< numbers the plans for one
     /// Of its actors: expired when the last of them has ended.
     std::weak_ptr<services> family;
-    restart_tracker failures;                   ///< of its actors
-    bool adopting = false;                      ///< and answers nobody yet
-    std::vector<std::function<void()>> waiting; ///< for the adoption
+    restart_tracker failures; ///< of its actors
+    bool adopting = false;    ///< and answers nobody yet
+    std::vector<std::function<void(entry*)>> waiting; ///< for the adoption
   };
+
+  // At once if it is not being adopted; with nothing if it went meanwhile.
+  template <class Then>
+  void when_adopted(entry& which, Then then) {
+    if (which.adopting)
+      which.waiting.push_back(std::move(then));
+    else
+      then(&which);
+  }
 
   template <class Reply, class Message>
   caf::result<Reply> pass_on(entry& to, const Message& msg) {
     if (!to.adopting)
       return self_->delegate(to.actor, msg);
     auto promise = actors::owe<Reply>(self_);
-    to.waiting.push_back([this, promise, key = to.key, msg]() mutable {
-      auto found = entries_.find(key);
-      if (found == entries_.end())
+    when_adopted(to, [promise, msg](entry* now) mutable {
+      if (now == nullptr)
         promise.deliver(make_error(errc::gone, "the container has gone"));
       else
-        promise.delegate(found->second.actor, msg);
+        promise.delegate(now->actor, msg);
     });
     return promise;
   }
@@ -394,6 +419,12 @@ private:
     return out;
   }
 
+  // And not by anybody's wish: it gave up, or its revival failed.
+  static bool is_down_by_itself(const entry& which) {
+    return which.info.phase == container_phase::gave_up
+           || which.info.phase == container_phase::failed;
+  }
+
   // A container has given up and its policy is that we try again. Above us is
   // nobody: when that was too often, it stays down.
   void revive(entry& which) {
@@ -414,7 +445,39 @@ private:
     }
     with_->log->warn("container '{}' has given up and is built again in {} ms",
                      name, decision.delay.count());
-    self_->delayed_send(self_, decision.delay, revival_due{which.key});
+    self_->delayed_send(self_, decision.delay,
+                        revival_due{which.key, ++which.revival});
+  }
+
+  void start_again(entry& which) {
+    if (!is_down_by_itself(which)) {
+      which.is_due = false;
+      return; // somebody has decided otherwise
+    }
+    self_
+        ->request(which.actor, caf::infinite,
+                  start_container{which.info.container})
+        .then(
+            [this, key = which.key](const container_is&) {
+              if (auto* now = end_plan_of(key))
+                now->revivals.on_started(clock::now());
+            },
+            [this, key = which.key](const caf::error& err) {
+              auto* now = end_plan_of(key);
+              if (now == nullptr || actors::says_of_failure(err)
+                  || !is_down_by_itself(*now))
+                return; // its adoption, or somebody, decides
+              with_->log->warn("{}", actors::text_of(err));
+              revive(*now);
+            });
+  }
+
+  entry* end_plan_of(const std::string& key) {
+    auto found = entries_.find(key);
+    if (found == entries_.end())
+      return nullptr;
+    found->second.is_due = false;
+    return &found->second;
   }
 
   // By name; or by id, since a held container has lost its name, and keeps it
@@ -461,6 +524,11 @@ private:
     self_->delayed_send(self_, delay, adoption_due{which.key});
   }
 
+  void end_adoptions() {
+    if (auto waiting = std::exchange(adopter_, std::nullopt))
+      waiting->deliver(adopted_);
+  }
+
   void adopt_again(entry& which) {
     auto record = kernel::result<container_record>{
         kernel::make_error(ENOENT, "adopt what was not begun")};
@@ -472,15 +540,19 @@ private:
       return begin_anew(which, make_error(record.error()));
     spawn(which);
     which.failures.on_started(clock::now());
-    self_->request(which.actor, caf::infinite, adopt_container{*record})
+    ask_to_adopt(which, *record);
+  }
+
+  void ask_to_adopt(const entry& which, const container_record& record) {
+    self_->request(which.actor, caf::infinite, adopt_container{record})
         .then(
             [this, key = which.key](const container_is&) { end_adoption(key); },
-            [this, key = which.key](const caf::error& err) {
-              with_->log->error("{}", actors::text_of(err));
-              auto code = actors::code_of(err);
-              if (code != errc::gone && code != errc::internal)
+            [this, key = which.key,
+             name = record.spec.name](const caf::error& err) {
+              with_->log->error("cannot adopt container '{}': {}", name,
+                                actors::text_of(err));
+              if (!actors::says_of_failure(err)) // else told by its end, too
                 end_adoption(key);
-              // else it has failed again, and is told by its end
             });
   }
 
@@ -490,7 +562,7 @@ private:
       return;
     found->second.adopting = false;
     for (auto& next : std::exchange(found->second.waiting, {}))
-      next();
+      next(&found->second);
   }
 
   // It was being made or destroyed: what there is of it goes.
@@ -510,7 +582,7 @@ private:
     auto waiting = std::move(which.waiting);
     entries_.erase(key);
     for (auto& next : waiting)
-      next();
+      next(nullptr);
     if (!id.empty())
       sweep_one(id, true, [] {});
   }
@@ -632,6 +704,8 @@ private:
   command_memory commands_{1024};
   event_log log_;
   std::vector<reader> readers_;
+  all_adopted adopted_;
+  std::optional<actors::owed_answer<all_adopted>> adopter_;
 };
 
 internal_actor::behavior_type
@@ -706,6 +780,7 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](event_poll_expired event) { s->on(event); },
       [s](const revival_due& event) { s->on(event); },
       [s](const adoption_due& event) { s->on(event); },
+      [s](adoption_overdue event) { s->on(event); },
   };
 }
 

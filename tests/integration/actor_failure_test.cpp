@@ -9,8 +9,13 @@
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <string>
+#include <thread>
 
 #ifdef REEVE_FAULT_POINTS
 
@@ -131,7 +136,7 @@ TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
   auto spec = instance::spec("web");
   auto main = instance::sleeper("main");
   main.restart.type = config::restart_type::permanent;
-  spec.processes = {main};
+  spec.processes = {main, instance::sleeper("once")};
   auto run_is_over = [] {
     auto happened = fault_has_happened();
     arm_fault("", 0);
@@ -147,7 +152,8 @@ TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
       if (problem.empty())
         eventually("it runs", [&] {
           return reeve.phase_of("web") == container_phase::running
-                 && is_alive(reeve.process_of("web", "main").pid);
+                 && is_alive(reeve.process_of("web", "main").pid)
+                 && is_alive(reeve.process_of("web", "once").pid);
         });
       // Else it is not there, or can be removed.
       eventually("it is gone", [&] {
@@ -171,6 +177,37 @@ TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
         break;
     }
   }
+}
+
+TEST_CASE("actor failure: who has no descriptors to adopt with tears nothing "
+          "down",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve{0};
+  reeve.create("web");
+  auto pid_1 = reeve.details_of("web").info.pid;
+  auto pid = reeve.run("web", instance::sleeper("main")).pid;
+  rlimit usual{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &usual) == 0);
+  auto none = rlimit{3, usual.rlim_max};
+  arm_fault("container");
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &none) == 0);
+  reeve.complaint<process_is>(signal_process{"web", "main", SIGCONT, false});
+  std::this_thread::sleep_for(std::chrono::milliseconds{100}); // it is known
+  auto stays = std::string{"nobody answers"};
+  std::thread asker{[&] { // it waits until there is somebody to answer
+    stays = reeve.complaint<process_is>(
+        signal_process{"web", "main", SIGCONT, false});
+  }};
+  std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &usual) == 0);
+  asker.join();
+  CHECK(fault_has_happened());
+  CHECK(stays == "");
+  CHECK(reeve.details_of("web").info.pid == pid_1);
+  CHECK(reeve.process_of("web", "main").pid == pid);
+  CHECK(is_alive(pid));
 }
 
 #endif

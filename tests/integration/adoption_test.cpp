@@ -241,6 +241,36 @@ TEST_CASE("adoption: a process that was backing off is started again",
     });
 }
 
+TEST_CASE(
+    "adoption: a temporary process that a rule brings back was backing off",
+    "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto spec = instance::process("main", {"sh", "-c", "sleep 1000"});
+  config::restart_rule killed;
+  killed.on = {config::parse_end_pattern("signal:KILL").value()};
+  killed.restart = true;
+  spec.restart.rules = {killed};
+  spec.restart.backoff_min = spec.restart.backoff_max = 2s;
+  auto pid = reeve.run("web", spec).pid;
+  REQUIRE(::kill(pid, SIGKILL) == 0);
+  eventually("it is back", [&] {
+    auto now = reeve.process_of("web", "main");
+    return now.phase == process_phase::running && now.pid != pid;
+  });
+  REQUIRE(::kill(reeve.process_of("web", "main").pid, SIGKILL) == 0);
+  eventually("it backs off", [&] {
+    return reeve.process_of("web", "main").phase == process_phase::backing_off;
+  });
+  reeve.restart();
+  eventually("it runs again", [&] {
+    auto now = reeve.process_of("web", "main");
+    return now.phase == process_phase::running && is_alive(now.pid);
+  });
+}
+
 TEST_CASE("adoption: a paused container thaws when its owner goes",
           "[integration][adoption]") {
   if (!is_root())
@@ -467,6 +497,7 @@ TEST_CASE("adoption: a create that the daemon's death cut short leaves a whole "
     eventually("it runs", [&] {
       return reeve.phase_of("half") == container_phase::running;
     });
+    CHECK(is_alive(reeve.process_of("half", "main").pid));
     CHECK(reeve.shell("half", "echo works").out == "works\n");
     reeve.destroy("half");
   }

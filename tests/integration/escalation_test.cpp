@@ -10,11 +10,14 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 
 using namespace reeve;
 using namespace reeve::supervisor;
 using namespace reeve::tests;
 using namespace std::chrono_literals;
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -36,6 +39,39 @@ config::process_spec peer() {
   out.restart.type = restart_type::permanent;
   return out;
 }
+
+/// A root file system of the host's, which may not be there for a while.
+class movable_root {
+public:
+  explicit movable_root(const std::string& below) : path_(below + "/image") {
+    fs::create_directories(path_ / "bin");
+    fs::copy_file("/bin/busybox", path_ / "bin/busybox");
+    for (const auto* name : {"sh", "sleep"})
+      fs::create_symlink("busybox", path_ / "bin" / name);
+  }
+
+  [[nodiscard]] config::container_spec spec(const std::string& name) const {
+    auto out = instance::spec(name);
+    out.image.reset();
+    out.rootfs = path_;
+    return out;
+  }
+
+  void take_away() const {
+    fs::rename(path_, away());
+  }
+
+  void bring_back() const {
+    fs::rename(away(), path_);
+  }
+
+private:
+  [[nodiscard]] fs::path away() const {
+    return path_.string() + ".away";
+  }
+
+  fs::path path_;
+};
 
 void await(api_client& reeve, container_phase phase) {
   eventually("the container is " + std::string{name_of(phase)},
@@ -174,4 +210,74 @@ TEST_CASE("escalation: a rule makes an exit code final and limits what follows "
   CHECK(last.phase == process_phase::gave_up);
   CHECK(last.last == exit_reason::gave_up(exit_reason::oom(oom_limit::own)));
   CHECK(reeve.shell("web", "wc -l < /runs").out == "3\n");
+}
+
+TEST_CASE("escalation: a process that gives up before its peers have started "
+          "takes them along",
+          "[integration][escalation]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  spec.processes = {failing("first", "exit 4", 0)};
+  for (auto i = 0; i < 20; ++i)
+    spec.processes.push_back(instance::sleeper("peer-" + std::to_string(i)));
+  spec.supervision.on_process_gave_up = gave_up_action::stop_container;
+  reeve.create(spec);
+  await(reeve, container_phase::gave_up);
+  CHECK(members_of(reeve.details_of("web").info.id).empty());
+}
+
+TEST_CASE("escalation: what begins anew is whole, also after a try that failed",
+          "[integration][escalation]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  movable_root root{reeve.root()};
+  auto spec = root.spec("web");
+  spec.processes = {peer(), failing("main", "sleep 1000", 0),
+                    instance::sleeper("once")};
+  spec.supervision.on_process_gave_up = gave_up_action::rebuild_container;
+  spec.supervision.max_rebuilds = 50;
+  reeve.create(spec);
+  auto first = reeve.details_of("web").info.pid;
+  root.take_away();
+  REQUIRE(::kill(reeve.process_of("web", "main").pid, SIGKILL) == 0);
+  eventually("a try has failed", [&] {
+    auto now = reeve.details_of("web").info;
+    return now.phase == container_phase::rebuilding && now.problems.size() > 1;
+  });
+  root.bring_back();
+  await(reeve, container_phase::running);
+  auto now = reeve.details_of("web");
+  CHECK(now.info.pid != first);
+  for (const auto& item : now.processes) {
+    INFO(item.process);
+    CHECK(item.phase == process_phase::running);
+    CHECK(parent_of(item.pid) == now.info.pid);
+  }
+}
+
+TEST_CASE("escalation: a revival that fails is tried again",
+          "[integration][escalation]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.go_down();
+  reeve.config().revival = {50, 1h, 20ms, 50ms};
+  reeve.come_up();
+  movable_root root{reeve.root()};
+  auto spec = root.spec("web");
+  spec.processes = {failing("main", "sleep 1000", 0)};
+  spec.supervision.on_process_gave_up = gave_up_action::stop_container;
+  spec.supervision.on_gave_up = gave_up_action::rebuild_container;
+  reeve.create(spec);
+  root.take_away();
+  REQUIRE(::kill(reeve.process_of("web", "main").pid, SIGKILL) == 0);
+  eventually("it was tried more than once", [&] {
+    return count_of(reeve, event_kind::container_failed) >= 2;
+  });
+  root.bring_back();
+  await(reeve, container_phase::running);
+  CHECK(is_alive(reeve.process_of("web", "main").pid));
 }

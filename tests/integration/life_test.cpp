@@ -121,6 +121,27 @@ TEST_CASE("life: declared processes run when create has answered",
   }
 }
 
+TEST_CASE("life: processes start in the order of the spec",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto spec = instance::spec("web");
+  for (const auto* id : {"c", "a", "d", "b"}) // not that of their names
+    spec.processes.push_back(instance::sleeper(id));
+  reeve.create(spec);
+  auto pids_inside = [&] {
+    std::vector<pid_t> out;
+    for (const auto& item : spec.processes)
+      out.push_back(reeve.process_of("web", item.id).ns_pid);
+    return out;
+  };
+  CHECK(std::ranges::is_sorted(pids_inside()));
+  reeve.ask<container_is>(stop_container{"web"});
+  reeve.ask<container_is>(start_container{"web"});
+  CHECK(std::ranges::is_sorted(pids_inside()));
+}
+
 TEST_CASE("life: a create whose declared process cannot start leaves nothing",
           "[integration][life]") {
   if (!is_root())

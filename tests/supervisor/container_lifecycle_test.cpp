@@ -576,6 +576,85 @@ TEST_CASE("container_lifecycle: too many restarts of all processes together "
   }
 }
 
+TEST_CASE(
+    "container_lifecycle: a process that gives up before its peers run is "
+    "answered when they do",
+    "[supervisor][container_lifecycle]") {
+  using reeve::config::gave_up_action;
+  auto uut = fixture{};
+  uut.create();
+  uut.give(command::stop);
+  uut.settle();
+  uut.give(command::start);
+  while (uut.state.doing != up.back())
+    uut.finish();
+  CHECK(uut.feed(process_gave_up{"first"}) == phase::creating);
+  CHECK(uut.feed(process_gave_up{"second"}) == phase::creating);
+  SECTION("not at all if that is the policy") {
+    CHECK(uut.finish() == phase::running);
+    CHECK_FALSE(uut.state.doing);
+  }
+  SECTION("by an end") {
+    uut.state.on_process_gave_up = gave_up_action::stop_container;
+    CHECK(uut.finish() == phase::stopping);
+    CHECK(uut.state.errors.front().text == "first");
+    uut.settle();
+    CHECK(uut.state.phase == phase::gave_up);
+  }
+  SECTION("by another one, in which it begins anew") {
+    uut.state.on_process_gave_up = gave_up_action::rebuild_container;
+    CHECK(uut.finish() == phase::rebuilding);
+    CHECK(uut.state.anew);
+    uut.settle();
+    CHECK(uut.state.phase == phase::running);
+  }
+  SECTION("not any more when it was stopped meanwhile") {
+    uut.state.on_process_gave_up = gave_up_action::stop_container;
+    uut.give(command::stop);
+    uut.settle();
+    uut.give(command::start);
+    uut.settle();
+    CHECK(uut.state.phase == phase::running);
+  }
+}
+
+TEST_CASE("container_lifecycle: what begins anew does so until it is up",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  CHECK(uut.state.anew);
+  uut.create();
+  CHECK_FALSE(uut.state.anew);
+  SECTION("after the death of PID 1 all goes on as it was") {
+    uut.feed(holder_died{});
+    CHECK_FALSE(uut.state.anew);
+  }
+  SECTION("after a process gave up, also when the first try fails") {
+    uut.state.on_process_gave_up =
+        reeve::config::gave_up_action::rebuild_container;
+    uut.feed(process_gave_up{"p"});
+    while (uut.state.doing != up.front())
+      uut.finish();
+    CHECK(uut.feed(work_failed{uut.state.serial, "no"}) == phase::rebuilding);
+    CHECK(uut.state.anew);
+    uut.settle();
+    uut.feed(timer_fired{uut.state.serial});
+    uut.settle();
+    CHECK(uut.state.phase == phase::running);
+    CHECK_FALSE(uut.state.anew);
+  }
+  SECTION("after a start by hand") {
+    uut.give(command::stop);
+    uut.settle();
+    uut.give(command::start);
+    CHECK(uut.state.anew);
+  }
+  SECTION("but not what was found") {
+    auto other = fixture{};
+    other.feed(found{0b000001});
+    CHECK_FALSE(other.state.anew);
+  }
+}
+
 TEST_CASE("container_lifecycle: one that gave up is adopted as such",
           "[supervisor][container_lifecycle]") {
   auto uut = fixture{};
