@@ -87,7 +87,8 @@ constexpr std::size_t most_sent = 2;
 template <class Handle>
 class helper_state {
 public:
-  static constexpr const char* name = "helper";
+  static constexpr const char* name =
+      std::is_same_v<Handle, internal_zygote> ? "zygote" : "mount_broker";
 
   using self_pointer = typename Handle::pointer;
   /// Makes the order and sends it. Called again for another helper if the
@@ -288,6 +289,7 @@ private:
 
 using zygote_state = helper_state<internal_zygote>;
 using zygote_pointer = internal_zygote::stateful_pointer<zygote_state>;
+using zygote_handlers = handlers_of<zygote_state>;
 
 struct order_descriptors {
   std::vector<kernel::unique_fd> owned;
@@ -347,11 +349,11 @@ kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
   return to.send(id, order, fds->raw);
 }
 
-caf::result<holder_started> start(zygote_pointer self,
+caf::result<holder_started> start(zygote_pointer self, zygote_handlers state,
                                   const start_holder& msg) {
   auto promise = owe<holder_started>(self);
   auto control = std::make_shared<shared_fd>();
-  self->state.ask(
+  state->ask(
       [msg, control](packet_channel& to, std::uint64_t id) {
         return send_start(msg, to, id, *control);
       },
@@ -379,7 +381,7 @@ zygote_behavior(zygote_pointer self, poller* watch, const helper_options& how) {
   self->state.init(self, *watch, how, kernel::helper_role::zygote);
   auto s = handlers_for(self);
   return {
-      [=](const start_holder& msg) { return start(self, msg); },
+      [=](const start_holder& msg) { return start(self, s, msg); },
       [=](const helper_answer& event) { s->on(event); },
       [=](const helper_lost& event) { s->on(event); },
       [=](const helper_unsent& event) { s->on(event); },
@@ -391,6 +393,7 @@ zygote_behavior(zygote_pointer self, poller* watch, const helper_options& how) {
 
 using broker_state = helper_state<internal_broker>;
 using broker_pointer = internal_broker::stateful_pointer<broker_state>;
+using broker_handlers = handlers_of<broker_state>;
 
 caf::error broker_failure(const kernel::packet& in) {
   kernel::broker::failed_report failure;
@@ -400,10 +403,10 @@ caf::error broker_failure(const kernel::packet& in) {
                                       failure.subject, failure.hint});
 }
 
-caf::result<root_prepared> prepare(broker_pointer self,
+caf::result<root_prepared> prepare(broker_pointer self, broker_handlers state,
                                    const prepare_root& msg) {
   auto promise = owe<root_prepared>(self);
-  self->state.ask(
+  state->ask(
       [msg](packet_channel& to, std::uint64_t id) {
         auto fd = msg.pidfd->get();
         return to.send(id, kernel::broker::prepare_order{msg.options},
@@ -436,9 +439,10 @@ kernel::broker::attach_order make_order(const attach_root& msg) {
   return order;
 }
 
-caf::result<root_attached> attach(broker_pointer self, const attach_root& msg) {
+caf::result<root_attached> attach(broker_pointer self, broker_handlers state,
+                                  const attach_root& msg) {
   auto promise = owe<root_attached>(self);
-  self->state.ask(
+  state->ask(
       [order = make_order(msg), pidfd = msg.pidfd](packet_channel& to,
                                                    std::uint64_t id) {
         auto fd = pidfd->get();
@@ -460,8 +464,8 @@ broker_behavior(broker_pointer self, poller* watch, const helper_options& how) {
   self->state.init(self, *watch, how, kernel::helper_role::broker);
   auto s = handlers_for(self);
   return {
-      [=](const prepare_root& msg) { return prepare(self, msg); },
-      [=](const attach_root& msg) { return attach(self, msg); },
+      [=](const prepare_root& msg) { return prepare(self, s, msg); },
+      [=](const attach_root& msg) { return attach(self, s, msg); },
       [=](const helper_answer& event) { s->on(event); },
       [=](const helper_lost& event) { s->on(event); },
       [=](const helper_unsent& event) { s->on(event); },

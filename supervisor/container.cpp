@@ -118,6 +118,7 @@ container_actor_state::create(const create_container& msg) {
     return promise;
   }
   record_.spec = msg.spec;
+  record_.command = msg.command;
   record_.created_ms = unix_ms();
   record_.durable = msg.durable;
   take_policies();
@@ -311,7 +312,7 @@ void container_actor_state::carry_out(const container_effect::free_name&) {
 // it has sent on until then is still answered.
 void container_actor_state::carry_out(const container_effect::forget&) {
   if (!record_.id.empty())
-    self_->send(how_.sweeper, sweep_files{record_.id, record_.uid_base});
+    sweep(self_, *with_, how_.sweeper, {record_.id, record_.uid_base});
   gone_ = true;
   for (auto& [id, item] : processes_)
     self_->send_exit(item.actor, caf::exit_reason::user_shutdown);

@@ -13,7 +13,6 @@
 #include <spdlog/logger.h>
 
 #include <cerrno>
-#include <deque>
 #include <utility>
 #include <vector>
 
@@ -24,33 +23,40 @@ namespace {
 // A tree may take minutes, and whoever made it must not keep all others.
 constexpr unsigned at_a_time = 4;
 
-struct swept {};
+struct delete_files {
+  unswept what;
+};
+
+struct files_deleted {};
 
 } // namespace
 
 } // namespace reeve::supervisor
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::swept)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::delete_files)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::files_deleted)
 
 namespace reeve::supervisor {
 
 namespace {
 
 using worker_actor =
-    caf::typed_actor<caf::replies_to<sweep_files>::with<swept>>;
+    caf::typed_actor<caf::replies_to<delete_files>::with<files_deleted>>;
 
 worker_actor::behavior_type worker(worker_actor::pointer self,
                                    const std::shared_ptr<services>& with) {
   return {
-      [self, with](const sweep_files& msg) {
+      [self, with](const delete_files& msg) {
         self->quit();
-        auto done = kernel::delete_tree(with->store->directory_of(msg.id),
-                                        with->leaving);
-        if (done && msg.ids != 0)
-          with->ids->give_back(msg.ids);
+        const auto& [id, ids] = msg.what;
+        auto done =
+            kernel::delete_tree(with->store->directory_of(id), with->leaving);
+        with->unswept.done(id);
+        if (done && ids != 0)
+          with->ids->give_back(ids);
         if (!done && done.error().code != ECANCELED)
           with->log->error("{}", to_string(done.error()));
-        return swept{};
+        return files_deleted{};
       },
   };
 }
@@ -64,11 +70,30 @@ public:
   void init(self_pointer self, std::shared_ptr<services> with) {
     self_ = self;
     with_ = std::move(with);
+    with_->unswept.put_back_all(); // of a sweeper that failed
+    go_on();
   }
 
-  void sweep(const sweep_files& msg) {
-    waiting_.push_back(msg);
-    go_on();
+  void go_on() {
+    while (running_ < at_a_time) {
+      auto next = with_->unswept.take();
+      if (!next)
+        break;
+      ++running_;
+      self_
+          ->request(self_->spawn<caf::detached>(worker, with_), caf::infinite,
+                    delete_files{*next})
+          .then([this](files_deleted) { one_done(); },
+                [this, id = next->id](const caf::error& err) {
+                  with_->log->error("deleting the files of '{}': {}", id,
+                                    actors::text_of(err));
+                  with_->unswept.done(id);
+                  one_done();
+                });
+    }
+    if (running_ == 0)
+      for (auto& promise : std::exchange(askers_, {}))
+        promise.deliver(sweeping_finished{});
   }
 
   caf::result<sweeping_finished> finish() {
@@ -79,25 +104,6 @@ public:
   }
 
 private:
-  void go_on() {
-    for (; running_ < at_a_time && !waiting_.empty(); ++running_) {
-      auto next = std::move(waiting_.front());
-      waiting_.pop_front();
-      self_
-          ->request(self_->spawn<caf::detached>(worker, with_), caf::infinite,
-                    next)
-          .then([this](swept) { one_done(); },
-                [this, next](const caf::error& err) {
-                  with_->log->error("deleting the files of '{}': {}", next.id,
-                                    actors::text_of(err));
-                  one_done();
-                });
-    }
-    if (running_ == 0)
-      for (auto& promise : std::exchange(askers_, {}))
-        promise.deliver(sweeping_finished{});
-  }
-
   void one_done() {
     --running_;
     go_on();
@@ -105,7 +111,6 @@ private:
 
   self_pointer self_ = nullptr;
   std::shared_ptr<services> with_;
-  std::deque<sweep_files> waiting_;
   unsigned running_ = 0;
   std::vector<actors::owed_answer<sweeping_finished>> askers_;
 };
@@ -116,7 +121,7 @@ behavior(file_sweeper_actor::stateful_pointer<sweeper_state> self,
   self->state.init(self, with);
   auto s = actors::handlers_for(self);
   return {
-      [=](const sweep_files& msg) { s->sweep(msg); },
+      [=](sweep_files) { s->go_on(); },
       [=](finish_sweeping) { return s->finish(); },
   };
 }

@@ -14,13 +14,9 @@
 
 namespace reeve::supervisor {
 
-/// Deletes the directory of a container that no record owns any more; then its
-/// ids may be given to another, for no file bears them. Not answered: what
-/// cannot be deleted is logged, and found again by the next start.
-struct sweep_files {
-  std::string id;
-  id_base ids = 0; ///< 0: not to be given back
-};
+/// There is something new among the unswept files. Not answered: what cannot be
+/// deleted is logged, and found again by the next start.
+struct sweep_files {};
 
 /// Answered when nothing is left to be deleted.
 struct finish_sweeping {};
@@ -28,13 +24,22 @@ struct sweeping_finished {};
 
 /// Deletes files, on a thread for each tree, a few at a time: a tree may be
 /// large, and nobody should wait for it. Gives up when the runtime is leaving.
-/// One for each runtime.
+/// One for each runtime; one that takes the place of another begins with what
+/// that one has left.
 using file_sweeper_actor =
     caf::typed_actor<caf::reacts_to<sweep_files>,
                      caf::replies_to<finish_sweeping>::with<sweeping_finished>>;
 
 file_sweeper_actor spawn_file_sweeper(caf::actor_system& sys,
                                       std::shared_ptr<services> with);
+
+/// Has a directory deleted, in the background.
+template <class Self>
+void sweep(Self* self, services& with, const file_sweeper_actor& sweeper,
+           const unswept& what) {
+  with.unswept.add(what);
+  self->send(sweeper, sweep_files{});
+}
 
 } // namespace reeve::supervisor
 

@@ -108,14 +108,16 @@ public:
   using self_pointer = internal_actor::pointer;
 
   void init(self_pointer self, std::shared_ptr<services> with,
-            file_sweeper_actor sweeper) {
+            file_sweeper_actor sweeper, caf::weak_actor_ptr front) {
     self_ = self;
     with_ = std::move(with);
     sweeper_ = std::move(sweeper);
+    front_ = std::move(front);
     stats_.size = with_->config.pool_size;
   }
 
   void fill() {
+    draining_ = with_->closing;
     open_ = true;
     refill();
   }
@@ -189,7 +191,6 @@ public:
 private:
   // Every part may be missing: also used for what was half made.
   void discard(const shared_kit& which, const std::function<void()>& gone) {
-    which->is_claimed = true; // by us
     ++discarding_;
     if (which->holder_pidfd)
       ::syscall(SYS_pidfd_send_signal, which->holder_pidfd->get(), SIGKILL,
@@ -217,9 +218,10 @@ private:
     self_->delayed_send(self_, after, refill_pool{});
   }
 
-  void forget(const kit& which, const std::function<void()>& gone) {
+  void forget(kit& which, const std::function<void()>& gone) {
+    which.is_claimed = true; // nobody needs to see to it any more
     if (which.owns_ids && !which.id.empty())
-      self_->send(sweeper_, sweep_files{which.id, which.uid_base});
+      sweep(self_, *with_, sweeper_, {which.id, which.uid_base});
     else if (which.owns_ids && which.uid_base != 0)
       with_->ids->give_back(which.uid_base);
     --discarding_;
@@ -250,17 +252,24 @@ private:
     discard(m->out, [m, err = std::move(err)] { m->failed(err); });
   }
 
-  // The last to drop it may be any actor's mailbox: it only sends.
+  // The last to drop it may be any actor's mailbox, or a pool that fails: it
+  // only sends.
+  struct give_back {
+    caf::weak_actor_ptr front;
+
+    void operator()(kit* dropped) const {
+      constexpr unsigned most = 3; // one that has gone drops it, too
+      auto pool = front.lock();
+      if (dropped->is_claimed || !pool || ++dropped->returns > most)
+        delete dropped;
+      else
+        caf::anon_send(caf::actor_cast<holder_pool_actor>(pool),
+                       discard_kit{shared_kit{dropped, *this}});
+    }
+  };
+
   shared_kit new_kit() {
-    auto me = caf::actor_cast<holder_pool_actor>(self_);
-    return {new kit,
-            [weak = caf::actor_cast<caf::weak_actor_ptr>(me)](kit* dropped) {
-              auto back = shared_kit{dropped};
-              auto pool = weak.lock();
-              if (!back->is_claimed && pool)
-                caf::anon_send(caf::actor_cast<holder_pool_actor>(pool),
-                               discard_kit{std::move(back)});
-            }};
+    return {new kit, give_back{front_}};
   }
 
   void make(const kit_request& request, on_made made, on_failed failed) {
@@ -351,7 +360,7 @@ private:
     actors::holder_options how;
     how.control = started.control;
     how.cgroup = m->out->cgroup;
-    how.keep_alive = with_;
+    how.keep_alive = with_->shared_from_this(); // it outlives this pool
     how.deadline = with_->config.deadlines.start;
     m->out->holder =
         actors::spawn_namespace_holder(self_->system(), *with_->control, how);
@@ -403,6 +412,7 @@ private:
   self_pointer self_ = nullptr;
   std::shared_ptr<services> with_;
   file_sweeper_actor sweeper_;
+  caf::weak_actor_ptr front_; ///< what others know us by
   std::deque<shared_kit> ready_;
   pool_stats stats_;
   bool open_ = false;
@@ -416,8 +426,8 @@ private:
 internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<pool_state> self,
          const std::shared_ptr<services>& with,
-         const file_sweeper_actor& sweeper) {
-  self->state.init(self, with, sweeper);
+         const file_sweeper_actor& sweeper, const caf::weak_actor_ptr& front) {
+  self->state.init(self, with, sweeper, front);
   auto s = actors::handlers_for(self);
   return {
       [=](const take_kit& msg) { return s->take(msg); },
@@ -441,9 +451,10 @@ kit_request default_request() {
 
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
                                     std::shared_ptr<services> with,
-                                    file_sweeper_actor sweeper) {
-  return caf::actor_cast<holder_pool_actor>(
-      sys.spawn<caf::detached>(behavior, std::move(with), std::move(sweeper)));
+                                    file_sweeper_actor sweeper,
+                                    caf::weak_actor_ptr front) {
+  return caf::actor_cast<holder_pool_actor>(sys.spawn<caf::detached>(
+      behavior, std::move(with), std::move(sweeper), std::move(front)));
 }
 
 } // namespace reeve::supervisor

@@ -50,6 +50,7 @@ struct kit {
   /// Set by who takes it: a kit of the pool that is dropped without goes back
   /// there, so that one whose taker has died or does not wait leaves nothing.
   bool is_claimed = false;
+  unsigned returns = 0; ///< how often it came back
 };
 
 using shared_kit = std::shared_ptr<kit>;
@@ -77,7 +78,7 @@ struct pool_stats {
   std::uint64_t misses = 0;
 };
 
-/// Ends all warm holders; nothing is made any more.
+/// Ends all warm holders; nothing is made until it is filled again.
 struct drain_pool {};
 struct pool_drained {};
 
@@ -92,9 +93,11 @@ using holder_pool_actor =
                      caf::replies_to<get_pool_stats>::with<pool_stats>,
                      caf::replies_to<drain_pool>::with<pool_drained>>;
 
+/// Kits that are dropped without use go to `front`, who passes them on.
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
                                     std::shared_ptr<services> with,
-                                    file_sweeper_actor sweeper);
+                                    file_sweeper_actor sweeper,
+                                    caf::weak_actor_ptr front);
 
 /// The request that a spec without special wishes leads to.
 [[nodiscard]] kit_request default_request();

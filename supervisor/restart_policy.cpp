@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 #include <utility>
 
@@ -76,6 +77,17 @@ bool may_come_back(const config::restart_policy& policy) {
          || std::ranges::any_of(policy.rules, [](const auto& rule) {
               return rule.restart.value_or(false);
             });
+}
+
+config::restart_policy policy_for_defects() {
+  using namespace std::chrono_literals;
+  config::restart_policy out;
+  out.max_restarts = std::numeric_limits<unsigned>::max();
+  out.window = 1s;
+  out.backoff_min = 10ms;
+  out.backoff_max = 1s;
+  out.reset_after = 10s;
+  return out;
 }
 
 restart_tracker::restart_tracker(config::restart_policy policy,

@@ -69,6 +69,10 @@ struct restart_snapshot {
   bool operator==(const restart_snapshot&) const = default;
 };
 
+/// For actors that fail: at once, then with a growing pause, up to a second,
+/// for ever. Processes go on meanwhile, and somebody has to see their ends.
+[[nodiscard]] config::restart_policy policy_for_defects();
+
 /// Decides whether and when one process is started again.
 ///
 /// - **Intensity** as in OTP: at most `max_restarts` in any stretch of

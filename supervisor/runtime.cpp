@@ -10,11 +10,15 @@
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/file_sweeper.hpp"
 #include "supervisor/holder_pool.hpp"
+#include "supervisor/keeper.hpp"
 #include "supervisor/logging.hpp"
 #include "supervisor/services.hpp"
+#include "supervisor/unix_time.hpp"
+#include "supervisor/version.hpp"
 #include "supervisor/warden.hpp"
 
 #include <caf/actor_system_config.hpp>
+#include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
@@ -162,6 +166,73 @@ kernel::result<void> fill_services(services& with,
   return with.store->open();
 }
 
+// -- who has to be there always
+// ----------------------------------------------------------------
+
+using lease = std::shared_ptr<services>;
+
+actors::zygote_actor keep_zygote(caf::actor_system& sys, const lease& with,
+                                 const std::string& program) {
+  return keep<actors::zygote_actor>(
+      sys, {"zygote's actor", with, [program](auto& in, auto& of, auto&) {
+              return caf::actor_cast<caf::actor>(actors::spawn_zygote(
+                  in, *of->control, {program, of->config.deadlines.mount, of}));
+            }});
+}
+
+actors::mount_broker_actor keep_broker(caf::actor_system& sys,
+                                       const lease& with,
+                                       const std::string& program) {
+  return keep<actors::mount_broker_actor>(
+      sys, {"mount broker's actor", with, [program](auto& in, auto& of, auto&) {
+              return caf::actor_cast<caf::actor>(actors::spawn_mount_broker(
+                  in, *of->control, {program, of->config.deadlines.mount, of}));
+            }});
+}
+
+file_sweeper_actor keep_sweeper(caf::actor_system& sys, const lease& with) {
+  return keep<file_sweeper_actor>(
+      sys, {"file sweeper", with, [](auto& in, auto& of, auto&) {
+              return caf::actor_cast<caf::actor>(spawn_file_sweeper(in, of));
+            }});
+}
+
+holder_pool_actor keep_pool(caf::actor_system& sys, const lease& with,
+                            const file_sweeper_actor& sweeper) {
+  kept_actor pool{"pool of holders", with,
+                  [sweeper](auto& in, auto& of, auto& front) {
+                    return caf::actor_cast<caf::actor>(
+                        spawn_holder_pool(in, of, sweeper, front));
+                  }};
+  pool.after_failure = [](auto* self, auto& next, auto done) {
+    self->send(caf::actor_cast<holder_pool_actor>(next), fill_pool{});
+    done({});
+  };
+  return keep<holder_pool_actor>(sys, std::move(pool));
+}
+
+warden_actor keep_warden(caf::actor_system& sys, const warden_options& how) {
+  kept_actor warden{"warden", how.with, [how](auto& in, auto& of, auto&) {
+                      auto one = how;
+                      one.with = of;
+                      return caf::actor_cast<caf::actor>(
+                          spawn_warden(in, std::move(one)));
+                    }};
+  warden.after_failure = [](auto* self, auto& next, auto done) {
+    self->request(caf::actor_cast<warden_actor>(next), caf::infinite,
+                  adopt_all{true})
+        .then([done](const all_adopted&) { done({}); },
+              [done](const caf::error& err) { done(err); });
+  };
+  return keep<warden_actor>(sys, std::move(warden));
+}
+
+std::shared_ptr<event_log> new_event_log() {
+  auto out = std::make_shared<event_log>();
+  out->add({0, unix_ms(), event_kind::daemon_started, {}, {}, version});
+  return out;
+}
+
 } // namespace
 
 runtime::runtime(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
@@ -190,12 +261,11 @@ runtime::start(caf::actor_system& sys, const config::daemon_config& cfg) {
   auto program = kernel::find_helper(cfg.holder_path.value_or(""));
   if (!program)
     return pass_on(program);
-  actors::helper_options helper{*program, cfg.deadlines.mount, p.with};
-  p.with->zygote = actors::spawn_zygote(sys, *p.with->control, helper);
-  p.with->broker = actors::spawn_mount_broker(sys, *p.with->control, helper);
-  p.sweeper = spawn_file_sweeper(sys, p.with);
-  p.pool = spawn_holder_pool(sys, p.with, p.sweeper);
-  p.warden = spawn_warden(sys, {p.with, p.pool, p.sweeper});
+  p.with->zygote = keep_zygote(sys, p.with, *program);
+  p.with->broker = keep_broker(sys, p.with, *program);
+  p.sweeper = keep_sweeper(sys, p.with);
+  p.pool = keep_pool(sys, p.with, p.sweeper);
+  p.warden = keep_warden(sys, {p.with, p.pool, p.sweeper, new_event_log()});
   p.api = p.warden;
   auto out = std::unique_ptr<runtime>(new runtime(std::move(parts_of)));
   caf::scoped_actor self{sys};
@@ -241,8 +311,11 @@ void runtime::stop(farewell how, std::chrono::milliseconds deadline) {
   if (how == farewell::stop)
     self->request(p.warden, deadline, stop_all{})
         .receive([](const all_stopped&) {}, warn("stopping all containers"));
-  self->request(p.pool, 10s, drain_pool{})
-      .receive([](pool_drained) {}, warn("draining the pool of holders"));
+  p.with->closing = true;
+  for (auto tries = 3, failed = 1; failed != 0 && tries > 0; --tries)
+    self->request(p.pool, 10s, drain_pool{})
+        .receive([&](pool_drained) { failed = 0; },
+                 warn("draining the pool of holders"));
   // What is not deleted by then, the next daemon sweeps.
   auto left_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
       until - std::chrono::steady_clock::now());

@@ -11,6 +11,7 @@
 #include "kernel-iface/cgroup_mounts.hpp"
 #include "supervisor/id_ranges.hpp"
 #include "supervisor/state_store.hpp"
+#include "supervisor/unswept_files.hpp"
 
 #include <caf/fwd.hpp>
 
@@ -29,7 +30,10 @@ namespace reeve::supervisor {
 
 /// What all actors of one instance share: made once by `runtime`, outlives
 /// them. Everything in it may be used from any thread.
-struct services {
+///
+/// Actors that are replaced when they fail get a pointer of their family's own,
+/// to learn when all of it has gone; `shared_from_this` is that of the runtime.
+struct services : std::enable_shared_from_this<services> {
   config::daemon_config config;
   std::string boot_id;
   std::shared_ptr<spdlog::logger> log;
@@ -40,8 +44,10 @@ struct services {
   std::unique_ptr<kernel::cgroup_instance> cgroups;
   std::unique_ptr<id_ranges> ids;
   std::unique_ptr<state_store> store;
+  unswept_files unswept;
   actors::zygote_actor zygote;
   actors::mount_broker_actor broker;
+  std::atomic<bool> closing{false}; ///< the runtime stops: nothing new
   std::atomic<bool> leaving{false}; ///< what takes long is for the next daemon
 
   /// The seccomp program for a capability set; compiled once for each.

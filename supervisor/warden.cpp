@@ -26,7 +26,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
-#include <limits>
 #include <memory>
 #include <set>
 #include <utility>
@@ -96,7 +95,6 @@ public:
     how_ = std::move(how);
     with_ = how_.with.get();
     self->set_down_handler([this](const caf::down_msg& down) { on(down); });
-    add_event({0, unix_ms(), event_kind::daemon_started, {}, {}, version});
   }
 
   // -- the collection
@@ -149,7 +147,7 @@ public:
       return;
     auto& info = found->second.info = std::move(change.info);
     for (auto& item : change.happened)
-      log_.add(std::move(item));
+      how_.log->add(std::move(item));
     if (!change.happened.empty())
       serve_readers();
     if (change.name_free || change.gone)
@@ -170,8 +168,8 @@ public:
 
   caf::result<event_batch> events(const get_events& msg) {
     auto max = std::min<std::uint32_t>(std::max(msg.max, 1U), 10'000);
-    if (msg.wait_ms <= 0 || msg.after < log_.last())
-      return log_.after(msg.after, max);
+    if (msg.wait_ms <= 0 || msg.after < how_.log->last())
+      return how_.log->after(msg.after, max);
     auto promise = actors::owe<event_batch>(self_);
     auto wait = std::min<milliseconds>(milliseconds{msg.wait_ms}, longest_wait);
     readers_.push_back({msg.after, max, clock::now() + wait, promise});
@@ -258,38 +256,21 @@ public:
   // -- adoption and the end
   // ---------------------------------------------------------
 
-  caf::result<all_adopted> adopt() {
-    std::vector<broken_record> broken;
-    auto records = with_->store->load(broken);
-    if (!records)
-      return make_error(records.error());
+  caf::result<all_adopted> adopt(const adopt_all& msg) {
     auto promise = actors::owe<all_adopted>(self_);
-    adopter_ = promise;
-    self_->delayed_send(self_, longest_adoption, adoption_overdue{});
-    adopted_.containers = static_cast<std::uint32_t>(records->size());
-    auto pending = std::make_shared<std::size_t>(1);
-    auto one_done = [this, pending] {
-      if (--*pending == 0)
-        end_adoptions();
-    };
-    // A record that cannot be read still protects its files and processes.
-    std::set<std::string> owned;
-    for (const auto& [id, why] : broken) {
-      with_->log->error("container {} is left alone: {}", id, why);
-      owned.insert(id);
-      (void)keep_ids_of(id);
+    if (!msg.again) {
+      adopter_ = promise;
+      self_->delayed_send(self_, longest_adoption, adoption_overdue{});
+      if (auto err = adopt_records())
+        promise.deliver(std::move(err));
+      return promise;
     }
-    for (auto& record : *records) {
-      owned.insert(record.id);
-      ++*pending;
-      auto& entry = add(record.spec.name);
-      entry.info.id = record.id; // what it is adopted by if it fails first
-      entry.adopting = true;
-      when_adopted(entry, [one_done](auto*) mutable { one_done(); });
-      ask_to_adopt(entry, record);
-    }
-    sweep(owned, pending, one_done);
-    one_done();
+    // What is not in a record was the pool's, or is swept.
+    self_->request(how_.pool, caf::infinite, drain_pool{})
+        .then([this, promise](pool_drained) { begin_after_failure(promise); },
+              [this, promise](const caf::error&) { // by its own failure
+                begin_after_failure(promise);
+              });
     return promise;
   }
 
@@ -371,7 +352,7 @@ private:
     out.key = std::to_string(++last_key_);
     out.info.container = name;
     out.revivals = restart_tracker{policy_of(with_->config.revival)};
-    out.failures = restart_tracker{policy_of_failures()};
+    out.failures = restart_tracker{policy_for_defects()};
     spawn(out);
     auto key = out.key;
     names_.emplace(name, key); // two records may have it, if one was held
@@ -396,17 +377,6 @@ private:
     };
     which.actor = spawn_container(self_->system(), std::move(how));
     self_->monitor(which.actor);
-  }
-
-  // We go on for ever: the processes do, and somebody has to see their ends.
-  static config::restart_policy policy_of_failures() {
-    config::restart_policy out;
-    out.max_restarts = std::numeric_limits<unsigned>::max();
-    out.window = 1s;
-    out.backoff_min = 10ms;
-    out.backoff_max = 1s;
-    out.reset_after = 10s;
-    return out;
   }
 
   static config::restart_policy policy_of(const config::revival_policy& of) {
@@ -522,6 +492,50 @@ private:
                       actors::text_of(why));
     which.adopting = true;
     self_->delayed_send(self_, delay, adoption_due{which.key});
+  }
+
+  // Answers when all of them are known: who asks for one that is being adopted
+  // waits for that one alone.
+  void begin_after_failure(actors::owed_answer<all_adopted> promise) {
+    if (auto err = adopt_records()) {
+      promise.deliver(std::move(err));
+      return;
+    }
+    self_->send(how_.pool, fill_pool{});
+    promise.deliver(adopted_);
+  }
+
+  caf::error adopt_records() {
+    std::vector<broken_record> broken;
+    auto records = with_->store->load(broken);
+    if (!records)
+      return make_error(records.error());
+    adopted_.containers = static_cast<std::uint32_t>(records->size());
+    auto pending = std::make_shared<std::size_t>(1);
+    auto one_done = [this, pending] {
+      if (--*pending == 0)
+        end_adoptions();
+    };
+    // A record that cannot be read still protects its files and processes.
+    std::set<std::string> owned;
+    for (const auto& [id, why] : broken) {
+      with_->log->error("container {} is left alone: {}", id, why);
+      owned.insert(id);
+      (void)keep_ids_of(id);
+    }
+    for (auto& record : *records) {
+      owned.insert(record.id);
+      ++*pending;
+      auto& entry = add(record.spec.name);
+      entry.info.id = record.id; // what it is adopted by if it fails first
+      entry.adopting = true;
+      commands_.remember(record.command, record.spec.name);
+      when_adopted(entry, [one_done](auto*) mutable { one_done(); });
+      ask_to_adopt(entry, record);
+    }
+    sweep(owned, pending, one_done);
+    one_done();
+    return {};
   }
 
   void end_adoptions() {
@@ -660,7 +674,7 @@ private:
     auto ids = has_files ? keep_ids_of(id) : std::nullopt;
     auto files = [this, id, has_files, ids, one_done]() mutable {
       if (has_files)
-        self_->send(how_.sweeper, sweep_files{id, ids.value_or(0)});
+        supervisor::sweep(self_, *with_, how_.sweeper, {id, ids.value_or(0)});
       one_done();
     };
     auto group = with_->cgroups->leftover(id);
@@ -677,7 +691,7 @@ private:
   }
 
   void add_event(event what) {
-    log_.add(std::move(what));
+    how_.log->add(std::move(what));
     serve_readers();
   }
 
@@ -687,8 +701,8 @@ private:
     auto now = clock::now();
     std::vector<reader> left;
     for (auto& item : std::exchange(readers_, {})) {
-      if (item.after < log_.last() || item.until <= now)
-        item.promise.deliver(log_.after(item.after, item.max));
+      if (item.after < how_.log->last() || item.until <= now)
+        item.promise.deliver(how_.log->after(item.after, item.max));
       else
         left.push_back(std::move(item));
     }
@@ -702,7 +716,6 @@ private:
   std::map<std::string, entry> entries_;     ///< by key
   std::map<std::string, std::string> names_; ///< name to key
   command_memory commands_{1024};
-  event_log log_;
   std::vector<reader> readers_;
   all_adopted adopted_;
   std::optional<actors::owed_answer<all_adopted>> adopter_;
@@ -771,7 +784,7 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const run_process_with_stdio& m) {
         return s->forward<process_started>(m.run.container, m);
       },
-      [s](adopt_all) { return s->adopt(); },
+      [s](const adopt_all& m) { return s->adopt(m); },
       [s](stop_all) { return s->stop(); },
       [s](const resolve_holder& m) {
         return s->forward<holder_resolved>(m.container, m);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "supervisor/container.hpp"
+#include "supervisor/event_log.hpp"
 #include "supervisor/file_sweeper.hpp"
 #include "supervisor/images.hpp"
 #include "supervisor/services.hpp"
@@ -17,8 +18,10 @@
 namespace reeve::supervisor {
 
 /// Takes over every record, then clears what belongs to none. Answers when
-/// both are done.
-struct adopt_all {};
+/// both are done, or have taken too long to be waited for.
+struct adopt_all {
+  bool again = false; ///< a warden has failed; answers when all are known
+};
 struct all_adopted {
   std::uint32_t containers = 0;
 };
@@ -44,6 +47,7 @@ struct warden_options {
   std::shared_ptr<services> with;
   holder_pool_actor pool;
   file_sweeper_actor sweeper;
+  std::shared_ptr<event_log> log; ///< goes on when a warden fails
 };
 
 warden_actor spawn_warden(caf::actor_system& sys, warden_options how);

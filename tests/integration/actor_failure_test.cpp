@@ -142,7 +142,8 @@ TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
     arm_fault("", 0);
     return !happened;
   };
-  for (const auto* actor : all_of_a_container) {
+  for (const auto* actor : {"container", "user_process", "namespace_holder",
+                            "cgroup_controller", "filesystem_layer"}) {
     for (unsigned nth = 1; nth <= 25; ++nth) {
       INFO("create: " << actor << ", message " << nth);
       arm_fault(actor, nth);
@@ -208,6 +209,79 @@ TEST_CASE("actor failure: who has no descriptors to adopt with tears nothing "
   CHECK(reeve.details_of("web").info.pid == pid_1);
   CHECK(reeve.process_of("web", "main").pid == pid);
   CHECK(is_alive(pid));
+}
+
+TEST_CASE("actor failure: whichever actor of the runtime fails, whenever, its "
+          "containers go on and nothing is left over",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  constexpr auto pool_size = 1;
+  instance reeve{pool_size};
+  auto spec = instance::spec("web");
+  auto count = instance::counter("count");
+  count.restart.type = config::restart_type::permanent;
+  spec.processes = {count, instance::sleeper("peer")};
+  reeve.create(spec);
+  auto pid_1 = reeve.details_of("web").info.pid;
+  auto pid = reeve.process_of("web", "count").pid;
+  auto other = instance::spec("other");
+  other.processes = {instance::sleeper("main")};
+  auto only_web = std::vector<std::string>{"web"};
+  for (const auto* actor :
+       {"warden", "holder_pool", "file_sweeper", "zygote", "mount_broker"}) {
+    auto failures = 0;
+    for (unsigned nth = 1; nth <= 12; ++nth) {
+      INFO(actor << ", message " << nth);
+      arm_fault(actor, nth);
+      reeve.complaint<container_created>(create_container{0, other, false});
+      use(reeve, "web");
+      reeve.complaint<container_list>(list_containers{});
+      eventually("it answers and the other one can go", [&] {
+        reeve.complaint<container_is>(destroy_container{"other", true, 0});
+        return reeve.complaint<container_list>(list_containers{}) == ""
+               && reeve.container_names() == only_web;
+      });
+      failures += fault_has_happened() ? 1 : 0; // it may have had less to do
+      arm_fault("", 0);
+      REQUIRE(reeve.phase_of("web") == container_phase::running);
+      REQUIRE(reeve.details_of("web").info.pid == pid_1);
+      REQUIRE(reeve.process_of("web", "count").pid == pid);
+      REQUIRE(is_alive(pid));
+    }
+    INFO(actor);
+    CHECK(failures >= 1);
+    auto containers = reeve.root() + "/state/containers";
+    eventually("no other files are left", [&] {
+      return std::distance(std::filesystem::directory_iterator{containers}, {})
+             == 1 + pool_size;
+    });
+  }
+  auto numbers = unbroken(reeve.output_so_far("web", "count"));
+  eventually("it counts on", [&] {
+    return unbroken(reeve.output_so_far("web", "count")) > numbers;
+  });
+}
+
+TEST_CASE("actor failure: a create that is asked for again is done once, also "
+          "by another warden and another daemon",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  auto make = create_container{77, instance::spec("web"), false};
+  auto first = reeve.ask<container_created>(make);
+  arm_fault("warden");
+  reeve.complaint<container_list>(list_containers{});
+  eventually("there is a warden",
+             [&] { return reeve.container_names().size() == 1; });
+  REQUIRE(fault_has_happened());
+  CHECK(reeve.ask<container_created>(make).id == first.id);
+  reeve.restart();
+  CHECK(reeve.ask<container_created>(make).id == first.id);
+  make.command = 78;
+  CHECK(reeve.refusal<container_created>(make).find("exists already")
+        != std::string::npos);
 }
 
 #endif

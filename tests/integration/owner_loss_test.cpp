@@ -125,7 +125,8 @@ TEST_CASE("owner loss: without a daemon, who does not end is killed when the "
   CHECK_FALSE(is_alive(deaf));
   CHECK(members_of(info.id).empty());
   reeve.start();
-  CHECK(reeve.phase_of("web") == container_phase::stopped);
+  eventually("what it has left is cleared away",
+             [&] { return reeve.phase_of("web") == container_phase::stopped; });
 }
 
 TEST_CASE("owner loss: a daemon that comes within the grace takes over what "
