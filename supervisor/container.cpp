@@ -143,7 +143,11 @@ container_actor_state::adopt(const adopt_container& msg) {
 
 void container_actor_state::take_policies() {
   const auto& policy = record_.spec.supervision;
-  state_.rebuilds = restart_tracker{rebuild_policy(record_.spec)};
+  auto rebuilds = record_.boot_id == with_->boot_id
+                      ? parse_restart_snapshot(record_.rebuilds)
+                      : restart_snapshot{};
+  state_.rebuilds =
+      restart_tracker{rebuild_policy(record_.spec), std::move(rebuilds)};
   state_.restarts = tracker_of_all(policy);
   state_.on_process_gave_up = policy.on_process_gave_up;
   state_.on_gave_up = policy.on_gave_up;

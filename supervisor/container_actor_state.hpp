@@ -134,7 +134,8 @@ private:
     std::chrono::milliseconds stop_grace{0};
     config::restart_policy restart;
     process_info info;
-    bool output_awaited = false; ///< by somebody who follows it
+    bool output_awaited = false;          ///< by somebody who follows it
+    std::vector<std::uint64_t> ends_kept; ///< by PID 1, which may forget them
   };
 
   struct waiter {
@@ -211,13 +212,15 @@ private:
   adopt_groups(kernel::result<kernel::container_cgroup> found);
   void forget_run(const actors::known_process& known);
   void mark_lost();
-  entry* adopted_entry(std::uint32_t serial, const std::string& text);
+  entry* adopted_entry(std::uint32_t serial,
+                       const std::optional<noted_run>& noted);
   void adopt_remains();
 
   // -- the processes ----------------------------------------------------------
 
   entry& add_process(const config::process_spec& spec, std::uint32_t serial,
-                     bool attached, std::vector<actors::shared_fd> stdio);
+                     bool attached, std::vector<actors::shared_fd> stdio,
+                     std::uint64_t command = 0);
   void add_declared();
   void drop_process(const std::string& id);
   void end_unrecorded(const std::string& id, caf::error why,
@@ -234,6 +237,7 @@ private:
   void end_stray(std::uint64_t process);
   void dismiss(std::uint64_t process);
   void note_end(const entry& item);
+  void keep_ends(entry* item, const std::vector<std::uint64_t>& ended);
   void acknowledge(std::uint64_t process);
   void count_over(const entry& item);
   [[nodiscard]] std::chrono::milliseconds longest_grace() const;

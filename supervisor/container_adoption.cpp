@@ -3,8 +3,6 @@
 
 // Taking over what an earlier daemon has left: nothing is made anew.
 
-#include "config/parse.hpp"
-#include "config/validate.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "supervisor/container_actor_state.hpp"
@@ -14,6 +12,7 @@
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <bitset>
 #include <utility>
 
@@ -137,14 +136,30 @@ void container_actor_state::take_inventory(
       apply(event_of::command_given{container_command::stop});
     adopter_.deliver(is_now());
   };
-  for (const auto& [serial, known] : newest)
-    if (auto* item = adopted_entry(serial, known->state.spec)) {
-      ++*pending;
-      self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
-      self_->request(item->actor, caf::infinite, adopt_process{*known})
-          .then([one_done](const process_is&) mutable { one_done(); },
-                [one_done](const caf::error&) mutable { one_done(); });
-    }
+  restart_snapshot restarts; // of all together
+  for (const auto& [serial, known] : newest) {
+    auto noted = parse_noted_run(known->state.spec);
+    auto* item = adopted_entry(serial, noted);
+    if (item == nullptr)
+      continue;
+    auto notes = noted ? std::move(noted->notes) : run_notes{};
+    item->info.restarts = notes.restarts;
+    commands_.remember(notes.command, item->info.process);
+    for (const auto& past : notes.tracker.restarts)
+      restarts.restarts.push_back({past.at, std::nullopt});
+    ++*pending;
+    self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
+    self_
+        ->request(item->actor, caf::infinite,
+                  adopt_process{*known, std::move(notes)})
+        .then([one_done](const process_is&) mutable { one_done(); },
+              [one_done](const caf::error&) mutable { one_done(); });
+  }
+  if (state_.restarts) {
+    std::ranges::sort(restarts.restarts, {}, &past_restart::at);
+    state_.restarts =
+        restart_tracker{state_.restarts->policy(), std::move(restarts)};
+  }
   std::bitset<layer_count> standing;
   if (found.configured)
     standing = (1U << static_cast<unsigned>(layer::freezer)) - 1;
@@ -179,17 +194,16 @@ void container_actor_state::take_inventory(
 
 container_actor_state::entry*
 container_actor_state::adopted_entry(std::uint32_t serial,
-                                     const std::string& text) {
+                                     const std::optional<noted_run>& noted) {
   if (auto* item = find(serial))
     return item;
-  auto spec = config::parse_process_spec(text, "holder", config::format::json);
-  if (!spec || !config::validate(*spec) || processes_.count(spec->id) != 0) {
+  if (!noted || processes_.count(noted->spec.id) != 0) {
     with_->log->error("container '{}': PID 1 knows a process {} that nobody "
                       "can make sense of",
                       record_.spec.name, serial);
     return nullptr;
   }
-  return &add_process(*spec, serial, false, {});
+  return &add_process(noted->spec, serial, false, {});
 }
 
 // The holder still knows a run that has a successor.

@@ -148,6 +148,7 @@ void container_actor_state::make_configured(std::uint64_t serial) {
       [this, serial](actors::holder_configured) {
         if (!is_current(serial))
           return;
+        record_.rebuilds = to_text(state_.rebuilds.state());
         if (!creating_)
           if (auto ok = with_->store->save(record_); !ok)
             return failed(serial, make_error(ok.error()));

@@ -65,7 +65,8 @@ container_actor_state::run(const run_process& msg,
                           + msg.spec.id
                           + "' already: remove it first or take another name");
   auto serial = new_serial();
-  auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio));
+  auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio),
+                            msg.command);
   commands_.remember(msg.command, msg.spec.id);
   self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
   auto promise = actors::owe<process_started>(self_);
@@ -197,15 +198,30 @@ void container_actor_state::on(process_changed& event) {
     note_end(*item);
     count_over(*item);
   }
-  if (event.change.ended != 0 && save_due_)
-    to_acknowledge_.push_back(event.change.ended);
-  else if (event.change.ended != 0)
-    acknowledge(event.change.ended);
+  keep_ends(find(event.serial), event.change.ended);
   if (!event.change.happened.empty() || live_processes() != told_live_)
     publish(std::move(event.change.happened));
   if (before)
     escalate(*before, event.change.info);
   check_auto_stop();
+}
+
+// PID 1 keeps an end until it is on the disk; that of a process that is not, as
+// long as anybody can ask for it.
+void container_actor_state::keep_ends(entry* item,
+                                      const std::vector<std::uint64_t>& ended) {
+  if (item == nullptr || is_declared(item->serial)) {
+    for (auto process : ended)
+      if (save_due_)
+        to_acknowledge_.push_back(process);
+      else
+        acknowledge(process);
+    return;
+  }
+  item->ends_kept.insert(item->ends_kept.end(), ended.begin(), ended.end());
+  if (is_live(item->info.phase))
+    for (auto process : std::exchange(item->ends_kept, {}))
+      acknowledge(process);
 }
 
 // What is more than the affair of the process itself.
@@ -222,15 +238,15 @@ std::string container_actor_state::words_for_end(const process_info& of) {
   return "process '" + of.process + "': " + to_string(of.last);
 }
 
-container_actor_state::entry&
-container_actor_state::add_process(const config::process_spec& spec,
-                                   std::uint32_t serial, bool attached,
-                                   std::vector<actors::shared_fd> stdio) {
+container_actor_state::entry& container_actor_state::add_process(
+    const config::process_spec& spec, std::uint32_t serial, bool attached,
+    std::vector<actors::shared_fd> stdio, std::uint64_t command) {
   user_process_options how;
   how.with = how_.with;
   how.container = record_.spec.name;
   how.container_id = record_.id;
   how.serial = serial;
+  how.command = command;
   how.spec = spec;
   if (auto caps = capabilities_of(record_.spec))
     how.capabilities = *caps;
@@ -383,6 +399,8 @@ void container_actor_state::drop_process(const std::string& id) {
     return;
   auto serial = found->second.serial;
   commands_.forget(id);
+  for (auto process : found->second.ends_kept)
+    dismiss(process);
   self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
   processes_.erase(found);
   auto& kept = record_.serials;

@@ -37,10 +37,11 @@ stdio_mode mode_of(config::stdio_mode mode) {
 
 spawn_order make_spawn_order(std::uint64_t process,
                              const config::process_spec& spec,
+                             const run_notes& notes,
                              kernel::capability_set container) {
   spawn_order out;
   out.process = process;
-  out.spec = config::to_json(spec);
+  out.spec = to_text(spec, notes);
   out.argv = spec.argv;
   out.env = spec.env;
   out.cwd = spec.cwd;

@@ -7,6 +7,7 @@
 #include "kernel-iface/capabilities.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "supervisor/exit_reason.hpp"
+#include "supervisor/run_notes.hpp"
 
 #include <cstdint>
 
@@ -16,7 +17,7 @@ namespace reeve::supervisor {
 /// `container` is the most that a process may hold.
 [[nodiscard]] kernel::holder::spawn_order
 make_spawn_order(std::uint64_t process, const config::process_spec& spec,
-                 kernel::capability_set container);
+                 const run_notes& notes, kernel::capability_set container);
 
 [[nodiscard]] exit_reason reason_of(const kernel::holder::end_of_process& end);
 

@@ -23,6 +23,7 @@ struct container_record {
   config::container_spec spec;
   std::uint32_t uid_base = 0;
   std::uint64_t command = 0; ///< that created it; 0: it had no number
+  std::string rebuilds;      ///< a tracker of this boot, see run_notes.hpp
   std::int64_t created_ms = 0;
   /// The next process added gets this serial.
   std::uint32_t next_serial = 1;

@@ -98,6 +98,7 @@ public:
     self_ = self;
     how_ = std::move(how);
     state_.restarts = restart_tracker{how_.spec.restart};
+    command_ = how_.command;
     info_.container = how_.container;
     info_.process = how_.spec.id;
     info_.restart = how_.spec.restart.type;
@@ -177,7 +178,7 @@ public:
   }
 
   void end(const end_process& msg) {
-    unacknowledged_ = msg.process;
+    remember_end(msg.process);
     if (run_of(msg.process) == state_.run) {
       auto reason = explain_kill(reason_of(msg.end));
       finish_run(msg.process);
@@ -185,8 +186,7 @@ public:
     } else {
       release(msg.process, 0xff); // a stray: the streams are its successor's
     }
-    if (unacknowledged_ != 0) // nothing has told of it yet
-      changed();
+    tell_ends();
   }
 
   void on(const late_start& event) {
@@ -207,16 +207,22 @@ public:
 
   process_is adopt(const adopt_process& msg) {
     const auto& known = msg.known.state;
+    command_ = msg.notes.command;
+    info_.restarts = msg.notes.restarts;
+    state_.restarts = restart_tracker{how_.spec.restart, msg.notes.tracker};
     auto run = run_of(known.process);
     if (known.ended) {
       reconnect(msg.known.handles);
       finish_run(known.process);
-      unacknowledged_ = known.process;
+      remember_end(known.process);
       state_.run = std::max(state_.run, run);
-      if (!is_final(state_.phase)) // else only its output was not all read
-        apply(process_event::found_ended{run, reason_of_end(known)});
-      if (unacknowledged_ != 0)
-        changed();
+      if (!is_final(state_.phase)) { // else only its output was not all read
+        event_time_ = known.end.ended_at_ns / 1'000'000;
+        apply(process_event::found_ended{run, reason_of_end(known)},
+              {steady(known.end.ended_at_ns), this_moment().random});
+        event_time_ = 0;
+      }
+      tell_ends();
       return get();
     }
     if (known.starting) {
@@ -225,7 +231,7 @@ public:
                           start_deadline{run});
       return get();
     }
-    apply(process_event::found_running{run, clock::now()});
+    apply(process_event::found_running{run, steady(known.started_at_ns)});
     info_.since_ms = known.started_at_ns / 1'000'000;
     take_handles(msg.known.handles);
     changed();
@@ -412,8 +418,15 @@ private:
   // ----------------------------------------------------------------
 
   std::optional<process_refusal> apply(const process_event::any& event) {
+    return apply(event, this_moment());
+  }
+
+  // What happened before there was an actor counts from then.
+  std::optional<process_refusal> apply(const process_event::any& event,
+                                       moment at) {
     auto before = state_.phase;
-    auto next = step(std::move(state_), event, this_moment());
+    auto next = step(std::move(state_), event, at);
+    late_by_ = std::chrono::duration_cast<milliseconds>(clock::now() - at.now);
     state_ = std::move(next.next);
     if (next.refused)
       return next.refused;
@@ -454,7 +467,7 @@ private:
     }
     actors::spawn_process msg;
     msg.order = make_spawn_order(holder_number(how_.serial, effect.run),
-                                 how_.spec, how_.capabilities);
+                                 how_.spec, notes(), how_.capabilities);
     if (!how_.stdio.empty()) {
       msg.order.stdio = kernel::holder::stdio_mode::passed;
       msg.passed = how_.stdio;
@@ -584,12 +597,13 @@ private:
   }
 
   void carry_out(const process_effect::arm_timer& effect) {
+    auto left = std::max(effect.delay - late_by_, 0ms);
     if (effect.use == process_effect::timer_use::backoff) {
-      info_.next_restart_ms = unix_ms() + effect.delay.count();
+      info_.next_restart_ms = unix_ms() + left.count();
       note(event_kind::process_restarting,
-           "in " + std::to_string(effect.delay.count()) + " ms");
+           "in " + std::to_string(left.count()) + " ms");
     }
-    self_->delayed_send(self_, effect.delay, process_timer{effect.timer});
+    self_->delayed_send(self_, left, process_timer{effect.timer});
   }
 
   void carry_out(const process_effect::report_exit& effect) {
@@ -737,15 +751,47 @@ private:
 
   // Goes with the next change.
   void note(event_kind kind, std::string text) {
+    auto at = event_time_ != 0 ? event_time_ : unix_ms();
     happened_.push_back(
-        {0, unix_ms(), kind, how_.container, how_.spec.id, std::move(text)});
+        {0, at, kind, how_.container, how_.spec.id, std::move(text)});
+  }
+
+  // The holder repeats a report that is not acknowledged.
+  void remember_end(std::uint64_t process) {
+    if (std::ranges::find(ended_, process) == ended_.end())
+      ended_.push_back(process);
+  }
+
+  // Until its successor runs PID 1 is the only one that would know that there
+  // is to be one, if this daemon died.
+  [[nodiscard]] bool may_tell_ends() const {
+    return state_.phase != process_phase::backing_off
+           && state_.phase != process_phase::starting;
+  }
+
+  void tell_ends() {
+    if (!ended_.empty() && may_tell_ends()) // nothing has told of them yet
+      changed();
+  }
+
+  [[nodiscard]] run_notes notes() const {
+    return {command_, info_.restarts, state_.restarts.state()};
+  }
+
+  static time_point steady(std::int64_t realtime_ns) {
+    auto ago = std::chrono::system_clock::now().time_since_epoch()
+               - std::chrono::nanoseconds{realtime_ns};
+    return clock::now() - std::max(ago, decltype(ago)::zero());
   }
 
   void changed() {
     output_awaited_ = streams_->is_awaited();
     told_dropped_ = streams_->dropped();
-    how_.on_change({info(), std::exchange(happened_, {}),
-                    std::exchange(unacknowledged_, 0), output_awaited_});
+    std::vector<std::uint64_t> over;
+    if (may_tell_ends())
+      over = std::exchange(ended_, {});
+    how_.on_change({info(), std::exchange(happened_, {}), std::move(over),
+                    output_awaited_});
   }
 
   self_pointer self_ = nullptr;
@@ -761,7 +807,10 @@ private:
   bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
-  std::uint64_t unacknowledged_ = 0; ///< a run whose end is not told on yet
+  std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
+  std::uint64_t command_ = 0;        ///< that ran it first
+  milliseconds late_by_{0};          ///< we see what happens now
+  std::int64_t event_time_ = 0;      ///< of what happened before; 0: now
   std::vector<event> happened_;      ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   caf::error start_failed_;

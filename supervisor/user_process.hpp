@@ -7,6 +7,7 @@
 #include "kernel-iface/container_cgroup.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "supervisor/api.hpp"
+#include "supervisor/run_notes.hpp"
 #include "supervisor/services.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -57,6 +58,7 @@ struct end_process {
 /// A new daemon found this process in its container.
 struct adopt_process {
   actors::known_process known;
+  run_notes notes;
 };
 
 /// It was over before the daemon began, and is not to be started again by
@@ -71,9 +73,10 @@ struct get_process {};
 struct process_change {
   process_info info;
   std::vector<event> happened;
-  /// A run that has ended, by its number in the holder: to be acknowledged
-  /// when what has to be known of it is recorded. 0: none.
-  std::uint64_t ended = 0;
+  /// Runs that have ended and been answered, by their numbers in the holder: to
+  /// be acknowledged when what has to be known of them is recorded. One that is
+  /// to have a successor is not among them before that runs.
+  std::vector<std::uint64_t> ended;
   bool output_awaited = false; ///< somebody who follows it has not seen all
 };
 
@@ -105,6 +108,7 @@ struct user_process_options {
   std::string container;
   std::string container_id;
   std::uint32_t serial = 0;
+  std::uint64_t command = 0; ///< that ran it
   config::process_spec spec;
   kernel::capability_set capabilities; ///< of the container
   bool attached = false;

@@ -271,6 +271,95 @@ TEST_CASE(
   });
 }
 
+TEST_CASE("adoption: restarts count on, and a pause goes on where it was",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto spec = api_client::sleeper("main");
+  spec.restart.type = config::restart_type::permanent;
+  spec.restart.max_restarts = 3;
+  spec.restart.window = 1h;
+  spec.restart.backoff_min = spec.restart.backoff_max = 3s;
+  spec.restart.jitter = 0;
+  reeve.run("web", spec);
+  auto kill_it = [&] {
+    auto pid = reeve.process_of("web", "main").pid;
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    await_death(pid);
+  };
+  auto is_running = [&] {
+    return reeve.process_of("web", "main").phase == process_phase::running;
+  };
+  kill_it();
+  eventually("it is back at once", [&] {
+    return is_running() && reeve.process_of("web", "main").restarts == 1;
+  });
+  reeve.restart();
+  CHECK(reeve.process_of("web", "main").restarts == 1);
+  CHECK(reeve.process_of("web", "main").restarts_in_window == 1);
+  kill_it();
+  eventually("it backs off", [&] {
+    return reeve.process_of("web", "main").phase == process_phase::backing_off;
+  });
+  auto next = reeve.process_of("web", "main").next_restart_ms;
+  reeve.go_down();
+  std::this_thread::sleep_for(500ms);
+  reeve.come_up();
+  auto now = reeve.process_of("web", "main");
+  CHECK(now.phase == process_phase::backing_off);
+  CHECK(std::abs(now.next_restart_ms - next) < 100);
+  CHECK(now.last == exit_reason::signaled(SIGKILL, false));
+  eventually("it is back after its pause", is_running);
+  kill_it();
+  eventually("it backs off again", [&] {
+    return reeve.process_of("web", "main").phase == process_phase::backing_off;
+  });
+  reeve.ask<process_started>(start_process{"web", "main"}); // all chances again
+  for (auto i = 0; i < 3; ++i) {
+    kill_it();
+    reeve.restart();
+    eventually("it is wanted", [&] {
+      return reeve.process_of("web", "main").phase == process_phase::backing_off
+             || is_running();
+    });
+    eventually("it is back", is_running);
+  }
+  kill_it();
+  eventually("it gives up at the fourth in its window", [&] {
+    return reeve.process_of("web", "main").phase == process_phase::gave_up;
+  });
+}
+
+TEST_CASE(
+    "adoption: how a temporary process ended is known until it is removed",
+    "[integration][adoption]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  reeve.create("web");
+  auto job = api_client::process("job", {"sh", "-c", "echo done; exit 7"});
+  auto run = run_process{41, "web", job, false};
+  reeve.ask<process_started>(run);
+  CHECK(reeve.wait("web", "job").last == exit_reason::exited(7));
+  for (auto i = 0; i < 2; ++i) {
+    reeve.kill();
+    reeve.start();
+    auto now = reeve.process_of("web", "job");
+    CHECK(now.phase == process_phase::exited);
+    CHECK(now.last == exit_reason::exited(7));
+    CHECK(reeve.output("web", "job") == "done\n");
+    // Asked for again, it is not run again.
+    reeve.ask<process_started>(run);
+    CHECK(reeve.process_of("web", "job").phase == process_phase::exited);
+  }
+  reeve.ask<process_is>(remove_process{"web", "job"});
+  reeve.kill();
+  reeve.start();
+  CHECK(reeve.details_of("web").processes.empty());
+}
+
 TEST_CASE("adoption: a paused container thaws when its owner goes",
           "[integration][adoption]") {
   if (!is_root())
