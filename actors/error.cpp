@@ -42,6 +42,8 @@ const char* name_of(errc code) {
     return "gone";
   case errc::internal:
     return "internal";
+  case errc::failed:
+    return "failed";
   }
   return "internal";
 }

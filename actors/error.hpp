@@ -36,6 +36,9 @@ enum class errc : std::uint8_t {
   gone,
   /// A defect of ours.
   internal,
+  /// An actor at work on it failed, by a defect of ours. It was done as a whole
+  /// or not at all: ask again.
+  failed,
 };
 
 /// Stable snake_case name for JSON.

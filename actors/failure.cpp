@@ -9,11 +9,13 @@
 #include <caf/exit_reason.hpp>
 #include <caf/local_actor.hpp>
 #include <caf/response_promise.hpp>
+#include <caf/sec.hpp>
 
 #include <stdexcept>
 
 #ifdef REEVE_FAULT_POINTS
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #endif
 
@@ -29,17 +31,17 @@ bool is_failure(const caf::error& reason) {
 bool says_of_failure(const caf::error& answer) {
   if (!answer)
     return false;
-  auto code = code_of(answer);
-  return code == errc::gone || code == errc::internal;
+  return code_of(answer) == errc::failed
+         || answer == caf::sec::request_receiver_down;
 }
 
 caf::error error_of(const std::exception_ptr& thrown) {
   try {
     std::rethrow_exception(thrown);
   } catch (const std::exception& err) {
-    return make_error(errc::internal, err.what());
+    return make_error(errc::failed, err.what());
   } catch (...) {
-    return make_error(errc::internal, "an exception without words");
+    return make_error(errc::failed, "an exception without words");
   }
 }
 
@@ -80,7 +82,20 @@ bool fault_has_happened() {
   return !is_armed;
 }
 
+namespace {
+
+unsigned faults_every() {
+  const auto* text = std::getenv("REEVE_FAULT_EVERY");
+  return text == nullptr ? 0 : static_cast<unsigned>(std::atoi(text));
+}
+
+} // namespace
+
 void fault_point(const char* actor) {
+  static const auto every = faults_every();
+  static std::atomic<unsigned> handled{0};
+  if (every != 0 && ++handled % every == 0)
+    throw std::runtime_error{"its turn to fail has come"};
   if (!is_armed.load(std::memory_order_relaxed))
     return;
   auto& fault = the_fault();

@@ -26,8 +26,10 @@ namespace reeve::actors {
 
 #ifdef REEVE_FAULT_POINTS
 
-/// In builds for tests: the `nth` message from now (1: the next) that an actor
-/// of this name handles ends it with an exception, once. Any thread.
+/// In builds for tests. With REEVE_FAULT_EVERY=N in the environment every Nth
+/// message that any actor handles ends it with an exception. And: the `nth`
+/// message from now (1: the next) that an actor of this name handles ends it
+/// with an exception, once. Any thread.
 void arm_fault(const std::string& actor, unsigned nth = 1);
 
 /// Whether the fault that was armed last has happened.

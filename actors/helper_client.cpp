@@ -108,10 +108,6 @@ public:
       end_process();
     if (channel_)
       channel_->close();
-    auto gone = make_error(errc::gone, "the runtime is stopping");
-    for (auto* queue : {&sent_, &waiting_})
-      for (auto& item : *queue)
-        item.failed(gone);
   }
 
   void init(self_pointer self, poller& watch, helper_options how,

@@ -52,7 +52,7 @@ private:
 
     ~debt() {
       if (is_asked && owed.pending())
-        owed.deliver(make_error(errc::gone,
+        owed.deliver(make_error(errc::failed,
                                 "who worked on it ended before it was done"));
     }
 

@@ -106,7 +106,12 @@ void container_actor_state::init(self_pointer self, container_options how) {
 // streams, only PID 1 can give out again, and it does so to a new connection.
 void container_actor_state::on(const caf::down_msg& down) {
   if (actors::is_failure(down.reason))
-    self_->quit(down.reason);
+    begin_anew(down.reason);
+}
+
+// Its answer may come before its end: nothing may follow from that.
+void container_actor_state::begin_anew(const caf::error& why) {
+  self_->quit(why);
 }
 
 caf::result<container_created>
@@ -349,6 +354,8 @@ void container_actor_state::finished(std::uint64_t serial) {
 
 void container_actor_state::failed(std::uint64_t serial,
                                    const caf::error& err) {
+  if (actors::says_of_failure(err))
+    return begin_anew(err);
   if (is_current(serial) && !first_failure_)
     first_failure_ = err;
   apply(event_of::work_failed{serial, actors::text_of(err),

@@ -145,6 +145,7 @@ private:
 
   // -- the machine ------------------------------------------------------------
 
+  void begin_anew(const caf::error& why);
   void take_policies();
   std::optional<container_refusal> apply(const container_event::any& event);
   void carry_out(const container_effect::begin& effect);

@@ -3,6 +3,7 @@
 
 // Taking over what an earlier daemon has left: nothing is made anew.
 
+#include "actors/failure.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "supervisor/container_actor_state.hpp"
@@ -80,6 +81,8 @@ bool container_actor_state::is_for_later(const kernel::sys_error& why) {
 // PID 1 talks to one of us at a time, and turns away who comes before the other
 // has gone. If it is dead, the next try finds out.
 void container_actor_state::connect_later(const caf::error& why) {
+  if (actors::says_of_failure(why)) // which says nothing of PID 1
+    return begin_anew(why);
   constexpr unsigned most_tries = 100;
   if (kit_->holder)
     self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
@@ -184,8 +187,11 @@ void container_actor_state::take_inventory(
     if (newest.count(item->serial) != 0)
       continue;
     self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup, used_runs});
-    if (record_.wanted_up && !item->info.has_ended
-        && may_come_back(item->restart))
+    // Or a rebuild that was cut short had not come to it.
+    auto comes_back = item->info.has_ended
+                          ? wants_restart(item->restart, item->info.last)
+                          : may_come_back(item->restart);
+    if (record_.wanted_up && comes_back)
       caf::anon_send(item->actor,
                      bring_up{process_event::start_cause::rebuild});
   }

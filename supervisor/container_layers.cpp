@@ -3,6 +3,7 @@
 
 // The work of the container: each layer made and undone.
 
+#include "actors/failure.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
 
@@ -192,7 +193,7 @@ void container_actor_state::start_next(std::uint64_t serial,
             if (!is_current(serial))
               return;
             // After a rebuild it is the process's own policy that counts.
-            if (state_.anew)
+            if (state_.anew || actors::says_of_failure(err))
               failed(serial, err);
             else
               start_next(serial, left);

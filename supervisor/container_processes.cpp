@@ -4,6 +4,7 @@
 // The user processes of a container, as a collection: who is in it, what is
 // kept of each, and when the ends of some stop the whole.
 
+#include "actors/failure.hpp"
 #include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/auto_stop.hpp"
@@ -89,7 +90,10 @@ container_actor_state::run(const run_process& msg,
             promise.deliver(started);
           },
           [this, promise, id = msg.spec.id](caf::error& err) mutable {
-            drop_process(id);
+            if (actors::says_of_failure(err)) // and it may run
+              begin_anew(err);
+            else
+              drop_process(id);
             promise.deliver(std::move(err));
           });
   return promise;

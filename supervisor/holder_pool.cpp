@@ -20,6 +20,7 @@
 #include <spdlog/logger.h>
 
 #include <linux/capability.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -125,6 +126,7 @@ public:
   caf::result<shared_kit> take(const take_kit& msg) {
     if (draining_)
       return actors::make_error(actors::errc::gone, "the runtime is stopping");
+    drop_dead();
     if (!ready_.empty() && msg.request == default_request()) {
       ++stats_.hits;
       auto out = std::move(ready_.front());
@@ -189,6 +191,22 @@ public:
   }
 
 private:
+  // A PID 1 that waits may be killed like any other process.
+  void drop_dead() {
+    while (!ready_.empty() && has_ended(ready_.front()->holder_pidfd)) {
+      with_->log->warn("a holder of the pool has ended: {}",
+                       ready_.front()->id);
+      discard(ready_.front());
+      ready_.pop_front();
+      schedule_refill(refill_delay);
+    }
+  }
+
+  static bool has_ended(const actors::shared_fd& pidfd) {
+    pollfd ended{pidfd->get(), POLLIN, 0};
+    return ::poll(&ended, 1, 0) > 0;
+  }
+
   // Every part may be missing: also used for what was half made.
   void discard(const shared_kit& which, const std::function<void()>& gone) {
     ++discarding_;

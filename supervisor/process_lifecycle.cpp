@@ -173,10 +173,21 @@ public:
   }
 
   void on(const found_starting& event) {
-    if (s().phase != phase::created)
+    switch (s().phase) {
+    case phase::created:
+    case phase::backing_off:
+    case phase::exited: // by the record, before its container was built again
+    case phase::gave_up:
+      s().phase = phase::starting;
+      s().run = std::max(s().run, event.run);
       return;
-    s().phase = phase::starting;
-    s().run = std::max(s().run, event.run);
+    case phase::starting:
+    case phase::running:
+    case phase::stopping:
+    case phase::held:
+    case phase::removed:
+      return;
+    }
   }
 
   void on(const found_running& event) {

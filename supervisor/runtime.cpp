@@ -4,6 +4,7 @@
 #include "supervisor/runtime.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
 #include "config/validate.hpp"
 #include "kernel-iface/features.hpp"
 #include "kernel-iface/helper_process.hpp"
@@ -35,6 +36,7 @@
 #include <filesystem>
 #include <future>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -269,18 +271,23 @@ runtime::start(caf::actor_system& sys, const config::daemon_config& cfg) {
   p.api = p.warden;
   auto out = std::unique_ptr<runtime>(new runtime(std::move(parts_of)));
   caf::scoped_actor self{sys};
-  kernel::result<void> adopted;
-  self->request(p.warden, 60s, adopt_all{})
-      .receive(
-          [&](const all_adopted& done) {
-            p.with->log->info("adopted {} containers", done.containers);
-          },
-          [&](const caf::error& err) {
-            adopted = kernel::make_error(0, "adopt containers: "
-                                                + actors::text_of(err));
-          });
-  if (!adopted)
-    return pass_on(adopted);
+  auto until = std::chrono::steady_clock::now() + 60s;
+  caf::error failed;
+  do {
+    failed = {};
+    self->request(p.warden, 60s, adopt_all{})
+        .receive(
+            [&](const all_adopted& done) {
+              p.with->log->info("adopted {} containers", done.containers);
+            },
+            [&](const caf::error& err) { failed = err; });
+    if (actors::says_of_failure(failed)) // then its successor adopts
+      std::this_thread::sleep_for(5ms);
+  } while (actors::says_of_failure(failed)
+           && std::chrono::steady_clock::now() < until);
+  if (failed)
+    return kernel::make_error(0,
+                              "adopt containers: " + actors::text_of(failed));
   self->send(p.pool, fill_pool{});
   return out;
 }

@@ -478,6 +478,8 @@ private:
               on_spawned(run, done);
             },
             [this, run = effect.run](caf::error& err) {
+              if (actors::code_of(err) == errc::failed)
+                return self_->quit(err); // whether it runs, PID 1 knows
               auto late = actors::code_of(err) == errc::timed_out;
               start_failed_ = std::move(err);
               if (late)

@@ -258,6 +258,10 @@ public:
 
   caf::result<all_adopted> adopt(const adopt_all& msg) {
     auto promise = actors::owe<all_adopted>(self_);
+    if (std::exchange(has_begun_, true)) {
+      promise.deliver(adopted_);
+      return promise;
+    }
     if (!msg.again) {
       adopter_ = promise;
       self_->delayed_send(self_, longest_adoption, adoption_overdue{});
@@ -717,6 +721,7 @@ private:
   std::map<std::string, std::string> names_; ///< name to key
   command_memory commands_{1024};
   std::vector<reader> readers_;
+  bool has_begun_ = false; ///< to adopt
   all_adopted adopted_;
   std::optional<actors::owed_answer<all_adopted>> adopter_;
 };

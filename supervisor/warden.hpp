@@ -18,7 +18,8 @@
 namespace reeve::supervisor {
 
 /// Takes over every record, then clears what belongs to none. Answers when
-/// both are done, or have taken too long to be waited for.
+/// both are done, or have taken too long to be waited for. Once: a repeat is
+/// answered at once.
 struct adopt_all {
   bool again = false; ///< a warden has failed; answers when all are known
 };

@@ -235,7 +235,7 @@ TEST_CASE("actor failure: whichever actor of the runtime fails, whenever, its "
   for (const auto* actor :
        {"warden", "holder_pool", "file_sweeper", "zygote", "mount_broker"}) {
     auto failures = 0;
-    for (unsigned nth = 1; nth <= 12; ++nth) {
+    for (unsigned nth : {1U, 2U, 3U, 5U, 8U, 12U}) {
       INFO(actor << ", message " << nth);
       arm_fault(actor, nth);
       reeve.complaint<container_created>(create_container{0, other, false});
@@ -277,8 +277,9 @@ TEST_CASE("actor failure: a create that is asked for again is done once, also "
   auto first = reeve.ask<container_created>(make);
   arm_fault("warden");
   reeve.complaint<container_list>(list_containers{});
-  eventually("there is a warden",
-             [&] { return reeve.container_names().size() == 1; });
+  eventually("there is a warden", [&] {
+    return reeve.complaint<container_list>(list_containers{}).empty();
+  });
   REQUIRE(fault_has_happened());
   CHECK(reeve.ask<container_created>(make).id == first.id);
   reeve.restart();

@@ -47,18 +47,6 @@ void check_small(pid_t pid) {
   CHECK(kib(pid, "Threads") == 1);
 }
 
-// Zombies, too.
-std::vector<pid_t> all_children_of(pid_t pid) {
-  std::vector<pid_t> out;
-  std::error_code err;
-  for (const auto& task :
-       fs::directory_iterator{"/proc/" + std::to_string(pid) + "/task", err}) {
-    std::istringstream in{read_file(task.path() / "children")};
-    out.insert(out.end(), std::istream_iterator<pid_t>{in}, {});
-  }
-  return out;
-}
-
 std::vector<pid_t> zombies_below(pid_t pid) {
   std::vector<pid_t> out;
   for (auto child : all_children_of(pid))

@@ -142,6 +142,23 @@ TEST_CASE("life: processes start in the order of the spec",
   CHECK(std::ranges::is_sorted(pids_inside()));
 }
 
+TEST_CASE("life: a warm PID 1 that was killed is handed to nobody",
+          "[integration][life]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  eventually("there is one", [&] {
+    return reeve.ask<daemon_info>(get_daemon{}).pool_ready == 1;
+  });
+  auto warm = helpers_called("reeve-holder");
+  REQUIRE(warm.size() == 1);
+  REQUIRE(::kill(warm[0], SIGKILL) == 0);
+  eventually("it is dead", [&] { return !is_alive(warm[0]); });
+  reeve.create("web");
+  CHECK(reeve.details_of("web").info.pid != warm[0]);
+  CHECK(reeve.shell("web", "echo works").out == "works\n");
+}
+
 TEST_CASE("life: a create whose declared process cannot start leaves nothing",
           "[integration][life]") {
   if (!is_root())
