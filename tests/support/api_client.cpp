@@ -4,6 +4,7 @@
 #include "tests/support/api_client.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/patience.hpp"
 
@@ -37,6 +38,10 @@ void api_client::destroy_all() {
     self->request(api_, limit, destroy_container{item.container, true, 0})
         .receive([](const container_is&) {},
                  [](const caf::error& err) { FAIL_CHECK(text(err)); });
+}
+
+bool api_client::says_of_failure(const caf::error& err) {
+  return actors::says_of_failure(err);
 }
 
 std::string api_client::text(const caf::error& err) {

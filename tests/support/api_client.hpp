@@ -15,6 +15,9 @@
 
 namespace reeve::tests {
 
+/// Polls until the condition holds; fails the test after ten seconds.
+void eventually(const std::string& what, const std::function<bool()>& holds);
+
 /// Short forms of what most tests ask of a Reeve, be it in this process or
 /// behind a socket. Any thread may ask.
 class api_client {
@@ -58,6 +61,28 @@ public:
                    if (out.empty())
                      out = "an error without a text";
                  });
+    return out;
+  }
+
+  /// Asks again until there is an answer that is no failure of an actor.
+  template <class Reply, class Request>
+  Reply insist(const Request& what) {
+    Reply out;
+    eventually("there is an answer", [&] {
+      auto answered = false;
+      caf::scoped_actor self{*system_};
+      self->request(api_, limit, what)
+          .receive(
+              [&](Reply& reply) {
+                out = std::move(reply);
+                answered = true;
+              },
+              [&](const caf::error& err) {
+                if (!says_of_failure(err))
+                  fail(text(err));
+              });
+      return answered;
+    });
     return out;
   }
 
@@ -126,14 +151,12 @@ protected:
   static constexpr auto limit = std::chrono::seconds{60};
 
   static std::string text(const caf::error& err);
+  static bool says_of_failure(const caf::error& err);
   [[noreturn]] static void fail(const std::string& problem);
 
 private:
   caf::actor_system* system_ = nullptr;
   supervisor::local_api_actor api_;
 };
-
-/// Polls until the condition holds; fails the test after ten seconds.
-void eventually(const std::string& what, const std::function<bool()>& holds);
 
 } // namespace reeve::tests

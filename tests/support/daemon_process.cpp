@@ -24,6 +24,7 @@
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -185,6 +186,14 @@ void daemon_process::start() {
   });
   note_groups_of(pid_);
   talk_to(client_->get(), caf::actor_cast<local_api_actor>(api_));
+}
+
+void daemon_process::start_for(std::chrono::microseconds time) {
+  auto pid = spawn(command(), options_.standard_error, options_.environment);
+  std::this_thread::sleep_for(time);
+  note_groups_of(pid);
+  ::kill(pid, SIGKILL);
+  (void)reap(pid);
 }
 
 daemon_process::refused_start daemon_process::try_another() {

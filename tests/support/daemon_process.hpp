@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +52,11 @@ public:
     return pid_;
   }
 
+  /// Of the next one that is started.
+  [[nodiscard]] daemon_options& options() {
+    return options_;
+  }
+
   /// The directory where its disk is mounted, on a way that the test can go.
   [[nodiscard]] std::string disk() const;
 
@@ -68,6 +74,9 @@ public:
   void tell(const Request& what) {
     caf::anon_send(api_, what);
   }
+
+  /// Starts another one that is killed after that time, whatever it does then.
+  void start_for(std::chrono::microseconds time);
 
   /// What a reeved on this root writes to standard error, and its status: for
   /// one that is expected to refuse.

@@ -63,9 +63,13 @@ pid_t parent_of(pid_t pid) {
   return stat_of(pid).parent;
 }
 
-std::vector<pid_t> children_of(pid_t pid) {
+std::vector<pid_t> all_children_of(pid_t pid) {
   auto name = std::to_string(pid);
-  auto out = numbers_in("/proc/" + name + "/task/" + name + "/children");
+  return numbers_in("/proc/" + name + "/task/" + name + "/children");
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  auto out = all_children_of(pid);
   out.erase(std::remove_if(out.begin(), out.end(),
                            [](pid_t child) { return !is_alive(child); }),
             out.end());

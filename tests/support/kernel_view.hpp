@@ -24,6 +24,9 @@ namespace reeve::tests {
 /// Children that are no zombies.
 [[nodiscard]] std::vector<pid_t> children_of(pid_t pid);
 
+/// With its zombies.
+[[nodiscard]] std::vector<pid_t> all_children_of(pid_t pid);
+
 /// Where its descriptors lead to; those that it closes meanwhile are left out.
 [[nodiscard]] std::vector<std::string> open_files_of(pid_t pid);
 
