@@ -431,7 +431,7 @@ private:
     if (next.refused)
       return next.refused;
     if (state_.phase != before) {
-      info_.since_ms = unix_ms();
+      info_.since_ms = event_ms();
       info_.next_restart_ms = 0;
     }
     for (const auto& effect : next.effects)
@@ -753,9 +753,12 @@ private:
 
   // Goes with the next change.
   void note(event_kind kind, std::string text) {
-    auto at = event_time_ != 0 ? event_time_ : unix_ms();
     happened_.push_back(
-        {0, at, kind, how_.container, how_.spec.id, std::move(text)});
+        {0, event_ms(), kind, how_.container, how_.spec.id, std::move(text)});
+  }
+
+  [[nodiscard]] std::int64_t event_ms() const {
+    return event_time_ != 0 ? event_time_ : unix_ms();
   }
 
   // The holder repeats a report that is not acknowledged.

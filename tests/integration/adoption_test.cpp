@@ -343,12 +343,18 @@ TEST_CASE(
   auto run = run_process{41, "web", job, false};
   reeve.ask<process_started>(run);
   CHECK(reeve.wait("web", "job").last == exit_reason::exited(7));
+  auto since = reeve.process_of("web", "job").since_ms;
+  reeve.kill();
+  reeve.start();
+  CHECK(std::abs(reeve.process_of("web", "job").since_ms - since) < 100);
+  since = reeve.process_of("web", "job").since_ms; // as PID 1 has it
   for (auto i = 0; i < 2; ++i) {
     reeve.kill();
     reeve.start();
     auto now = reeve.process_of("web", "job");
     CHECK(now.phase == process_phase::exited);
     CHECK(now.last == exit_reason::exited(7));
+    CHECK(now.since_ms == since);
     CHECK(reeve.output("web", "job") == "done\n");
     // Asked for again, it is not run again.
     reeve.ask<process_started>(run);
