@@ -86,7 +86,9 @@ namespace {
 
 unsigned faults_every() {
   const auto* text = std::getenv("REEVE_FAULT_EVERY");
-  return text == nullptr ? 0 : static_cast<unsigned>(std::atoi(text));
+  return text == nullptr
+             ? 0
+             : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
 }
 
 } // namespace

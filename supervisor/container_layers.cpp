@@ -17,7 +17,6 @@
 
 namespace reeve::supervisor {
 
-using actors::errc;
 using actors::make_error;
 
 void container_actor_state::make(layer what, std::uint64_t serial) {

@@ -92,7 +92,7 @@ config::restart_policy policy_for_defects() {
 
 restart_tracker::restart_tracker(config::restart_policy policy,
                                  restart_snapshot from)
-    : policy_{policy},
+    : policy_{std::move(policy)},
       state_{std::move(from)} {}
 
 void restart_tracker::on_started(time_point since) {
