@@ -196,13 +196,14 @@ void container_actor_state::on(const late_start& event) {
 
 void container_actor_state::on(process_changed& event) {
   auto before = std::optional<process_info>{};
-  if (auto* item = find(event.serial)) {
+  auto* item = find(event.serial);
+  if (item != nullptr) {
     before = std::exchange(item->info, event.change.info);
     item->output_awaited = event.change.output_awaited;
     note_end(*item);
     count_over(*item);
   }
-  keep_ends(find(event.serial), event.change.ended);
+  keep_ends(item, event.change.ended);
   if (!event.change.happened.empty() || live_processes() != told_live_)
     publish(std::move(event.change.happened));
   if (before)

@@ -104,9 +104,7 @@ private:
   }
 
   void spawn() {
-    // A pointer of its own, so that its end tells that all who had it are gone.
-    std::shared_ptr<services> lease{what_.with.get(),
-                                    [all = what_.with](services*) {}};
+    auto lease = lease_of(what_.with);
     family_ = lease;
     auto front = caf::actor_cast<caf::weak_actor_ptr>(self_);
     kept_ = what_.spawn(self_->system(), lease, front);
@@ -149,6 +147,10 @@ caf::behavior behavior(caf::stateful_actor<keeper_state>* self,
 }
 
 } // namespace
+
+std::shared_ptr<services> lease_of(const std::shared_ptr<services>& with) {
+  return {with.get(), [with](services*) {}};
+}
 
 caf::actor spawn_keeper(caf::actor_system& sys, kept_actor what) {
   return sys.spawn(behavior, std::move(what));

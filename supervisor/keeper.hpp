@@ -17,6 +17,11 @@
 
 namespace reeve::supervisor {
 
+/// A pointer of its own to the same: its end tells that all who had it are
+/// gone.
+[[nodiscard]] std::shared_ptr<services>
+lease_of(const std::shared_ptr<services>& with);
+
 /// An actor that has to be there as long as its runtime is.
 struct kept_actor {
   std::string name; ///< for the log

@@ -12,6 +12,7 @@
 #include "config/validate.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
+#include "supervisor/keeper.hpp"
 #include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 
@@ -365,8 +366,7 @@ private:
 
   void spawn(entry& which) {
     container_options how;
-    // A pointer of its own, so that its end tells that all who had it are gone.
-    how.with = {with_, [all = how_.with](services*) {}};
+    how.with = lease_of(how_.with);
     which.family = how.with;
     how.pool = how_.pool;
     how.sweeper = how_.sweeper;
