@@ -426,7 +426,11 @@ private:
                                        moment at) {
     auto before = state_.phase;
     auto next = step(std::move(state_), event, at);
-    late_by_ = std::chrono::duration_cast<milliseconds>(clock::now() - at.now);
+    // What happens now is not late, however long we were kept from seeing it.
+    late_by_ =
+        event_time_ == 0
+            ? 0ms
+            : std::chrono::duration_cast<milliseconds>(clock::now() - at.now);
     state_ = std::move(next.next);
     if (next.refused)
       return next.refused;
