@@ -61,6 +61,13 @@ inline constexpr auto
 
 template <>
 inline constexpr auto
+    enum_names<restart_strategy> = std::to_array<enum_name<restart_strategy>>(
+        {{"one_for_one", restart_strategy::one_for_one},
+         {"one_for_all", restart_strategy::one_for_all},
+         {"rest_for_one", restart_strategy::rest_for_one}});
+
+template <>
+inline constexpr auto
     enum_names<gave_up_action> = std::to_array<enum_name<gave_up_action>>(
         {{"ignore", gave_up_action::ignore},
          {"stop_container", gave_up_action::stop_container},

@@ -72,6 +72,15 @@ inline constexpr auto fields<restart_policy> =
                field{"rules", &restart_policy::rules}};
 
 template <>
+inline constexpr auto fields<readiness> =
+    std::tuple{field{"fd", &readiness::fd},
+               field{"port", &readiness::port},
+               field{"command", &readiness::command},
+               field{"exit", &readiness::exit},
+               field{"timeout", &readiness::timeout},
+               field{"interval", &readiness::interval}};
+
+template <>
 inline constexpr auto fields<process_spec> =
     std::tuple{field{"id", &process_spec::id},
                field{"argv", &process_spec::argv},
@@ -89,6 +98,10 @@ inline constexpr auto fields<process_spec> =
                field{"stdin_open", &process_spec::stdin_open},
                field{"log", &process_spec::log},
                field{"restart", &process_spec::restart},
+               field{"after", &process_spec::after},
+               field{"after_timeout", &process_spec::after_timeout},
+               field{"ready", &process_spec::ready},
+               field{"group", &process_spec::group},
                field{"significant", &process_spec::significant},
                field{"stop_signal", &process_spec::stop_signal, as_word{}},
                field{"stop_grace", &process_spec::stop_grace}};
@@ -111,6 +124,7 @@ inline constexpr auto fields<owner_loss_policy> =
 
 template <>
 inline constexpr auto fields<supervision_policy> = std::tuple{
+    field{"strategy", &supervision_policy::strategy},
     field{"on_process_gave_up", &supervision_policy::on_process_gave_up},
     field{"max_restarts", &supervision_policy::max_restarts},
     field{"max_rebuilds", &supervision_policy::max_rebuilds},

@@ -47,6 +47,25 @@ struct log_spec {
   bool operator==(const log_spec&) const = default;
 };
 
+/// How a process tells that it serves: in exactly one of four ways.
+struct readiness {
+  /// It writes a line to this descriptor, which it inherits.
+  std::optional<unsigned> fd;
+  /// Somebody listens to this TCP port in its network namespace.
+  std::optional<std::uint16_t> port;
+  /// This program, run beside it as the process is, ends with 0.
+  std::vector<std::string> command;
+  /// It ends with 0: it is a job.
+  bool exit = false;
+  /// From its start. After that it is ended, which counts as a failed start.
+  std::chrono::milliseconds timeout{60'000};
+  /// Between two looks at the port, or from one end of the command to its next
+  /// start.
+  std::chrono::milliseconds interval{100};
+
+  bool operator==(const readiness&) const = default;
+};
+
 /// One process to run in a container. Everything but `id` and `argv` has a
 /// default that suits a service.
 struct process_spec {
@@ -80,6 +99,15 @@ struct process_spec {
   log_spec log;
 
   restart_policy restart;
+  /// Processes of the container that it needs: it is started when each of them
+  /// is ready, or has ended with 0, and stopped before them.
+  std::vector<std::string> after;
+  /// How long a start by hand waits for them.
+  std::chrono::milliseconds after_timeout{60'000};
+  /// Absent: ready as soon as it runs.
+  std::optional<readiness> ready;
+  /// What the container's restart strategy is about: those of one group.
+  std::string group;
   /// Counts for the container's `auto_stop`.
   bool significant = false;
   /// Name or number, see `signal_number`.

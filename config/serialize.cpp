@@ -161,10 +161,14 @@ void write(text& out, const std::map<std::string, T>& values, plain = {}) {
 
 template <class T, class Codec>
 void write(text& out, const std::optional<T>& value, Codec codec) {
-  if (value)
-    write(out, *value, codec);
-  else
+  if (!value) {
     out += "null";
+  } else if constexpr (described<T>) {
+    static const auto defaults = T{};
+    write(out, *value, defaults);
+  } else {
+    write(out, *value, codec);
+  }
 }
 
 template <described T>

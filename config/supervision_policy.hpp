@@ -19,9 +19,18 @@ enum class gave_up_action : std::uint8_t {
   rebuild_container,
 };
 
+/// Which processes of a group are started again when one of them is; the names
+/// are those of OTP. The others are stopped first, in the reverse order.
+enum class restart_strategy : std::uint8_t {
+  one_for_one,  ///< that one alone
+  one_for_all,  ///< all of them
+  rest_for_one, ///< it and those that the spec names behind it
+};
+
 /// How a container looks after its processes taken together: what is more than
 /// the affair of one of them.
 struct supervision_policy {
+  restart_strategy strategy = restart_strategy::one_for_one;
   /// What the container does when one of its processes has given up.
   gave_up_action on_process_gave_up = gave_up_action::ignore;
 

@@ -3,6 +3,7 @@
 
 #include "config/checks.hpp"
 #include "config/fields.hpp"
+#include "config/start_order.hpp"
 #include "config/validate.hpp"
 
 #include <set>
@@ -81,6 +82,13 @@ void check_processes(findings& out, const key_path& at,
     out.expect(ids.insert(processes[i].id).second, here / "id", processes[i].id,
                "an id that no other process has");
   }
+  auto needs = std::vector<process_needs>{};
+  for (const auto& process : processes)
+    needs.push_back({process.id, process.after});
+  if (auto order = start_order(needs); !order)
+    out.refuse((at[order.error().process] / "after")[order.error().need],
+               order.error().message,
+               "a process of this container that does not wait for this one");
 }
 
 } // namespace

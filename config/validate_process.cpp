@@ -7,6 +7,8 @@
 #include "config/units.hpp"
 #include "config/validate.hpp"
 
+#include <set>
+
 namespace reeve::config {
 
 namespace {
@@ -18,8 +20,10 @@ using namespace std::chrono_literals;
 // limit, and a holder takes a command in one message.
 constexpr auto most_argument_bytes = std::size_t{128} << 10U;
 
-void check_arguments(findings& out, const key_path& at,
-                     const process_spec& spec) {
+// The program stands at `argv_at`, and its environment beside `at`.
+void check_arguments(findings& out, const key_path& at, const key_path& argv_at,
+                     const std::vector<std::string>& argv,
+                     const std::vector<std::string>& env) {
   auto total = std::size_t{0};
   auto check_list = [&](const key_path& list_at,
                         const std::vector<std::string>& list) {
@@ -32,19 +36,19 @@ void check_arguments(findings& out, const key_path& at,
       total += list[i].size() + 1;
     }
   };
-  if (spec.argv.empty() || spec.argv[0].empty())
-    out.refuse(at / "argv", "found no program", "a program and its arguments");
-  check_list(at / "argv", spec.argv);
-  check_list(at / "env", spec.env);
+  if (argv.empty() || argv[0].empty())
+    out.refuse(argv_at, "found no program", "a program and its arguments");
+  check_list(argv_at, argv);
+  check_list(at / "env", env);
   if (total > most_argument_bytes)
-    out.refuse(at / "argv",
+    out.refuse(argv_at,
                "argv and env take " + std::to_string(total)
                    + " bytes, a NUL after each string included",
                "at most " + std::to_string(most_argument_bytes));
-  for (std::size_t i = 0; i < spec.env.size(); ++i) {
-    auto separator = spec.env[i].find('=');
+  for (std::size_t i = 0; i < env.size(); ++i) {
+    auto separator = env[i].find('=');
     out.expect(separator != std::string::npos && separator != 0,
-               (at / "env")[i], spec.env[i], "NAME=value");
+               (at / "env")[i], env[i], "NAME=value");
   }
 }
 
@@ -115,12 +119,48 @@ void check_restart(findings& out, const key_path& at,
     check_rule(out, (at / "rules")[i], policy, policy.rules[i]);
 }
 
+// Numbers below are standard streams, numbers above may be beyond the limit of
+// open files.
+constexpr auto first_ready_fd = 3U;
+constexpr auto last_ready_fd = 255U;
+
+void check_readiness(findings& out, const key_path& at,
+                     const process_spec& spec) {
+  const auto& ready = *spec.ready;
+  auto ways = (ready.fd ? 1 : 0) + (ready.port ? 1 : 0)
+              + (ready.command.empty() ? 0 : 1) + (ready.exit ? 1 : 0);
+  if (ways != 1)
+    out.refuse(at,
+               ways == 0 ? "found nothing that tells it"
+                         : "found more than one way to tell it",
+               "one of fd, port, command and exit");
+  if (ready.fd)
+    out.expect(*ready.fd >= first_ready_fd && *ready.fd <= last_ready_fd,
+               at / "fd", *ready.fd, "3 to 255");
+  if (ready.port)
+    out.expect(*ready.port != 0, at / "port", *ready.port, "1 to 65535");
+  if (!ready.command.empty())
+    check_arguments(out, at, at / "command", ready.command, spec.env);
+  check_duration(out, at / "timeout", ready.timeout, 1ms);
+  check_duration(out, at / "interval", ready.interval, 10ms);
+}
+
+void check_after(findings& out, const key_path& at, const process_spec& spec) {
+  auto seen = std::set<std::string_view>{};
+  for (std::size_t i = 0; i < spec.after.size(); ++i) {
+    const auto& id = spec.after[i];
+    check_name_part(out, at[i], id);
+    out.expect(id != spec.id, at[i], id, "another process than this one");
+    out.expect(seen.insert(id).second, at[i], id, "each process once");
+  }
+}
+
 } // namespace
 
 void check_process(findings& out, const key_path& at,
                    const process_spec& spec) {
   check_name_part(out, at / "id", spec.id);
-  check_arguments(out, at, spec);
+  check_arguments(out, at, at / "argv", spec.argv, spec.env);
   check_path(out, at / "cwd", spec.cwd);
   check_user(out, at / "user", spec.user);
   for (std::size_t i = 0; i < spec.groups.size(); ++i)
@@ -140,6 +180,12 @@ void check_process(findings& out, const key_path& at,
   out.expect(spec.log.max_files >= 1 && spec.log.max_files <= 1000,
              at / "log" / "max_files", spec.log.max_files, "1 to 1000");
   check_restart(out, at / "restart", spec.restart);
+  check_after(out, at / "after", spec);
+  check_duration(out, at / "after_timeout", spec.after_timeout, 1ms);
+  if (spec.ready)
+    check_readiness(out, at / "ready", spec);
+  if (!spec.group.empty())
+    check_name_part(out, at / "group", spec.group);
   out.expect(signal_number(spec.stop_signal).has_value(), at / "stop_signal",
              spec.stop_signal, "a signal such as SIGTERM, or 1 to 64");
   check_duration(out, at / "stop_grace", spec.stop_grace, 0ms);

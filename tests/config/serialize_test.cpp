@@ -40,6 +40,10 @@ process_spec full_process() {
       {{{end_cause::signal, 11, 11}, {end_cause::signal, 34, 34}}, true, {}},
       {{{end_cause::oom, 0, 0}, {end_cause::start_failed, 0, 0}}, {}, 2},
       {{{end_cause::exit, 0, 255}, {end_cause::signal, 1, 64}}, true, 1}};
+  spec.after = {"b", "a"};
+  spec.after_timeout = 9s;
+  spec.ready = readiness{7, 80, {"x", "y z"}, true, 8s, 70ms};
+  spec.group = "g";
   spec.significant = true;
   spec.stop_signal = "SIGRTMIN+3";
   spec.stop_grace = 1500ms;
@@ -67,7 +71,11 @@ container_spec full_container() {
   spec.readonly_paths = {};
   spec.on_holder_death = holder_death::rebuild;
   spec.auto_stop = auto_stop::any_significant;
-  spec.supervision = {gave_up_action::rebuild_container, 9, 8, 7s,
+  spec.supervision = {restart_strategy::rest_for_one,
+                      gave_up_action::rebuild_container,
+                      9,
+                      8,
+                      7s,
                       gave_up_action::ignore};
   spec.on_owner_loss = {owner_loss::stop, 1ms};
   spec.remove_on_exit = true;

@@ -251,6 +251,69 @@ TEST_CASE("validate: refuses what is wrong in a process", "[config][unit]") {
         == "process.stop_grace");
 }
 
+TEST_CASE("validate: what a process needs, and how it is ready",
+          "[config][unit]") {
+  CHECK(in_process([](auto& s) { s.after = {"a b"}; }) == "process.after[0]");
+  CHECK(in_process([](auto& s) { s.after = {"p"}; }) == "process.after[0]");
+  CHECK(in_process([](auto& s) {
+          s.after = {"q", "r", "q"};
+        })
+        == "process.after[2]");
+  CHECK(in_process([](auto& s) { s.after = {"q", "r"}; }) == "");
+  CHECK(in_process([](auto& s) { s.after_timeout = 0ms; })
+        == "process.after_timeout");
+  CHECK(in_process([](auto& s) { s.group = "a/b"; }) == "process.group");
+  CHECK(in_process([](auto& s) { s.ready.emplace(); }) == "process.ready");
+  CHECK(in_process([](auto& s) { s.ready = readiness{.fd = 3, .port = 80}; })
+        == "process.ready");
+  CHECK(
+      in_process([](auto& s) { s.ready = readiness{.port = 80, .exit = true}; })
+      == "process.ready");
+  CHECK(in_process([](auto& s) { s.ready = readiness{.exit = true}; }) == "");
+  for (auto fd : {0U, 2U, 256U})
+    CHECK(in_process([fd](auto& s) { s.ready = readiness{.fd = fd}; })
+          == "process.ready.fd");
+  CHECK(
+      in_process([](auto& s) { s.ready = readiness{.port = std::uint16_t{0}}; })
+      == "process.ready.port");
+  CHECK(in_process([](auto& s) { s.ready = readiness{.command = {""}}; })
+        == "process.ready.command");
+  CHECK(in_process([](auto& s) {
+          s.ready = readiness{.command = {"x", std::string(1, '\0')}};
+        })
+        == "process.ready.command[1]");
+  CHECK(
+      in_process([](auto& s) { s.ready = readiness{.fd = 3, .timeout = 0ms}; })
+      == "process.ready.timeout");
+  CHECK(
+      in_process([](auto& s) { s.ready = readiness{.fd = 3, .interval = 9ms}; })
+      == "process.ready.interval");
+  CHECK(in_process([](auto& s) { s.ready = readiness{.fd = 255}; }) == "");
+}
+
+TEST_CASE("validate: needs lead to processes of the container, and not back",
+          "[config][unit]") {
+  auto with = [](std::vector<std::pair<std::string, std::string>> needs) {
+    auto spec = good_container();
+    spec.processes.clear();
+    for (const auto& [id, after] : needs) {
+      auto& one = spec.processes.emplace_back(good_process());
+      one.id = id;
+      for (auto letter : after)
+        one.after.emplace_back(1, letter);
+    }
+    return problem(spec);
+  };
+  CHECK(with({{"a", "b"}, {"b", "c"}, {"c", ""}}) == "");
+  CHECK(with({{"a", ""}, {"b", "ax"}})
+        == "container.processes[1].after[1]: needs \"x\"; expected a process "
+           "of this container that does not wait for this one");
+  CHECK(with({{"a", ""}, {"b", "ad"}, {"c", "b"}, {"d", "ac"}})
+        == "container.processes[1].after[1]: needs itself: b, d, c, b; "
+           "expected a process of this container that does not wait for this "
+           "one");
+}
+
 TEST_CASE("validate: arguments are bounded one by one and together",
           "[config][unit]") {
   auto spec = good_process();
