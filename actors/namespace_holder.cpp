@@ -216,6 +216,8 @@ public:
       return on_spawn_failed(in);
     case message::exited:
       return on_exited(in);
+    case message::ready:
+      return on_ready(in);
     case message::configured:
     case message::refused:
     case message::done:
@@ -228,6 +230,7 @@ public:
     case message::acknowledge:
     case message::quit:
     case message::seal:
+    case message::annotate:
       break;
     }
     broken("sent an unknown report");
@@ -467,6 +470,14 @@ private:
       listener_.on_ended(report.process, report.end);
   }
 
+  void on_ready(const kernel::packet& in) {
+    ready_report report;
+    if (!kernel::wire::decode(in.body, report))
+      return broken("reported readiness badly");
+    if (listener_.on_ready)
+      listener_.on_ready(report.process);
+  }
+
   void on_answer(kernel::packet& in) {
     auto found = pending_.find(in.id);
     if (found == pending_.end())
@@ -554,6 +565,7 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
       [=](const acknowledge_end& msg) {
         s->tell_holder(acknowledge_order{msg.process});
       },
+      [=](const annotate_process& msg) { s->tell_holder(msg.order); },
       [=](quit_holder) { s->tell_holder(quit_order{}); },
       [=](holder_packet& event) { s->on(event); },
       [=](const holder_lost& event) { s->on(event); },

@@ -68,6 +68,11 @@ struct acknowledge_end {
   std::uint64_t process = 0;
 };
 
+/// PID 1 keeps another text for a process than it was spawned with.
+struct annotate_process {
+  kernel::holder::annotate_order order;
+};
+
 /// PID 1 exits and takes everything in its pid namespace with it.
 struct quit_holder {};
 
@@ -96,6 +101,8 @@ struct holder_listener {
   /// A start was answered that nobody waits for any more, or that an earlier
   /// daemon had asked for.
   std::function<void(process_spawned)> on_late_start;
+  /// A process has said through its `ready_fd` that it is ready.
+  std::function<void(std::uint64_t process)> on_ready;
   std::function<void(const std::string& reason)> on_lost;
 };
 
@@ -122,7 +129,8 @@ using namespace_holder_actor = caf::typed_actor<
     caf::replies_to<signal_holder_process>::with<holder_done>,
     caf::replies_to<resize_holder_terminal>::with<holder_done>,
     caf::reacts_to<release_streams>, caf::reacts_to<listen_to_holder>,
-    caf::reacts_to<acknowledge_end>, caf::reacts_to<quit_holder>>;
+    caf::reacts_to<acknowledge_end>, caf::reacts_to<annotate_process>,
+    caf::reacts_to<quit_holder>>;
 
 struct holder_options {
   shared_fd control;
@@ -147,6 +155,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::signal_holder_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::resize_holder_terminal)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::release_streams)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::acknowledge_end)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::annotate_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::quit_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::listen_to_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_done)

@@ -118,6 +118,10 @@ private:
     for (auto& entry : table_.entries())
       if (entry.exec_status)
         polled_.push_back({entry.exec_status.get(), POLLIN, 0});
+    auto first_ready = polled_.size();
+    for (auto& entry : table_.entries())
+      if (entry.ready_end)
+        polled_.push_back({entry.ready_end.get(), POLLIN, 0});
     if (::poll(polled_.data(), polled_.size(), next_timeout()) < 0)
       return; // EINTR, ENOMEM: look again
     if (polled_[1].revents != 0)
@@ -125,10 +129,15 @@ private:
     flush();
     if (control_ && (polled_[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
       read_orders();
-    auto starting = std::any_of(polled_.begin() + 3, polled_.end(),
-                                [](const pollfd& p) { return p.revents != 0; });
-    if (starting)
+    auto any_of = [this](std::size_t first, std::size_t last) {
+      return std::any_of(polled_.begin() + static_cast<std::ptrdiff_t>(first),
+                         polled_.begin() + static_cast<std::ptrdiff_t>(last),
+                         [](const pollfd& p) { return p.revents != 0; });
+    };
+    if (any_of(3, first_ready))
       check_starting();
+    if (any_of(first_ready, polled_.size()))
+      check_ready();
     if (polled_[0].revents != 0)
       note_children();
     if (children_wait_)
@@ -223,6 +232,7 @@ private:
     state.ns_pid = entry.pid;
     state.started_at_ns = entry.started_at_ns;
     state.starting = entry.state == process_entry::phase::starting;
+    state.ready = entry.ready;
     state.ended = entry.state == process_entry::phase::ended;
     state.end = entry.end;
     state.failed_step = entry.failed_step;
@@ -370,6 +380,10 @@ private:
       if (seal_order order; decode(in, order))
         seal(in.id, order);
       return;
+    case message::annotate:
+      if (annotate_order order; decode(in, order))
+        annotate(order);
+      return;
     case message::hello:
     case message::process_state:
     case message::hello_done:
@@ -379,6 +393,7 @@ private:
     case message::exited:
     case message::refused:
     case message::done:
+    case message::ready:
       break;
     }
     refuse(in.id, ENOSYS, "carry out an unknown order");
@@ -468,6 +483,9 @@ private:
            && make_pipe(entry.stdout_end, plan.stdout_end)
            && make_pipe(entry.stderr_end, plan.stderr_end);
     }
+    if (ok && order.ready_fd != 0)
+      ok = make_pipe(entry.ready_end, plan.ready_end)
+           && ::fcntl(entry.ready_end.get(), F_SETFL, O_NONBLOCK) == 0;
     std::array<int, 2> pair{-1, -1};
     ok = ok
          && ::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data())
@@ -527,8 +545,9 @@ private:
     entry.failed_code = code != 0 ? code : EPROTO;
     entry.failed_subject.assign(note.subject,
                                 ::strnlen(note.subject, sizeof(note.subject)));
-    for (auto* fd : {&entry.exec_status, &entry.pidfd, &entry.stdin_end,
-                     &entry.stdout_end, &entry.stderr_end, &entry.master})
+    for (auto* fd :
+         {&entry.exec_status, &entry.ready_end, &entry.pidfd, &entry.stdin_end,
+          &entry.stdout_end, &entry.stderr_end, &entry.master})
       fd->reset();
     report_failure(entry, id);
   }
@@ -563,6 +582,28 @@ private:
         return abort_start(entry, note, EMFILE);
       entry.master = std::move(passed);
     }
+  }
+
+  // As with s6: whatever the process writes, the end of a line is what counts.
+  void check_ready() {
+    for (auto& entry : table_.entries())
+      while (entry.ready_end && entry.state != process_entry::phase::ended) {
+        std::array<char, 512> text{};
+        auto size = ::read(entry.ready_end.get(), text.data(), text.size());
+        if (size < 0 && errno == EAGAIN)
+          break;
+        if (size < 0 && errno == EINTR)
+          continue;
+        if (size > 0
+            && std::memchr(text.data(), '\n', static_cast<std::size_t>(size))
+                   == nullptr)
+          continue;
+        entry.ready_end.reset(); // or the process closed it and never will be
+        if (size <= 0)
+          break;
+        entry.ready = true;
+        report(0, ready_report{entry.id});
+      }
   }
 
   // A child that hangs on the way to its program: on a FIFO for a passwd file,
@@ -651,6 +692,7 @@ private:
     }
     entry->state = process_entry::phase::ended;
     entry->exec_status.reset();
+    entry->ready_end.reset();
     entry->pidfd.reset();
     entry->end = {status, now_ns(), microseconds(usage.ru_utime),
                   microseconds(usage.ru_stime),
@@ -702,6 +744,11 @@ private:
       entry->acknowledged = true;
       table_.forget_if_done(*entry);
     }
+  }
+
+  void annotate(annotate_order& order) {
+    if (auto* entry = table_.find(order.process))
+      entry->spec = std::move(order.spec);
   }
 
   unique_fd control_;

@@ -39,6 +39,8 @@ struct process_entry {
   std::string failed_subject;
 
   kernel::unique_fd exec_status; ///< open until exec or failure
+  kernel::unique_fd ready_end;   ///< open until a line came through it
+  bool ready = false;            ///< one has
   kernel::unique_fd pidfd;       ///< only until `spawned` was sent
 
   // Descriptor store: copies of what the daemon holds, so that its death

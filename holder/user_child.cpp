@@ -109,6 +109,7 @@ public:
     join_cgroups();
     unblock_signals();
     connect_stdio();
+    connect_ready();
     close_descriptors();
     if (::setsid() < 0)
       fail(spawn_step::session, {});
@@ -164,8 +165,24 @@ private:
     }
   }
 
+  // Whatever else has that number is closed with all others anyway, but for
+  // our way to PID 1.
+  void connect_ready() {
+    if (!plan_.ready_end)
+      return;
+    const auto wanted = static_cast<int>(plan_.order.ready_fd);
+    if (parent_ == wanted)
+      parent_ = ::fcntl(parent_, F_DUPFD_CLOEXEC, wanted + 1);
+    auto from = plan_.ready_end.release();
+    auto there =
+        from == wanted ? ::fcntl(from, F_SETFD, 0) : ::dup2(from, wanted);
+    if (parent_ < 0 || there < 0)
+      fail(spawn_step::stdio, "descriptor of readiness");
+    ready_ = wanted;
+  }
+
   void close_descriptors() {
-    if (!close_all_but({0, 1, 2, parent_}))
+    if (!close_all_but({0, 1, 2, parent_, ready_}))
       fail(spawn_step::stdio, "close what is PID 1's");
   }
 
@@ -460,6 +477,7 @@ private:
 
   child_plan& plan_;
   int parent_;
+  int ready_ = -1;
   unique_fd slave_;
   std::array<bool, 3> is_pipe_{};
 };

@@ -20,6 +20,7 @@ struct child_plan {
   kernel::unique_fd stdin_end;
   kernel::unique_fd stdout_end;
   kernel::unique_fd stderr_end;
+  kernel::unique_fd ready_end;         ///< goes to the order's `ready_fd`
   std::string clone3_guard;            ///< sock_filter array; may be empty
   std::uint64_t bounding_set = 0;      ///< what PID 1 has left of it
   std::uint64_t usual_descriptors = 0; ///< soft RLIMIT_NOFILE of programs

@@ -27,6 +27,7 @@ enum class message : std::uint16_t {
   acknowledge,
   quit,
   seal,
+  annotate,
   // reports
   hello = 64,
   process_state,
@@ -37,6 +38,7 @@ enum class message : std::uint16_t {
   exited,
   refused,
   done,
+  ready,
 };
 
 /// A holder keeps an O_PATH descriptor of its listening socket at this number:
@@ -124,6 +126,9 @@ struct spawn_order {
   bool no_new_privs = true;
   std::uint32_t umask = no_umask;
   std::int32_t oom_score_adj = no_oom_score_adj;
+  /// At this number the process inherits a pipe, to write a line to when it is
+  /// ready. 0: none.
+  std::uint32_t ready_fd = 0;
   stdio_mode stdio = stdio_mode::null;
   bool has_stdin = false; ///< pipes: without it stdin is /dev/null
   std::uint16_t rows = 0;
@@ -136,8 +141,9 @@ struct spawn_order {
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.spec, self.argv, self.env, self.cwd, self.user,
        self.groups, self.rlimits, self.capabilities, self.no_new_privs,
-       self.umask, self.oom_score_adj, self.stdio, self.has_stdin, self.rows,
-       self.cols, self.join_count, self.has_cgroup_dir, self.start_timeout_ms);
+       self.umask, self.oom_score_adj, self.ready_fd, self.stdio,
+       self.has_stdin, self.rows, self.cols, self.join_count,
+       self.has_cgroup_dir, self.start_timeout_ms);
   }
 };
 
@@ -188,6 +194,17 @@ struct acknowledge_order {
 
   static void fields(auto& ar, auto& self) {
     ar(self.process);
+  }
+};
+
+/// Replaces `spawn_order::spec` of a process that is known. Not answered.
+struct annotate_order {
+  static constexpr auto type = message::annotate;
+  std::uint64_t process = 0;
+  std::string spec;
+
+  static void fields(auto& ar, auto& self) {
+    ar(self.process, self.spec);
   }
 };
 
@@ -300,6 +317,7 @@ struct process_state_report {
   std::int32_t ns_pid = 0;
   std::int64_t started_at_ns = 0; ///< CLOCK_REALTIME
   bool starting = false;
+  bool ready = false; ///< by the word of its `ready_fd`
   bool ended = false;
   end_of_process end;
   std::uint8_t carries = 0;
@@ -309,8 +327,8 @@ struct process_state_report {
 
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.spec, self.ns_pid, self.started_at_ns, self.starting,
-       self.ended, self.end, self.carries, self.failed_step, self.failed_code,
-       self.failed_subject);
+       self.ready, self.ended, self.end, self.carries, self.failed_step,
+       self.failed_code, self.failed_subject);
   }
 };
 
@@ -321,6 +339,16 @@ struct exited_report {
 
   static void fields(auto& ar, auto& self) {
     ar(self.process, self.end);
+  }
+};
+
+/// A line came through its `ready_fd`. Repeated by the process's state alone.
+struct ready_report {
+  static constexpr auto type = message::ready;
+  std::uint64_t process = 0;
+
+  static void fields(auto& ar, auto& self) {
+    ar(self.process);
   }
 };
 
