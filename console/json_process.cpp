@@ -66,6 +66,8 @@ json json_of(const supervisor::process_info& info) {
       {"argv", info.argv},
       {"tty", info.has_tty},
       {"output_dropped", info.output_dropped},
+      {"ready", info.ready},
+      {"waits_for", info.waits_for},
   };
 }
 

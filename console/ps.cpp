@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "config/enum_names.hpp"
+#include "console/process_state.hpp"
 #include "console/spec_options.hpp"
 #include "console/time_text.hpp"
 #include "console/verbs.hpp"
@@ -18,11 +19,10 @@ void print_table(context& ctx,
     return pid != 0 ? std::to_string(pid) : std::string{};
   };
   for (const auto& info : all) {
-    auto phase = std::string{name_of(info.phase)};
     rows.add({{info.process},
               {number(info.pid)},
               {number(info.ns_pid)},
-              {phase, paint_of_phase(phase)},
+              state_of(info),
               {std::string{config::to_text(info.restart)}},
               {std::to_string(info.restarts)},
               {relative(info.since_ms, ctx.now_ms)},

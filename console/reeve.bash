@@ -42,7 +42,8 @@ _reeve() {
         ((i++))
         ;;
       --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
-        --prop | --process | --restart | --user | --cwd | --env | --timeout)
+        --prop | --process | --restart | --after | --ready-fd | --ready-port | \
+        --ready-command | --ready-timeout | --user | --cwd | --env | --timeout)
         ((i++))
         ;;
       -*) ;;
@@ -70,13 +71,15 @@ _reeve() {
           --prop --privileged --durable'
         ;;
       run)
-        options+=' --image --rootfs --process --restart --user --cwd --env
-          --detach --interactive --tty --rm --hostname --memory --cpus --pids
-          --prop --privileged --spec'
+        options+=' --image --rootfs --process --restart --after --ready-fd
+          --ready-port --ready-command --ready-exit --ready-timeout --user
+          --cwd --env --detach --interactive --tty --rm --hostname --memory
+          --cpus --pids --prop --privileged --spec'
         ;;
       exec)
-        options+=' --process --restart --user --cwd --env --detach
-          --interactive --tty --rm'
+        options+=' --process --restart --after --ready-fd --ready-port
+          --ready-command --ready-exit --ready-timeout --user --cwd --env
+          --detach --interactive --tty --rm'
         ;;
       ls) options+=' --prop' ;;
       ps) options+=' --all' ;;

@@ -7,6 +7,7 @@
 #include "config/limits.hpp"
 #include "config/parse.hpp"
 #include "config/text.hpp"
+#include "config/units.hpp"
 #include "config/validate.hpp"
 #include "console/key_value.hpp"
 
@@ -144,6 +145,25 @@ void process_options::declare(CLI::App& app) {
   app.add_option("--process", id, "name of the process")->type_name("ID");
   app.add_option("--restart", restart, "permanent, transient or temporary")
       ->type_name("TYPE");
+  app.add_option("--after", after,
+                 "process that is to be ready before it, repeatable")
+      ->type_name("ID")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--ready-fd", ready_fd,
+                 "it is ready when it writes a line to this descriptor")
+      ->type_name("N");
+  app.add_option("--ready-port", ready_port,
+                 "it is ready when somebody listens to this TCP port")
+      ->type_name("PORT");
+  app.add_option("--ready-command", ready_command,
+                 "it is ready when this, run by its /bin/sh, ends with 0")
+      ->type_name("CMD");
+  app.add_flag("--ready-exit", ready_exit,
+               "it is ready when it has ended with 0");
+  app.add_option("--ready-timeout", ready_timeout,
+                 "time until it is ready, as 30s; then it has failed")
+      ->type_name("TIME");
   app.add_option("--user", user, "user, user:group or their numbers")
       ->type_name("U");
   app.add_option("--cwd", cwd, "working directory inside")->type_name("DIR");
@@ -172,6 +192,24 @@ process_options::to_spec(const std::vector<std::string>& argv) const {
                     config::in_quotes(*restart)
                         + " is not one of permanent, transient, temporary");
     spec.restart.type = *type;
+  }
+  spec.after = after;
+  if (ready_fd || ready_port || ready_command || ready_exit) {
+    auto& ready = spec.ready.emplace();
+    ready.fd = ready_fd;
+    ready.port = ready_port;
+    ready.exit = ready_exit;
+    if (ready_command)
+      ready.command = {"/bin/sh", "-c", *ready_command};
+  }
+  if (ready_timeout) {
+    auto time = config::parse_duration(*ready_timeout);
+    if (!time)
+      return refused(time.error(), "--ready-timeout");
+    if (!spec.ready)
+      return refuse("--ready-timeout", "it does not say how it is ready",
+                    "give --ready-fd, -port, -command or -exit, too");
+    spec.ready->timeout = *time;
   }
   for (const auto& text : env) {
     if (auto pair = parse_key_value("--env", text); !pair)

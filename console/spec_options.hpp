@@ -42,6 +42,12 @@ struct container_options {
 struct process_options {
   std::optional<std::string> id;
   std::optional<std::string> restart;
+  std::vector<std::string> after;
+  std::optional<unsigned> ready_fd;
+  std::optional<std::uint16_t> ready_port;
+  std::optional<std::string> ready_command;
+  bool ready_exit = false;
+  std::optional<std::string> ready_timeout;
   std::optional<std::string> user;
   std::optional<std::string> cwd;
   std::vector<std::string> env;

@@ -4,6 +4,7 @@
 #include "console/tree.hpp"
 
 #include "config/enum_names.hpp"
+#include "console/process_state.hpp"
 #include "console/spec_options.hpp"
 #include "console/time_text.hpp"
 #include "console/verbs.hpp"
@@ -20,9 +21,9 @@ using supervisor::process_phase;
 
 std::string process_line(const process_info& info, std::int64_t now_ms,
                          const output_style& style) {
-  auto phase = name_of(info.phase);
-  auto text = printable(info.process) + "  "
-              + painted(phase, paint_of_phase(phase), style);
+  auto state = state_of(info);
+  auto text =
+      printable(info.process) + "  " + painted(state.text, state.with, style);
   if (info.pid != 0)
     text += "  pid " + std::to_string(info.pid);
   if (info.since_ms != 0 && is_live(info.phase))

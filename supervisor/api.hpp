@@ -192,6 +192,10 @@ struct process_info {
   std::vector<std::string> argv;
   bool has_tty = false;
   std::uint64_t output_dropped = 0; ///< bytes that no disk had room for
+  bool ready = false;               ///< it runs, and has told so if it is to
+  /// While it is `waiting`, as its container knows it: the processes that are
+  /// to be ready, or down, before it.
+  std::vector<std::string> waits_for;
 };
 
 /// In process only: three descriptors for stdin, stdout and stderr, borrowed by
@@ -289,6 +293,7 @@ enum class event_kind : std::uint8_t {
   limits_changed,
   daemon_started,
   container_gave_up,
+  process_ready, ///< of one that tells it
 };
 
 [[nodiscard]] std::string_view name_of(event_kind kind);

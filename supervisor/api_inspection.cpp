@@ -33,7 +33,8 @@ REEVE_DEFINE_INSPECTION(wait_process, x.container, x.process, x.wait_ms)
 REEVE_DEFINE_INSPECTION(process_info, x.container, x.process, x.phase, x.pid,
                         x.ns_pid, x.restart, x.restarts, x.restarts_in_window,
                         x.since_ms, x.next_restart_ms, x.has_ended, x.last,
-                        x.argv, x.has_tty, x.output_dropped)
+                        x.argv, x.has_tty, x.output_dropped, x.ready,
+                        x.waits_for)
 REEVE_DEFINE_INSPECTION(process_is, x.info)
 REEVE_DEFINE_INSPECTION(set_limits, x.container, x.values)
 REEVE_DEFINE_INSPECTION(get_limits, x.container, x.keys)

@@ -232,13 +232,13 @@ void container_actor_state::carry_out(const container_effect::begin& effect) {
 void container_actor_state::carry_out(
     const container_effect::shorten_stop& effect) {
   await({work::direction::undo, layer::processes}, effect.serial);
-  stop_each([] {});
+  undo_processes(effect.serial);
 }
 
 void container_actor_state::await(const work& doing, std::uint64_t serial) {
   auto deadline = deadline_of(doing, with_->config.deadlines);
   if (doing == work{work::direction::undo, layer::processes})
-    deadline += state_.grace.value_or(longest_grace());
+    deadline += time_to_stop();
   work_until_ = clock::now() + deadline;
   self_->delayed_send(self_, deadline, work_deadline{serial});
 }
@@ -481,6 +481,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const end_process& event) { s->on(event); },
       [s](const late_start& event) { s->on(event); },
       [s](process_changed& event) { s->on(event); },
+      [s](ready_process event) { s->on(event); },
       [s](record_due event) { s->on(event); },
       [s](adoption_due event) { s->on(event); },
   };

@@ -9,6 +9,7 @@
 //   container_layers.cpp     making and undoing cgroup, PID 1, files, processes
 //   container_adoption.cpp   taking over what an earlier daemon has left
 //   container_processes.cpp  the collection of user processes
+//   container_turns.cpp      which of them is started, and stopped, when
 //   container_answers.cpp    who waits for what, and what is told
 
 #include "actors/cgroup_controller.hpp"
@@ -19,6 +20,7 @@
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
+#include "supervisor/start_turns.hpp"
 #include "supervisor/user_process.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -52,6 +54,11 @@ struct process_changed {
   process_change change;
 };
 
+/// By the word of PID 1.
+struct ready_process {
+  std::uint64_t process = 0;
+};
+
 struct record_due {};
 
 /// PID 1 had another's connection still, or did not greet.
@@ -63,6 +70,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::work_deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rebuild_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_gone)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::ready_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
 
@@ -73,7 +81,8 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<work_deadline>, caf::reacts_to<rebuild_timer>,
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
-    caf::reacts_to<record_due>, caf::reacts_to<adoption_due>>;
+    caf::reacts_to<ready_process>, caf::reacts_to<record_due>,
+    caf::reacts_to<adoption_due>>;
 
 class container_actor_state {
 public:
@@ -123,6 +132,7 @@ public:
   void on(const end_process& event);
   void on(const late_start& event);
   void on(process_changed& event);
+  void on(ready_process event);
   void on(record_due);
   void on(adoption_due);
 
@@ -133,7 +143,16 @@ private:
     bool significant = false;
     std::chrono::milliseconds stop_grace{0};
     config::restart_policy restart;
+    std::vector<std::string> after;
+    std::chrono::milliseconds after_timeout{0};
+    std::string group;
     process_info info;
+    bool is_expected = false; ///< told to start, not seen to yet
+    bool stands_by = false;   ///< told to, not seen to yet
+    std::uint64_t turn = 0;   ///< that it waits for, or has waited
+    std::uint64_t answered_turn = 0;
+    enum class stop : std::uint8_t { none, asked, answered };
+    stop stopping = stop::none;           ///< on the container's way down
     bool output_awaited = false;          ///< by somebody who follows it
     std::vector<std::uint64_t> ends_kept; ///< by PID 1, which may forget them
   };
@@ -189,13 +208,8 @@ private:
   void make_holder(std::uint64_t serial);
   void listen();
   void make_configured(std::uint64_t serial);
-  void make_processes(std::uint64_t serial);
-  void start_next(std::uint64_t serial, std::deque<std::uint32_t> left);
-  void end_start(std::uint64_t serial);
 
   void undo(layer what, std::uint64_t serial);
-  void undo_processes(std::uint64_t serial);
-  std::size_t stop_each(const std::function<void()>& done);
   void undo_holder(std::uint64_t serial);
   void end_holder();
   void undo_cgroup(std::uint64_t serial);
@@ -241,10 +255,30 @@ private:
   void keep_ends(entry* item, const std::vector<std::uint64_t>& ended);
   void acknowledge(std::uint64_t process);
   void count_over(const entry& item);
-  [[nodiscard]] std::chrono::milliseconds longest_grace() const;
-  void escalate(const process_info& before, const process_info& now);
+  void escalate(const entry& item, const process_info& before);
   [[nodiscard]] static std::string words_for_end(const process_info& of);
   void check_auto_stop();
+
+  // -- their turns ------------------------------------------------------------
+
+  void make_processes(std::uint64_t serial);
+  void start_next(std::uint64_t serial, std::deque<std::uint32_t> left);
+  void start_answered(std::uint64_t serial);
+  void end_start(std::uint64_t serial);
+  void undo_processes(std::uint64_t serial);
+  void stop_next(std::uint64_t serial);
+  [[nodiscard]] std::chrono::milliseconds time_to_stop();
+  [[nodiscard]] bool takes_turns(const config::process_spec& spec) const;
+  [[nodiscard]] std::vector<peer>
+  as_peers(const std::vector<entry*>& items) const;
+  [[nodiscard]] std::vector<entry*> falling_with(const entry& item);
+  void give_turns();
+  void restart_with(const entry& item);
+  void stop_with(const entry& item);
+  void release_turns();
+  [[nodiscard]] std::optional<caf::error>
+  check_needs(const config::process_spec& added) const;
+  [[nodiscard]] const std::string* needed_by(const std::string& id) const;
 
   // -- answers ----------------------------------------------------------------
 
@@ -290,7 +324,10 @@ private:
   actors::cgroup_controller_actor controller_;
   actors::filesystem_layer_actor layer_;
   std::map<std::string, entry> processes_;
-  std::deque<std::uint32_t> over_; ///< temporary ones that have ended
+  std::size_t starts_left_ = 0;       ///< unanswered, on the way up
+  bool turns_wait_ = false;           ///< not all processes are adopted yet
+  std::vector<std::uint32_t> fallen_; ///< meanwhile
+  std::deque<std::uint32_t> over_;    ///< temporary ones that have ended
   command_memory commands_{256};
   std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
       std::make_shared<std::atomic<std::uint64_t>>(0);

@@ -120,9 +120,14 @@ kernel::result<void> container_actor_state::adopt_groups(
 void container_actor_state::take_inventory(
     const actors::holder_inventory& found) {
   adopting_ = false;
+  turns_wait_ = true;
   // The newest run of each serial is the one that counts.
   std::map<std::uint32_t, const actors::known_process*> newest;
   for (const auto& known : found.processes) {
+    if (is_probe(known.state.process)) {
+      forget_run(known);
+      continue;
+    }
     auto& slot = newest[serial_of(known.state.process)];
     const auto* older = &known;
     if (slot == nullptr || slot->state.process < known.state.process)
@@ -134,6 +139,7 @@ void container_actor_state::take_inventory(
   auto one_done = [this, pending]() {
     if (--*pending > 0)
       return;
+    release_turns();
     // The daemon died while it stopped it.
     if (!record_.wanted_up && !record_.gave_up)
       apply(event_of::command_given{container_command::stop});
@@ -182,7 +188,8 @@ void container_actor_state::take_inventory(
   // What the holder does not know and what was not over by the record was
   // waiting for its next start. How often it had been started, nobody knows:
   // seconds outrun any number of runs that a back-off allows.
-  auto used_runs = static_cast<std::uint64_t>(unix_ms() / 1000) & 0xffffffffU;
+  auto used_runs =
+      static_cast<std::uint64_t>(unix_ms() / 1000) & (probe_bit - 1);
   for (auto* item : in_order()) {
     if (newest.count(item->serial) != 0)
       continue;
@@ -191,9 +198,10 @@ void container_actor_state::take_inventory(
     auto comes_back = item->info.has_ended
                           ? wants_restart(item->restart, item->info.last)
                           : may_come_back(item->restart);
-    if (record_.wanted_up && comes_back)
-      caf::anon_send(item->actor,
-                     bring_up{process_event::start_cause::rebuild});
+    if (!record_.wanted_up || !comes_back)
+      continue;
+    item->is_expected = true;
+    caf::anon_send(item->actor, bring_up{process_event::start_cause::rebuild});
   }
   one_done();
 }

@@ -126,6 +126,11 @@ void container_actor_state::listen() {
       caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
                      late_start{std::move(report)});
   };
+  to.on_ready = [weak](std::uint64_t process) {
+    if (auto strong = weak.lock())
+      caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
+                     ready_process{process});
+  };
   to.on_lost = [weak, n = generation_](const std::string&) {
     if (auto strong = weak.lock())
       caf::anon_send(caf::actor_cast<internal_container_actor>(strong),
@@ -157,57 +162,6 @@ void container_actor_state::make_configured(std::uint64_t serial) {
       });
 }
 
-void container_actor_state::make_processes(std::uint64_t serial) {
-  std::deque<std::uint32_t> wanted;
-  for (auto* item : in_order()) {
-    self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
-    if (wanted_now(*item))
-      wanted.push_back(item->serial);
-  }
-  start_next(serial, std::move(wanted));
-}
-
-// One after the other: a process may rely on those that the spec names before
-// it.
-void container_actor_state::start_next(std::uint64_t serial,
-                                       std::deque<std::uint32_t> left) {
-  if (state_.heading == work::direction::undo)
-    return finished(serial); // the plan has changed
-  entry* item = nullptr;
-  for (; item == nullptr && !left.empty(); left.pop_front())
-    item = find(left.front());
-  if (item == nullptr)
-    return end_start(serial);
-  auto cause = state_.anew ? process_event::start_cause::by_hand
-                           : process_event::start_cause::rebuild;
-  work_until_ =
-      clock::now() + deadline_of(*state_.doing, with_->config.deadlines);
-  self_->request(item->actor, caf::infinite, bring_up{cause})
-      .then(
-          [this, serial, left](const process_started&) {
-            if (is_current(serial))
-              start_next(serial, left);
-          },
-          [this, serial, left](const caf::error& err) {
-            if (!is_current(serial))
-              return;
-            // After a rebuild it is the process's own policy that counts.
-            if (state_.anew || actors::says_of_failure(err))
-              failed(serial, err);
-            else
-              start_next(serial, left);
-          });
-}
-
-// A new container is recorded when all of it is there: until then, whoever
-// finds it without a supervisor removes it, and its create has not happened.
-void container_actor_state::end_start(std::uint64_t serial) {
-  if (creating_)
-    if (auto ok = with_->store->save(record_); !ok)
-      return failed(serial, make_error(ok.error()));
-  finished(serial);
-}
-
 void container_actor_state::undo(layer what, std::uint64_t serial) {
   switch (what) {
   case layer::freezer:
@@ -229,38 +183,6 @@ void container_actor_state::undo(layer what, std::uint64_t serial) {
   case layer::cgroup:
     return undo_cgroup(serial);
   }
-}
-
-void container_actor_state::undo_processes(std::uint64_t serial) {
-  auto pending = std::make_shared<std::size_t>(1);
-  auto one_done = [this, serial, pending] {
-    if (--*pending == 0)
-      finished(serial);
-  };
-  if (kit_ && kit_->holder_pid != 0) // else PID 1 took them along
-    *pending += stop_each(one_done);
-  one_done();
-}
-
-// Peers in parallel, each down its own ladder; who was started last hears of it
-// first. Returns how many answer.
-std::size_t
-container_actor_state::stop_each(const std::function<void()>& done) {
-  std::size_t asked = 0;
-  auto grace = state_.grace ? state_.grace->count() : -1;
-  auto all = in_order();
-  for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    const auto& item = **at;
-    if (!is_live(item.info.phase))
-      continue;
-    ++asked;
-    self_
-        ->request(item.actor, caf::infinite,
-                  stop_process{record_.spec.name, item.info.process, grace})
-        .then([done](const process_is&) { done(); },
-              [done](const caf::error&) { done(); });
-  }
-  return asked;
 }
 
 void container_actor_state::undo_holder(std::uint64_t serial) {

@@ -5,6 +5,7 @@
 // kept of each, and when the ends of some stop the whole.
 
 #include "actors/failure.hpp"
+#include "config/start_order.hpp"
 #include "config/text.hpp"
 #include "config/validate.hpp"
 #include "supervisor/auto_stop.hpp"
@@ -65,6 +66,8 @@ container_actor_state::run(const run_process& msg,
                       "container '" + record_.spec.name + "' has a process '"
                           + msg.spec.id
                           + "' already: remove it first or take another name");
+  if (auto refused = check_needs(msg.spec))
+    return std::move(*refused);
   auto serial = new_serial();
   auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio),
                             msg.command);
@@ -134,6 +137,10 @@ container_actor_state::remove(const remove_process& msg) {
   auto found = processes_.find(msg.process);
   if (found == processes_.end())
     return unknown(msg.process);
+  if (const auto* other = needed_by(msg.process))
+    return make_error(errc::wrong_state, "process '" + msg.process
+                                             + "' is needed by '" + *other
+                                             + "': remove that first");
   auto promise = actors::owe<process_is>(self_);
   self_->request(found->second.actor, caf::infinite, msg)
       .then(
@@ -155,12 +162,22 @@ container_actor_state::find(std::uint32_t serial) {
   return found == processes_.end() ? nullptr : &found->second;
 }
 
-// As they were added, which for those that the spec declares is its order.
+// In the order of start: as they were added, which for those that the spec
+// declares is its order, but nobody before those that it needs.
 std::vector<container_actor_state::entry*> container_actor_state::in_order() {
-  std::vector<entry*> out;
+  std::vector<entry*> all;
   for (auto& [id, item] : processes_)
-    out.push_back(&item);
-  std::ranges::sort(out, {}, &entry::serial);
+    all.push_back(&item);
+  std::ranges::sort(all, {}, &entry::serial);
+  std::vector<config::process_needs> needs;
+  for (const auto* item : all)
+    needs.push_back({item->info.process, item->after});
+  auto order = config::start_order(needs);
+  if (!order) // nobody was let in with needs that are not there
+    return all;
+  std::vector<entry*> out;
+  for (auto i : *order)
+    out.push_back(all[i]);
   return out;
 }
 
@@ -200,6 +217,12 @@ void container_actor_state::on(process_changed& event) {
   if (item != nullptr) {
     before = std::exchange(item->info, event.change.info);
     item->output_awaited = event.change.output_awaited;
+    item->turn = event.change.turn;
+    auto phase = item->info.phase;
+    item->is_expected = item->is_expected && !is_live(phase);
+    item->stands_by = item->stands_by
+                      && (phase == process_phase::starting
+                          || phase == process_phase::running);
     note_end(*item);
     count_over(*item);
   }
@@ -207,8 +230,16 @@ void container_actor_state::on(process_changed& event) {
   if (!event.change.happened.empty() || live_processes() != told_live_)
     publish(std::move(event.change.happened));
   if (before)
-    escalate(*before, event.change.info);
+    escalate(*item, *before);
+  if (item != nullptr && event.change.fell)
+    restart_with(*item);
+  give_turns();
   check_auto_stop();
+}
+
+void container_actor_state::on(ready_process event) {
+  if (auto* item = find(serial_of(event.process)))
+    self_->send(item->actor, process_ready{event.process});
 }
 
 // PID 1 keeps an end until it is on the disk; that of a process that is not, as
@@ -230,12 +261,18 @@ void container_actor_state::keep_ends(entry* item,
 }
 
 // What is more than the affair of the process itself.
-void container_actor_state::escalate(const process_info& before,
-                                     const process_info& now) {
-  for (auto i = before.restarts; i < now.restarts; ++i)
+void container_actor_state::escalate(const entry& item,
+                                     const process_info& before) {
+  const auto& now = item.info;
+  // Who was stopped to be started again with another is not counted: the other
+  // is.
+  auto stood_by = before.phase == process_phase::waiting && before.has_ended
+                  && before.last.kind == exit_kind::stopped;
+  for (auto i = before.restarts; i < now.restarts && !stood_by; ++i)
     apply(event_of::process_restarted{});
   if (now.phase != process_phase::gave_up || before.phase == now.phase)
     return;
+  stop_with(item);
   apply(event_of::process_gave_up{words_for_end(now)});
 }
 
@@ -253,6 +290,7 @@ container_actor_state::entry& container_actor_state::add_process(
   how.serial = serial;
   how.command = command;
   how.spec = spec;
+  how.takes_turns = takes_turns(spec);
   if (auto caps = capabilities_of(record_.spec))
     how.capabilities = *caps;
   how.attached = attached;
@@ -270,6 +308,9 @@ container_actor_state::entry& container_actor_state::add_process(
   item.significant = spec.significant;
   item.stop_grace = spec.stop_grace;
   item.restart = spec.restart;
+  item.after = spec.after;
+  item.after_timeout = spec.after_timeout;
+  item.group = spec.group;
   item.info.container = record_.spec.name;
   item.info.process = spec.id;
   item.info.argv = spec.argv;
@@ -384,6 +425,8 @@ void container_actor_state::count_over(const entry& item) {
   over_.pop_front();
   if (oldest == nullptr)
     return;
+  if (needed_by(oldest->info.process) != nullptr)
+    return over_.push_back(oldest->serial);
   // Refused if it was started again meanwhile.
   auto id = oldest->info.process;
   self_
@@ -417,14 +460,6 @@ void container_actor_state::drop_process(const std::string& id) {
   kept.erase(where);
   record_.ended.erase(serial);
   save();
-}
-
-milliseconds container_actor_state::longest_grace() const {
-  auto out = 0ms;
-  for (const auto& [id, item] : processes_)
-    if (is_live(item.info.phase))
-      out = std::max(out, item.stop_grace);
-  return out;
 }
 
 void container_actor_state::check_auto_stop() {

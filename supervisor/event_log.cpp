@@ -47,6 +47,8 @@ std::string_view name_of(event_kind kind) {
     return "container_failed";
   case event_kind::container_gave_up:
     return "container_gave_up";
+  case event_kind::process_ready:
+    return "process_ready";
   case event_kind::container_held:
     return "container_held";
   case event_kind::container_destroyed:

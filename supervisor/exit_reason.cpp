@@ -42,6 +42,11 @@ std::string_view whose(oom_limit limit) {
 
 /// The end as the kernel told it, whatever we call it.
 std::string describe_end(const exit_reason& reason) {
+  if (reason.step == start_step::ready)
+    return "was not ready in time";
+  if (reason.step == start_step::needs)
+    return reason.error == ETIMEDOUT ? "what it needs was not ready in time"
+                                     : "what it needs does not run";
   if (reason.step != start_step::none)
     return "could not start: " + std::string{name_of(reason.step)} + ": "
            + error_text(reason.error);
@@ -185,6 +190,10 @@ std::string_view name_of(start_step step) {
     return "directory";
   case start_step::exec:
     return "exec";
+  case start_step::needs:
+    return "needs";
+  case start_step::ready:
+    return "ready";
   }
   return "unknown";
 }

@@ -33,6 +33,8 @@ enum class start_step : std::uint8_t {
   credentials,
   directory,
   exec,
+  needs, ///< a process that it is to come after was not there
+  ready, ///< it ran, and did not tell in time that it was ready
 };
 
 /// Plain data that travels in messages and JSON. `stopped` and `gave_up` keep

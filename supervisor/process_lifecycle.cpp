@@ -36,7 +36,12 @@ public:
     case phase::backing_off:
       if (event.cause == start_cause::by_hand)
         s().restarts.reset();
-      return spawn_next();
+      spawn_next();
+      return limit_wait(event.cause);
+    case phase::waiting:
+      if (event.cause == start_cause::by_hand)
+        s().restarts.reset();
+      return limit_wait(event.cause);
     case phase::starting:
     case phase::running:
       return; // what was asked for is so
@@ -54,9 +59,8 @@ public:
     case phase::starting:
       if (s().overdue)
         return; // killed; its end is on the way
-      s().restarts.on_started(at_.now);
       s().phase = phase::running;
-      return;
+      return await_ready(at_.now);
     case phase::stopping:
       // The stop came while the spawn was on its way: first rung now.
       return signal_current_rung();
@@ -64,6 +68,7 @@ public:
       return;
     case phase::created:
     case phase::backing_off:
+    case phase::waiting:
     case phase::exited:
     case phase::gave_up:
     case phase::held:
@@ -93,10 +98,12 @@ public:
     case phase::running:
       return begin_stop(event);
     case phase::stopping:
+      s().stands_by = false;
       if (!s().kill_sent && at_.now + event.grace < s().stop_deadline)
         arm_grace(event.grace);
       return;
     case phase::backing_off:
+    case phase::waiting:
       return settle(exit_reason::stopped(s().last));
     case phase::exited:
       // A rebuild of the container must not start it again.
@@ -113,12 +120,44 @@ public:
     }
   }
 
+  void on(const stand_by_requested& event) {
+    if (s().phase != phase::starting && s().phase != phase::running)
+      return; // else it is down already, or to stay down
+    begin_stop({event.signal, event.grace});
+    s().stands_by = true;
+  }
+
+  void on(const turn_came& event) {
+    if (s().phase != phase::waiting || event.turn != s().turn)
+      return;
+    if (s().suspended)
+      s().is_due = true;
+    else
+      begin_run();
+  }
+
+  void on(const turn_refused& event) {
+    if (s().phase == phase::waiting && event.turn == s().turn)
+      end_unasked(exit_reason::start_failed(start_step::needs, ECANCELED));
+  }
+
+  void on(const became_ready& event) {
+    if (event.run != s().run || s().phase != phase::running || s().ready
+        || s().overdue)
+      return;
+    set_ready(at_.now);
+    emit(report_ready{});
+  }
+
   void on(const timer_fired& event) {
     if (event.timer != s().timer)
       return;
     switch (s().phase) {
     case phase::backing_off:
       return spawn_next();
+    case phase::waiting:
+      return end_unasked(
+          exit_reason::start_failed(start_step::needs, ETIMEDOUT));
     case phase::stopping:
       if (!s().kill_sent)
         return send_kill();
@@ -127,8 +166,9 @@ public:
       if (s().overdue)
         hold();
       return;
-    case phase::created:
     case phase::running:
+      return miss_ready();
+    case phase::created:
     case phase::exited:
     case phase::gave_up:
     case phase::held:
@@ -148,6 +188,10 @@ public:
     case phase::held:
       return settle(s().overdue ? exit_reason::lost()
                                 : exit_reason::stopped(exit_reason::lost()));
+    case phase::waiting:
+      if (s().last.kind == exit_kind::stopped) // it stood by
+        return settle(exit_reason::lost());
+      [[fallthrough]];
     case phase::backing_off:
       s().phase = phase::exited;
       s().is_due = false;
@@ -168,14 +212,21 @@ public:
     s().suspended = false;
     if (s().phase == phase::backing_off && s().is_due)
       spawn_next();
-    else if (s().phase == phase::starting && s().overdue)
+    else if (s().phase == phase::waiting && s().is_due)
+      begin_run();
+    else if (s().phase != phase::starting && s().phase != phase::running)
+      return;
+    else if (s().overdue)
       arm(timer_use::kill, kill_deadline);
+    else if (s().phase == phase::running && !s().ready)
+      arm(timer_use::ready, *s().rules.ready_timeout);
   }
 
   void on(const found_starting& event) {
     switch (s().phase) {
     case phase::created:
     case phase::backing_off:
+    case phase::waiting:
     case phase::exited: // by the record, before its container was built again
     case phase::gave_up:
       s().phase = phase::starting;
@@ -196,11 +247,14 @@ public:
     case phase::starting:
     case phase::running:
     case phase::backing_off:
+    case phase::waiting:
     case phase::exited:
     case phase::gave_up:
       s().phase = phase::running;
       s().run = std::max(s().run, event.run);
-      return s().restarts.on_started(event.since);
+      if (event.ready)
+        return set_ready(event.since);
+      return await_ready(event.since);
     case phase::stopping:
       return signal_current_rung();
     case phase::held:
@@ -214,8 +268,10 @@ public:
     if (event.run < s().run)
       return;
     s().run = event.run;
-    if (s().phase == phase::created)
-      s().phase = phase::running; // it was, before this actor
+    if (s().phase == phase::created) {
+      s().phase = event.stood_by ? phase::stopping : phase::running;
+      s().stands_by = event.stood_by;
+    }
     end(event.reason);
   }
 
@@ -231,6 +287,7 @@ public:
     case phase::running:
     case phase::stopping:
     case phase::backing_off:
+    case phase::waiting:
       return refuse(process_refusal::request::remove);
     case phase::removed:
       return;
@@ -266,17 +323,59 @@ private:
 
   void spawn_next() {
     s().is_due = s().suspended;
-    s().overdue = false;
+    s().overdue = s().ready = false;
     if (s().suspended) {
       s().phase = phase::backing_off;
-      return;
+    } else if (s().rules.takes_turns) {
+      s().phase = phase::waiting;
+      ++s().turn;
+      ++s().timer; // what was armed before does not count
+    } else {
+      begin_run();
     }
+  }
+
+  void begin_run() {
+    if (s().phase == phase::waiting)
+      ++s().timer; // it waits no longer
     s().phase = phase::starting;
+    s().is_due = false;
     emit(spawn{++s().run});
+  }
+
+  void limit_wait(start_cause cause) {
+    if (s().phase == phase::waiting && cause == start_cause::by_hand
+        && s().rules.turn_timeout)
+      arm(timer_use::turn, *s().rules.turn_timeout);
+  }
+
+  void await_ready(time_point since) {
+    if (!s().rules.ready_timeout)
+      return set_ready(since);
+    if (!s().ready && !s().suspended) // else when it resumes
+      arm(timer_use::ready, *s().rules.ready_timeout);
+  }
+
+  void set_ready(time_point since) {
+    s().ready = true;
+    if (s().rules.ready_timeout)
+      ++s().timer; // it waits no longer
+    s().restarts.on_started(since);
+  }
+
+  void miss_ready() {
+    if (s().ready || s().suspended)
+      return;
+    if (s().overdue)
+      return hold();
+    s().overdue = true;
+    kill_stray(s().run);
+    arm(timer_use::kill, kill_deadline);
   }
 
   void hold() {
     s().phase = phase::held;
+    s().stands_by = false;
     emit(report_held{});
   }
 
@@ -289,27 +388,35 @@ private:
     s().phase =
         reason.kind == exit_kind::gave_up ? phase::gave_up : phase::exited;
     s().last = reason;
-    s().is_due = false;
-    s().overdue = false;
+    s().is_due = s().overdue = s().ready = false;
     emit(report_exit{reason});
   }
 
   void end(const exit_reason& reason) {
     // It was we who killed it, for want of an answer.
-    if (std::exchange(s().overdue, false))
-      return end_unasked(
-          reason.kind == exit_kind::start_failed
-              ? reason
-              : exit_reason::start_failed(start_step::order, ETIMEDOUT));
+    if (std::exchange(s().overdue, false)) {
+      auto step =
+          s().phase == phase::running ? start_step::ready : start_step::order;
+      return end_unasked(reason.kind == exit_kind::start_failed
+                             ? reason
+                             : exit_reason::start_failed(step, ETIMEDOUT));
+    }
     switch (s().phase) {
     case phase::starting:
     case phase::running:
       return end_unasked(reason);
     case phase::stopping:
+      if (std::exchange(s().stands_by, false)) {
+        s().last = exit_reason::stopped(reason);
+        emit(report_exit{s().last});
+        return spawn_next();
+      }
+      [[fallthrough]];
     case phase::held:
       return settle(exit_reason::stopped(reason));
     case phase::created:
     case phase::backing_off:
+    case phase::waiting:
     case phase::exited:
     case phase::gave_up:
     case phase::removed:
@@ -326,6 +433,7 @@ private:
       return settle(exit_reason::gave_up(reason));
     case restart_action::restart:
       s().last = reason;
+      s().ready = false;
       emit(report_exit{reason});
       if (decision.delay == milliseconds::zero())
         return spawn_next();
@@ -337,7 +445,7 @@ private:
   void begin_stop(const stop_requested& event) {
     auto spawned = s().phase == phase::running;
     s().phase = phase::stopping;
-    s().overdue = false;
+    s().overdue = s().ready = s().stands_by = false;
     s().kill_sent = false;
     s().stop_signal = event.signal;
     if (event.grace <= milliseconds::zero())
@@ -376,6 +484,7 @@ std::string_view way_out(process_refusal::request asked, phase of) {
   case phase::starting:
   case phase::running:
   case phase::backing_off:
+  case phase::waiting:
     return "stop it first";
   case phase::stopping:
     return "wait until it has stopped";
@@ -416,6 +525,8 @@ std::string_view name_of(process_phase of) {
     return "held";
   case phase::removed:
     return "removed";
+  case phase::waiting:
+    return "waiting";
   }
   return "unknown";
 }
@@ -426,6 +537,7 @@ bool is_live(process_phase of) {
   case phase::running:
   case phase::stopping:
   case phase::backing_off:
+  case phase::waiting:
     return true;
   case phase::created:
   case phase::exited:

@@ -20,6 +20,13 @@
 ///                      backing_off ◀── restart ── ? ── no more ──▶ exited
 ///                                                 └─ too often ──▶ gave_up
 ///
+/// One that needs others, or whose group is started again as a whole, is
+/// `waiting` before each `starting` until its container says that it is its
+/// turn. Standing by is a stop that leads there, too.
+///
+/// One that tells when it is ready is killed if it does not in time, and has
+/// then failed to start. Its health counts from there.
+///
 /// `stopping` climbs a ladder: stop signal, grace, SIGKILL to the process
 /// group, `kill_deadline`, then `held`: the kernel does not let go of it.
 ///
@@ -44,6 +51,7 @@ enum class process_phase : std::uint8_t {
   gave_up,
   held,
   removed, ///< terminal
+  waiting, ///< for its turn to be started
 };
 
 [[nodiscard]] std::string_view name_of(process_phase phase);
@@ -51,8 +59,20 @@ enum class process_phase : std::uint8_t {
 /// Something of it may exist in the kernel, or soon will again.
 [[nodiscard]] bool is_live(process_phase phase);
 
+/// What its spec and its container's say, once for all.
+struct process_rules {
+  bool takes_turns = false; ///< is started only when it is told
+  /// How long a start by hand waits for that; absent: without end.
+  std::optional<std::chrono::milliseconds> turn_timeout;
+  /// Absent: it is ready as soon as it runs.
+  std::optional<std::chrono::milliseconds> ready_timeout;
+
+  bool operator==(const process_rules&) const = default;
+};
+
 struct process_state {
   process_phase phase = process_phase::created;
+  process_rules rules;
   exit_reason last; ///< of the latest end; meaningful from the first one on
   /// Counts the spawns. The holder repeats its reports until they are
   /// acknowledged, so one may arrive when its process has a successor.
@@ -60,13 +80,18 @@ struct process_state {
   /// At most one timer is live: the last one armed. There is no cancelling; a
   /// timer that fires late has an old number and does nothing.
   std::uint64_t timer = 0;
+  std::uint64_t turn = 0;   ///< counts the times that it waited for its turn
   bool kill_sent = false;   ///< top rung of `stopping`
   int stop_signal = 0;      ///< while `stopping`
   time_point stop_deadline; ///< end of the grace, while `stopping`
-  /// The start was not answered in time: killed, its end awaited.
+  /// `starting`: not answered in time; `running`: not ready in time. Killed,
+  /// its end awaited.
   bool overdue = false;
+  bool ready = false;     ///< this run of it
+  bool stands_by = false; ///< `stopping`: to be started in its turn
   bool suspended = false; ///< the container is paused: no start now
-  bool is_due = false;    ///< `backing_off`: to be started when it resumes
+  /// `backing_off`, `waiting`: to be started when it resumes.
+  bool is_due = false;
   restart_tracker restarts;
 
   bool operator==(const process_state&) const = default;
@@ -97,6 +122,23 @@ struct stop_requested {
   int signal;
   std::chrono::milliseconds grace;
 };
+/// Its group is started again: it stops, and waits for its turn.
+struct stand_by_requested {
+  int signal;
+  std::chrono::milliseconds grace;
+};
+/// Those that it waits for are there, or will not be. `turn` says which time
+/// of waiting is meant.
+struct turn_came {
+  std::uint64_t turn;
+};
+struct turn_refused {
+  std::uint64_t turn;
+};
+/// It has told that it is ready.
+struct became_ready {
+  std::uint64_t run;
+};
 struct timer_fired {
   std::uint64_t timer;
 };
@@ -112,16 +154,19 @@ struct found_starting {
 struct found_running {
   std::uint64_t run;
   time_point since;
+  bool ready = false;
 };
 struct found_ended {
   std::uint64_t run;
   exit_reason reason;
+  bool stood_by = false; ///< it had been told to
 };
 struct remove_requested {};
 
 using any =
     std::variant<start_requested, started, start_timed_out, ended,
-                 stop_requested, timer_fired, holder_lost, suspended, resumed,
+                 stop_requested, stand_by_requested, turn_came, turn_refused,
+                 became_ready, timer_fired, holder_lost, suspended, resumed,
                  found_starting, found_running, found_ended, remove_requested>;
 } // namespace process_event
 
@@ -138,7 +183,7 @@ struct send_signal {
   target to;
   bool operator==(const send_signal&) const = default;
 };
-enum class timer_use : std::uint8_t { grace, kill, backoff };
+enum class timer_use : std::uint8_t { grace, kill, backoff, turn, ready };
 struct arm_timer {
   std::uint64_t timer;
   timer_use use;
@@ -150,6 +195,10 @@ struct report_exit {
   exit_reason reason;
   bool operator==(const report_exit&) const = default;
 };
+/// Of a process that tells it.
+struct report_ready {
+  bool operator==(const report_ready&) const = default;
+};
 struct report_held {
   bool operator==(const report_held&) const = default;
 };
@@ -158,7 +207,7 @@ struct forget {
 };
 
 using any = std::variant<spawn, send_signal, arm_timer, report_exit,
-                         report_held, forget>;
+                         report_ready, report_held, forget>;
 } // namespace process_effect
 
 /// A request that does not fit the phase. The state is unchanged.

@@ -63,12 +63,17 @@ json to_json(const run_notes& notes) {
     out["command"] = notes.command;
   if (notes.restarts != 0)
     out["restarts"] = notes.restarts;
+  if (notes.ready)
+    out["ready"] = true;
+  if (notes.stands_by)
+    out["stands_by"] = true;
   return out;
 }
 
 run_notes notes_from(const json& in) {
   return {in.value("command", std::uint64_t{0}),
-          in.value("restarts", std::uint32_t{0}), tracker_from(in)};
+          in.value("restarts", std::uint32_t{0}), tracker_from(in),
+          in.value("ready", false), in.value("stands_by", false)};
 }
 
 } // namespace

@@ -19,6 +19,8 @@ struct run_notes {
   std::uint64_t command = 0;  ///< that ran it first; 0: it had no number
   std::uint32_t restarts = 0; ///< in all
   restart_snapshot tracker;
+  bool ready = false;     ///< it has told so
+  bool stands_by = false; ///< it is stopped to be started in its turn
 
   bool operator==(const run_notes&) const = default;
 };

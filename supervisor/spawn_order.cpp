@@ -62,6 +62,8 @@ spawn_order make_spawn_order(std::uint64_t process,
     out.umask = *spec.umask;
   if (spec.oom_score_adj)
     out.oom_score_adj = *spec.oom_score_adj;
+  if (spec.ready && spec.ready->fd)
+    out.ready_fd = *spec.ready->fd;
   out.stdio = mode_of(spec.stdio);
   out.has_stdin = spec.stdin_open;
   out.rows = spec.tty.rows;

@@ -11,6 +11,7 @@
 #include "config/units.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/listening_port.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/process_streams.hpp"
 #include "supervisor/spawn_order.hpp"
@@ -50,6 +51,14 @@ struct start_deadline {
   std::uint64_t run = 0;
 };
 
+struct look_whether_ready {
+  std::uint64_t run = 0;
+};
+
+struct probe_deadline {
+  std::uint64_t probe = 0;
+};
+
 } // namespace
 
 } // namespace reeve::supervisor
@@ -61,6 +70,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::streams_over)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_impossible)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_deadline)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::look_whether_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::probe_deadline)
 
 namespace reeve::supervisor {
 
@@ -76,12 +87,17 @@ using internal_actor = user_process_actor::extend<
     caf::reacts_to<process_timer>, caf::reacts_to<output_news>,
     caf::reacts_to<input_writable>, caf::reacts_to<poll_expired>,
     caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>,
-    caf::reacts_to<start_deadline>>;
+    caf::reacts_to<start_deadline>, caf::reacts_to<look_whether_ready>,
+    caf::reacts_to<probe_deadline>>;
 
 // Streams of an ended process that some stray keeps open count as ended.
 constexpr auto stray_grace = 500ms;
 
 constexpr auto longest_wait = 60s;
+
+// A command that asks a process whether it is ready is ended then, and has said
+// no.
+constexpr auto longest_probe = 5s;
 
 bool is_final(process_phase phase) {
   return phase == process_phase::exited || phase == process_phase::gave_up
@@ -98,6 +114,12 @@ public:
     self_ = self;
     how_ = std::move(how);
     state_.restarts = restart_tracker{how_.spec.restart};
+    state_.rules.takes_turns = how_.takes_turns;
+    if (!how_.spec.after.empty())
+      state_.rules.turn_timeout = how_.spec.after_timeout;
+    if (how_.spec.ready)
+      state_.rules.ready_timeout = how_.spec.ready->timeout;
+    next_probe_ = static_cast<std::uint64_t>(unix_ms());
     command_ = how_.command;
     info_.container = how_.container;
     info_.process = how_.spec.id;
@@ -142,9 +164,8 @@ public:
     auto grace = msg.grace_ms >= 0 ? std::min(milliseconds{msg.grace_ms},
                                               config::longest_duration)
                                    : how_.spec.stop_grace;
-    auto signal = config::signal_number(how_.spec.stop_signal);
     stoppers_.push_back(promise);
-    apply(process_event::stop_requested{signal.value_or(SIGTERM), grace});
+    apply(process_event::stop_requested{stop_signal(), grace});
     if (!is_live(state_.phase))
       answer_stoppers();
     return promise;
@@ -164,9 +185,22 @@ public:
 
   void lose() {
     holder_ = nullptr;
+    probe_ = 0;
     info_.pid = info_.ns_pid = 0;
     streams_->abandon_input();
     apply(process_event::holder_lost{});
+  }
+
+  void stand_by() {
+    apply(
+        process_event::stand_by_requested{stop_signal(), how_.spec.stop_grace});
+  }
+
+  void take(const take_turn& msg) {
+    if (!msg.refused)
+      apply(process_event::turn_came{msg.turn});
+    else if (msg.turn == state_.turn && state_.phase == process_phase::waiting)
+      refuse_turn(msg.refused);
   }
 
   void suspend() {
@@ -178,6 +212,8 @@ public:
   }
 
   void end(const end_process& msg) {
+    if (is_probe(msg.process))
+      return end_probe(msg);
     remember_end(msg.process);
     if (run_of(msg.process) == state_.run) {
       auto reason = explain_kill(reason_of(msg.end));
@@ -190,6 +226,8 @@ public:
   }
 
   void on(const late_start& event) {
+    if (is_probe(event.report.process))
+      return kill_probe(event.report.process);
     on_spawned(run_of(event.report.process), event.report);
   }
 
@@ -218,7 +256,8 @@ public:
       state_.run = std::max(state_.run, run);
       if (!is_final(state_.phase)) { // else only its output was not all read
         event_time_ = known.end.ended_at_ns / 1'000'000;
-        apply(process_event::found_ended{run, reason_of_end(known)},
+        apply(process_event::found_ended{run, reason_of_end(known),
+                                         msg.notes.stands_by},
               {steady(known.end.ended_at_ns), this_moment().random});
         event_time_ = 0;
       }
@@ -231,9 +270,11 @@ public:
                           start_deadline{run});
       return get();
     }
-    apply(process_event::found_running{run, steady(known.started_at_ns)});
+    apply(process_event::found_running{run, steady(known.started_at_ns),
+                                       known.ready || msg.notes.ready});
     info_.since_ms = known.started_at_ns / 1'000'000;
     take_handles(msg.known.handles);
+    watch_readiness();
     changed();
     return get();
   }
@@ -329,6 +370,11 @@ public:
   // -------------------------------------------------------------------
 
   void on(process_timer event) {
+    if (state_.phase == process_phase::waiting && event.timer == state_.timer)
+      return refuse_turn(
+          make_error(errc::timed_out, "process '" + how_.spec.id
+                                          + "': what it needs was not ready "
+                                            "within its after_timeout"));
     apply(process_event::timer_fired{event.timer});
   }
 
@@ -350,6 +396,31 @@ public:
 
   void on(start_deadline event) {
     apply(process_event::start_timed_out{event.run});
+  }
+
+  void on(const process_ready& event) {
+    apply(process_event::became_ready{run_of(event.process)});
+  }
+
+  void on(look_whether_ready event) {
+    if (event.run != state_.run || state_.phase != process_phase::running
+        || state_.ready || state_.overdue)
+      return;
+    if (state_.suspended || info_.pid == 0)
+      return watch_readiness();
+    const auto& how = *how_.spec.ready;
+    if (!how.port)
+      return probe();
+    auto found = kernel::has_listener(info_.pid, *how.port);
+    if (found && *found)
+      apply(process_event::became_ready{event.run});
+    else
+      watch_readiness();
+  }
+
+  void on(probe_deadline event) {
+    if (event.probe == probe_)
+      kill_probe(event.probe);
   }
 
   void on(streams_over) {
@@ -425,6 +496,8 @@ private:
   std::optional<process_refusal> apply(const process_event::any& event,
                                        moment at) {
     auto before = state_.phase;
+    auto was_ready = state_.ready;
+    auto stood_by = state_.stands_by;
     auto next = step(std::move(state_), event, at);
     // What happens now is not late, however long we were kept from seeing it.
     late_by_ =
@@ -438,6 +511,14 @@ private:
       info_.since_ms = event_ms();
       info_.next_restart_ms = 0;
     }
+    // First: a stop that is none must not look like one after a crash.
+    if ((state_.phase == process_phase::stopping
+         && state_.stands_by != stood_by)
+        || (how_.spec.ready && state_.ready && !was_ready))
+      annotate();
+    if (state_.phase != process_phase::running)
+      if (auto probe = std::exchange(probe_, 0))
+        kill_probe(probe);
     for (const auto& effect : next.effects)
       std::visit([this](const auto& e) { carry_out(e); }, effect);
     if (state_.phase != before || !happened_.empty())
@@ -454,7 +535,8 @@ private:
         item.promise.deliver(process_is{info()});
       fail_starters();
     }
-    if (!is_live(state_.phase) || state_.phase == process_phase::backing_off)
+    if (!is_live(state_.phase) || state_.phase == process_phase::backing_off
+        || state_.phase == process_phase::waiting)
       answer_stoppers();
   }
 
@@ -512,6 +594,7 @@ private:
     note(event_kind::process_started, "pid " + std::to_string(info_.pid));
     apply(process_event::started{run});
     answer_starters();
+    watch_readiness();
   }
 
   // A start that is somebody's wish fails loudly, and a policy that would try
@@ -520,6 +603,18 @@ private:
   void on_start_failed(std::uint64_t run, start_step where, int code) {
     give_up_start(run);
     apply(process_event::ended{run, exit_reason::start_failed(where, code)});
+  }
+
+  // As with any other start that fails.
+  void refuse_turn(const caf::error& why) {
+    auto late = actors::code_of(why) == errc::timed_out;
+    start_failed_ = why;
+    if (!starters_.empty() && is_wish_)
+      apply(process_event::stop_requested{SIGKILL, 0ms});
+    else if (late)
+      apply(process_event::timer_fired{state_.timer});
+    else
+      apply(process_event::turn_refused{state_.turn});
   }
 
   // It may still come up: until its end is known there is no other start.
@@ -617,12 +712,17 @@ private:
     info_.last = effect.reason;
     info_.pid = info_.ns_pid = 0;
     has_ended_ = true;
+    fell_ |= effect.reason.kind != exit_kind::stopped && is_live(state_.phase);
     auto kind = effect.reason.kind == exit_kind::gave_up
                     ? event_kind::process_gave_up
                     : event_kind::process_exited;
     note(kind, to_string(effect.reason));
     if (streams_->is_open())
       self_->delayed_send(self_, stray_grace, streams_over{});
+  }
+
+  void carry_out(const process_effect::report_ready&) {
+    note(event_kind::process_ready, {});
   }
 
   void carry_out(const process_effect::report_held&) {
@@ -634,6 +734,64 @@ private:
     streams_->remove_files();
     release(holder_number(how_.serial, state_.run), 0xff);
     note(event_kind::process_removed, {});
+  }
+
+  // -- readiness
+  // ----------------------------------------------------------------------
+
+  // A descriptor is watched by PID 1, which tells.
+  void watch_readiness() {
+    if (state_.phase == process_phase::running && !state_.ready
+        && !how_.spec.ready->fd && !how_.spec.ready->exit)
+      self_->delayed_send(self_, how_.spec.ready->interval,
+                          look_whether_ready{state_.run});
+  }
+
+  // Runs the command as the process is run, in a number of its own.
+  void probe() {
+    auto spec = how_.spec;
+    spec.argv = how_.spec.ready->command;
+    spec.stdio = config::stdio_mode::null;
+    spec.ready.reset();
+    probe_ = holder_number(how_.serial,
+                           probe_bit | (next_probe_++ & (probe_bit - 1)));
+    actors::spawn_process msg;
+    msg.order = make_spawn_order(probe_, spec, {}, how_.capabilities);
+    self_->request(holder_, caf::infinite, std::move(msg))
+        .then(
+            [this, probe = probe_](const actors::process_spawned& done) {
+              if (done.error != 0)
+                probe_over(probe, false);
+            },
+            [this, probe = probe_](const caf::error&) {
+              probe_over(probe, false);
+            });
+    self_->delayed_send(self_, longest_probe, probe_deadline{probe_});
+  }
+
+  void probe_over(std::uint64_t probe, bool says_yes) {
+    if (probe != probe_)
+      return;
+    probe_ = 0;
+    if (says_yes)
+      apply(process_event::became_ready{state_.run});
+    else
+      watch_readiness();
+  }
+
+  void end_probe(const end_process& msg) {
+    if (holder_)
+      self_->send(holder_, actors::acknowledge_end{msg.process});
+    auto how = reason_of(msg.end);
+    probe_over(msg.process, how == exit_reason::exited(0));
+  }
+
+  void kill_probe(std::uint64_t probe) {
+    if (holder_)
+      self_
+          ->request(holder_, caf::infinite,
+                    actors::signal_holder_process{{probe, SIGKILL, true}})
+          .then([](actors::holder_done) {}, [](const caf::error&) {});
   }
 
   // -- ends
@@ -749,6 +907,7 @@ private:
 
   process_info info() {
     info_.phase = state_.phase;
+    info_.ready = state_.ready && state_.phase == process_phase::running;
     info_.restarts_in_window = static_cast<std::uint32_t>(
         state_.restarts.restarts_in_window(clock::now()));
     info_.output_dropped = streams_->dropped();
@@ -775,7 +934,8 @@ private:
   // is to be one, if this daemon died.
   [[nodiscard]] bool may_tell_ends() const {
     return state_.phase != process_phase::backing_off
-           && state_.phase != process_phase::starting;
+           && state_.phase != process_phase::starting
+           && state_.phase != process_phase::waiting;
   }
 
   void tell_ends() {
@@ -784,7 +944,20 @@ private:
   }
 
   [[nodiscard]] run_notes notes() const {
-    return {command_, info_.restarts, state_.restarts.state()};
+    return {command_, info_.restarts, state_.restarts.state(),
+            state_.ready && how_.spec.ready, state_.stands_by};
+  }
+
+  // What PID 1 is to give the next daemon.
+  void annotate() {
+    if (holder_)
+      self_->send(holder_, actors::annotate_process{
+                               {holder_number(how_.serial, state_.run),
+                                to_text(how_.spec, notes())}});
+  }
+
+  [[nodiscard]] int stop_signal() const {
+    return config::signal_number(how_.spec.stop_signal).value_or(SIGTERM);
   }
 
   static time_point steady(std::int64_t realtime_ns) {
@@ -800,7 +973,7 @@ private:
     if (may_tell_ends())
       over = std::exchange(ended_, {});
     how_.on_change({info(), std::exchange(happened_, {}), std::move(over),
-                    output_awaited_});
+                    output_awaited_, state_.turn, std::exchange(fell_, false)});
   }
 
   self_pointer self_ = nullptr;
@@ -811,6 +984,9 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::unique_ptr<process_streams> streams_;
   bool has_ended_ = false;
+  bool fell_ = false; ///< not told on yet
+  std::uint64_t probe_ = 0;
+  std::uint64_t next_probe_ = 0;
   bool is_wish_ = false;
   clock::time_point poll_at_ = clock::time_point::max(); ///< armed for
   bool output_awaited_ = false; ///< as the container was told
@@ -848,6 +1024,9 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](lose_holder) { s->lose(); },
       [=](suspend_starts) { s->suspend(); },
       [=](resume_starts) { s->resume(); },
+      [=](stand_by) { s->stand_by(); },
+      [=](const take_turn& msg) { s->take(msg); },
+      [=](const process_ready& event) { s->on(event); },
       [=](const late_start& event) { s->on(event); },
       [=](const end_process& msg) { s->end(msg); },
       [=](const restore_end& msg) { s->restore(msg); },
@@ -859,6 +1038,8 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](streams_over event) { s->on(event); },
       [=](start_impossible event) { s->on(event); },
       [=](start_deadline event) { s->on(event); },
+      [=](look_whether_ready event) { s->on(event); },
+      [=](probe_deadline event) { s->on(event); },
   };
 }
 

@@ -44,6 +44,20 @@ struct lose_holder {};
 struct suspend_starts {};
 struct resume_starts {};
 
+/// Its group is started again as a whole.
+struct stand_by {};
+
+/// The processes that it waits for are there, or, with `refused`, will not be.
+struct take_turn {
+  std::uint64_t turn = 0; ///< as the container was told
+  caf::error refused;
+};
+
+/// PID 1 has heard from the process that it is ready.
+struct process_ready {
+  std::uint64_t process = 0;
+};
+
 /// PID 1 answers a start after its deadline, or one of an earlier daemon.
 struct late_start {
   actors::process_spawned report;
@@ -78,6 +92,8 @@ struct process_change {
   /// to have a successor is not among them before that runs.
   std::vector<std::uint64_t> ended;
   bool output_awaited = false; ///< somebody who follows it has not seen all
+  std::uint64_t turn = 0;      ///< that it waits for, while it does
+  bool fell = false;           ///< it ended by itself, and is to come back
 };
 
 /// One user process under its restart policy: from its definition, over any
@@ -99,8 +115,10 @@ using user_process_actor =
                      caf::replies_to<get_process>::with<process_is>,
                      caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
                      caf::reacts_to<suspend_starts>,
-                     caf::reacts_to<resume_starts>, caf::reacts_to<late_start>,
-                     caf::reacts_to<end_process>, caf::reacts_to<restore_end>,
+                     caf::reacts_to<resume_starts>, caf::reacts_to<stand_by>,
+                     caf::reacts_to<take_turn>, caf::reacts_to<process_ready>,
+                     caf::reacts_to<late_start>, caf::reacts_to<end_process>,
+                     caf::reacts_to<restore_end>,
                      caf::replies_to<adopt_process>::with<process_is>>;
 
 struct user_process_options {
@@ -110,6 +128,7 @@ struct user_process_options {
   std::uint32_t serial = 0;
   std::uint64_t command = 0; ///< that ran it
   config::process_spec spec;
+  bool takes_turns = false; ///< is started when its container says so
   kernel::capability_set capabilities; ///< of the container
   bool attached = false;
   std::vector<actors::shared_fd> stdio; ///< empty: as the spec says
@@ -136,6 +155,13 @@ user_process_actor spawn_user_process(caf::actor_system& sys,
   return number & 0xffffffffU;
 }
 
+/// Set in the run of a command that asks a process whether it is ready.
+inline constexpr std::uint64_t probe_bit = 0x80000000U;
+
+[[nodiscard]] constexpr bool is_probe(std::uint64_t number) {
+  return (number & probe_bit) != 0;
+}
+
 } // namespace reeve::supervisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::bring_up)
@@ -143,6 +169,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lose_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::suspend_starts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resume_starts)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::stand_by)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::take_turn)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::late_start)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::end_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adopt_process)

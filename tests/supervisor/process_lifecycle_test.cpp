@@ -28,9 +28,9 @@ const auto failure = exit_reason::exited(1);
 constexpr auto polite = stop_requested{SIGTERM, 10s};
 
 constexpr auto all_phases = {
-    phase::created,     phase::starting, phase::running,
-    phase::stopping,    phase::exited,   phase::gave_up,
-    phase::backing_off, phase::held,     phase::removed};
+    phase::created, phase::starting, phase::running,     phase::stopping,
+    phase::exited,  phase::gave_up,  phase::backing_off, phase::held,
+    phase::removed, phase::waiting};
 
 /// A process whose time the test owns. Keeps the last effects.
 struct fixture {
@@ -84,12 +84,20 @@ std::vector<process_event::any> all_events() {
           ended{2, exit_reason::start_failed(start_step::exec, 2)},
           polite,
           stop_requested{SIGTERM, 0ms},
+          stand_by_requested{SIGTERM, 10s},
+          turn_came{0},
+          turn_came{1},
+          turn_refused{0},
+          became_ready{1},
+          became_ready{2},
           timer_fired{1},
           timer_fired{2},
           holder_lost{},
           found_running{2, time_point{1h}},
           found_running{5, time_point{1h}},
+          found_running{2, time_point{1h}, true},
           found_ended{2, failure},
+          found_ended{2, failure, true},
           remove_requested{}};
 }
 
@@ -474,6 +482,208 @@ TEST_CASE("process_lifecycle: removed is terminal",
     CHECK(step(in(phase::removed), event, {}).next == in(phase::removed));
 }
 
+TEST_CASE("process_lifecycle: one that takes turns is started in its turn only",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.state.rules.takes_turns = true;
+  CHECK(uut.feed(start_requested{}) == phase::waiting);
+  CHECK(uut.last.empty());
+  CHECK(is_live(phase::waiting));
+  CHECK(uut.feed(turn_came{0}) == phase::waiting); // of another time
+  CHECK(uut.feed(turn_came{1}) == phase::starting);
+  CHECK(uut.last == effects{spawn{1}});
+  uut.feed(started{1});
+  CHECK(uut.state.ready);
+  SECTION("also after it has ended") {
+    CHECK(uut.feed(ended{1, failure}) == phase::waiting);
+    CHECK(uut.last == effects{report_exit{failure}});
+    CHECK_FALSE(uut.state.ready);
+    CHECK(uut.feed(turn_came{1}) == phase::waiting);
+    CHECK(uut.feed(turn_came{2}) == phase::starting);
+    CHECK(uut.last == effects{spawn{2}});
+  }
+  SECTION("also after a back-off") {
+    uut.feed(ended{1, failure});
+    uut.feed(turn_came{2});
+    uut.feed(started{2});
+    CHECK(uut.feed(ended{2, failure}) == phase::backing_off);
+    CHECK(uut.feed(timer_fired{uut.state.timer}) == phase::waiting);
+    CHECK(uut.last.empty());
+  }
+  SECTION("not while the container is paused") {
+    uut.feed(ended{1, failure});
+    uut.feed(suspended{});
+    CHECK(uut.feed(turn_came{2}) == phase::waiting);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(resumed{}) == phase::starting);
+    CHECK(uut.last == effects{spawn{2}});
+  }
+  SECTION("a stop ends the waiting") {
+    uut.feed(ended{1, failure});
+    CHECK(uut.feed(polite) == phase::exited);
+    CHECK(uut.state.last == exit_reason::stopped(failure));
+    CHECK(uut.feed(turn_came{2}) == phase::exited);
+  }
+  SECTION("the death of PID 1 leaves it to the container") {
+    uut.feed(ended{1, failure});
+    CHECK(uut.feed(holder_lost{}) == phase::exited);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(start_requested{start_cause::rebuild}) == phase::waiting);
+  }
+}
+
+TEST_CASE("process_lifecycle: a turn that does not come is a failed start",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.state.rules = {true, 7s, {}};
+  const auto late = exit_reason::start_failed(start_step::needs, ETIMEDOUT);
+  const auto none = exit_reason::start_failed(start_step::needs, ECANCELED);
+  SECTION("of a start by hand within its time") {
+    uut.feed(start_requested{});
+    CHECK(uut.last == effects{arm_timer{2, timer_use::turn, 7s}});
+    CHECK(uut.feed(timer_fired{2}) == phase::waiting); // its first restart
+    CHECK(uut.last == effects{report_exit{late}});
+  }
+  SECTION("of a restart only when it cannot come") {
+    uut.feed(start_requested{});
+    uut.feed(turn_came{1});
+    uut.feed(started{1});
+    uut.feed(ended{1, failure});
+    CHECK(uut.last == effects{report_exit{failure}}); // no timer
+    CHECK(uut.feed(turn_refused{1}) == phase::waiting);
+    CHECK(uut.last.empty());
+    CHECK(uut.feed(turn_refused{2}) == phase::backing_off);
+    CHECK(uut.state.last == none);
+    uut.feed(timer_fired{uut.state.timer});
+    CHECK(uut.feed(turn_refused{3}) == phase::gave_up);
+    CHECK(uut.state.last == exit_reason::gave_up(none));
+  }
+  SECTION("an answered start is not timed out by its old timer") {
+    uut.feed(start_requested{});
+    uut.feed(turn_came{1});
+    CHECK(uut.feed(timer_fired{2}) == phase::starting);
+    uut.feed(started{1});
+    CHECK(uut.feed(timer_fired{2}) == phase::running);
+    CHECK(uut.last.empty());
+  }
+}
+
+TEST_CASE("process_lifecycle: who stands by stops and waits for its turn, and "
+          "that is no failure",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.state.rules.takes_turns = true;
+  uut.feed(start_requested{});
+  uut.feed(turn_came{1});
+  uut.feed(started{1});
+  CHECK(uut.feed(stand_by_requested{SIGTERM, 10s}) == phase::stopping);
+  CHECK(uut.last
+        == effects{send_signal{1, SIGTERM, target::process},
+                   arm_timer{uut.state.timer, timer_use::grace, 10s}});
+  const auto old_timer = uut.state.timer;
+  SECTION("it ends") {
+    CHECK(uut.feed(ended{1, failure}) == phase::waiting);
+    CHECK(uut.last == effects{report_exit{exit_reason::stopped(failure)}});
+    CHECK(uut.state.restarts.restarts_in_window(uut.now) == 0);
+    CHECK(uut.feed(timer_fired{old_timer}) == phase::waiting);
+    CHECK(uut.feed(turn_came{2}) == phase::starting);
+  }
+  SECTION("it does not hear the signal") {
+    uut.feed(timer_fired{old_timer});
+    CHECK(uut.last.front()
+          == process_effect::any{send_signal{1, SIGKILL, target::group}});
+    CHECK(uut.feed(ended{1, exit_reason::signaled(SIGKILL, false)})
+          == phase::waiting);
+  }
+  SECTION("a stop by hand makes it stay down") {
+    uut.feed(polite);
+    CHECK(uut.feed(ended{1, failure}) == phase::exited);
+  }
+  SECTION("the death of PID 1 is one that a rebuild answers") {
+    uut.feed(ended{1, failure});
+    CHECK(uut.feed(holder_lost{}) == phase::exited);
+    CHECK(uut.state.last == exit_reason::lost());
+    CHECK(uut.feed(start_requested{start_cause::rebuild}) == phase::waiting);
+  }
+  SECTION("what the next daemon finds of it") {
+    auto next = fixture{restart_type::transient};
+    next.state.rules.takes_turns = true;
+    CHECK(next.feed(found_ended{1, exit_reason::exited(0), true})
+          == phase::waiting);
+    CHECK(
+        next.last
+        == effects{report_exit{exit_reason::stopped(exit_reason::exited(0))}});
+  }
+}
+
+TEST_CASE("process_lifecycle: who is not ready in time has failed to start",
+          "[supervisor][process_lifecycle]") {
+  auto uut = fixture{};
+  uut.state.rules.ready_timeout = 3s;
+  uut.run();
+  CHECK(uut.last == effects{arm_timer{1, timer_use::ready, 3s}});
+  CHECK_FALSE(uut.state.ready);
+  SECTION("in time") {
+    CHECK(uut.feed(became_ready{7}) == phase::running); // another run
+    CHECK(uut.last.empty());
+    uut.feed(became_ready{1});
+    CHECK(uut.last == effects{report_ready{}});
+    CHECK(uut.state.ready);
+    uut.feed(became_ready{1});
+    CHECK(uut.last.empty());
+    uut.feed(timer_fired{1});
+    CHECK(uut.last.empty());
+    uut.feed(ended{1, failure});
+    CHECK_FALSE(uut.state.ready);
+  }
+  SECTION("late") {
+    CHECK(uut.feed(timer_fired{1}) == phase::running);
+    CHECK(uut.last
+          == effects{send_signal{1, SIGKILL, target::group},
+                     arm_timer{2, timer_use::kill, kill_deadline}});
+    uut.feed(became_ready{1});
+    CHECK(uut.last.empty()); // too late
+    SECTION("and it dies") {
+      const auto why = exit_reason::start_failed(start_step::ready, ETIMEDOUT);
+      CHECK(uut.feed(ended{1, exit_reason::signaled(SIGKILL, false)})
+            == phase::starting);
+      CHECK(uut.last == effects{report_exit{why}, spawn{2}});
+    }
+    SECTION("and the kernel keeps it") {
+      CHECK(uut.feed(timer_fired{2}) == phase::held);
+    }
+    SECTION("and a stop comes") {
+      CHECK(uut.feed(polite) == phase::stopping);
+      CHECK(uut.feed(ended{1, failure}) == phase::exited);
+    }
+  }
+  SECTION("a paused container's time does not count") {
+    uut.feed(suspended{});
+    CHECK(uut.feed(timer_fired{1}) == phase::running);
+    CHECK(uut.last.empty());
+    uut.feed(resumed{});
+    CHECK(uut.last == effects{arm_timer{2, timer_use::ready, 3s}});
+  }
+  SECTION("health counts from there") {
+    // Two failures; the second run is long, but is never ready.
+    uut.feed(ended{1, failure});
+    uut.feed(started{2});
+    uut.now += 1h;
+    CHECK(uut.feed(ended{2, failure}) == phase::backing_off);
+  }
+  SECTION("what the next daemon finds of it") {
+    auto next = fixture{};
+    next.state.rules.ready_timeout = 3s;
+    next.feed(found_running{1, next.now, true});
+    CHECK(next.state.ready);
+    CHECK(next.last.empty());
+    auto other = fixture{};
+    other.state.rules.ready_timeout = 3s;
+    other.feed(found_running{1, other.now});
+    CHECK(other.last == effects{arm_timer{1, timer_use::ready, 3s}});
+  }
+}
+
 namespace {
 
 /// Answers effects the way a kernel may: late, or never for a stuck process.
@@ -507,9 +717,19 @@ TEST_CASE("process_lifecycle: on any walk there are never two processes, and a "
       return std::uniform_int_distribution{0, n - 1}(gen);
     };
     auto uut = fixture{static_cast<restart_type>(pick(3))};
+    uut.state.rules.takes_turns = pick(2) == 0;
+    if (pick(2) == 0)
+      uut.state.rules.turn_timeout = 5s;
+    if (pick(2) == 0)
+      uut.state.rules.ready_timeout = 5s;
     auto env = environment{};
     auto feed = [&](const process_event::any& event) {
       uut.feed(event);
+      auto was_told = std::holds_alternative<turn_came>(event)
+                      || std::holds_alternative<resumed>(event);
+      if (uut.state.rules.takes_turns && !was_told)
+        for (const auto& effect : uut.last)
+          REQUIRE_FALSE(std::holds_alternative<spawn>(effect));
       env.take(uut.last);
     };
     auto answer = [&] {
@@ -527,7 +747,19 @@ TEST_CASE("process_lifecycle: on any walk there are never two processes, and a "
     };
     for (int i = 0; i < 60; ++i) {
       uut.now += std::chrono::milliseconds{pick(3000)};
-      switch (pick(8)) {
+      switch (pick(12)) {
+      case 8:
+        feed(turn_came{uut.state.turn - static_cast<unsigned>(pick(2))});
+        break;
+      case 9:
+        feed(turn_refused{uut.state.turn});
+        break;
+      case 10:
+        feed(stand_by_requested{SIGTERM, std::chrono::seconds{pick(3)}});
+        break;
+      case 11:
+        feed(became_ready{uut.state.run});
+        break;
       case 6:
         feed(pick(2) == 0 ? process_event::any{suspended{}}
                           : process_event::any{resumed{}});
