@@ -65,6 +65,20 @@ config::container_spec with(const std::string& name,
   return out;
 }
 
+// One that the other needs, and which are restarted together.
+config::container_spec grouped(const std::string& name) {
+  auto back = counter("back");
+  back.ready =
+      config::readiness{.command = {"test", "-e", "/back"}, .interval = 10ms};
+  auto front = counter("front");
+  front.after = {"back"};
+  front.argv.back().insert(0, "echo >&3; ");
+  front.ready = config::readiness{.fd = 3};
+  auto out = with(name, {front, back});
+  out.supervision.strategy = config::restart_strategy::one_for_all;
+  return out;
+}
+
 struct sequence {
   long last = 0;
   unsigned repeated = 0; ///< once more than it should be
@@ -88,6 +102,7 @@ struct figures {
   unsigned daemons_at_start = 0; ///< of them, before they answered
   unsigned helpers = 0;
   unsigned processes = 0;
+  unsigned grouped = 0; ///< processes that take another one along
   unsigned holders = 0;
   unsigned jobs = 0;
   unsigned containers = 0; ///< made and destroyed
@@ -103,6 +118,7 @@ public:
     make(with("steady", {counter("count"), counter("other")}));
     make(with("killed", {counter("a"), counter("b")}));
     make(with("rebuilt", {counter("count")}));
+    make(grouped("grouped"));
     make(with("jobs", {}));
     for (const auto* id : {"count", "other"})
       steady_[id] = process("steady", id).pid;
@@ -166,8 +182,16 @@ public:
     auto seen = sequence_in(output("rebuilt", "count"));
     CHECK(seen.last > 0);
     CHECK(seen.repeated + seen.missing <= happened_.holders);
+    for (const auto* id : {"back", "front"}) {
+      INFO("grouped/" << id);
+      auto all = sequence_in(output("grouped", id));
+      CHECK(all.last > 0);
+      CHECK(all.missing == 0);
+      eventually("it is ready", [&] { return process("grouped", id).ready; });
+    }
     check_jobs();
-    for (const auto* container : {"steady", "killed", "rebuilt", "jobs"})
+    for (const auto* container :
+         {"steady", "killed", "rebuilt", "grouped", "jobs"})
       check_processes(container);
   }
 
@@ -222,6 +246,12 @@ private:
   }
 
   void kill_a_process() {
+    if (pick(3) == 0) {
+      auto one = process("grouped", pick(2) == 0 ? "back" : "front");
+      if (one.pid > 0 && ::kill(one.pid, SIGKILL) == 0)
+        ++happened_.grouped;
+      return;
+    }
     auto now = process("killed", pick(2) == 0 ? "a" : "b");
     if (now.pid > 0 && ::kill(now.pid, SIGKILL) == 0)
       ++happened_.processes;
@@ -358,11 +388,9 @@ private:
   }
 
   const std::vector<std::pair<std::string, std::string>> permanent_{
-      {"steady", "count"},
-      {"steady", "other"},
-      {"killed", "a"},
-      {"killed", "b"},
-      {"rebuilt", "count"}};
+      {"steady", "count"}, {"steady", "other"},  {"killed", "a"},
+      {"killed", "b"},     {"rebuilt", "count"}, {"grouped", "back"},
+      {"grouped", "front"}};
 
   std::mt19937 random_;
   daemon_process reeve_;
@@ -398,7 +426,8 @@ TEST_CASE("chaos: whatever is killed, whenever, nothing that runs is lost or "
   std::cout << "chaos, " << title << ", seed " << seed << ": killed "
             << all.daemons << " daemons (" << all.daemons_at_start
             << " before they answered), " << all.helpers << " helpers, "
-            << all.processes << " processes, " << all.holders << " PID 1s; ran "
+            << all.processes + all.grouped << " processes (" << all.grouped
+            << " that take another along), " << all.holders << " PID 1s; ran "
             << all.jobs << " jobs and made " << all.containers
             << " containers meanwhile; longest absence "
             << all.longest_absence.count() << " ms\n";
