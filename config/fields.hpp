@@ -21,6 +21,8 @@ struct plain {};
 struct as_size {};
 /// File mode bits: an octal string such as "022".
 struct as_octal {};
+/// A duration, or "infinity".
+struct as_grace {};
 /// A string, or a number that is kept as a string.
 struct as_word {};
 
@@ -104,7 +106,7 @@ inline constexpr auto fields<process_spec> =
                field{"group", &process_spec::group},
                field{"significant", &process_spec::significant},
                field{"stop_signal", &process_spec::stop_signal, as_word{}},
-               field{"stop_grace", &process_spec::stop_grace}};
+               field{"stop_grace", &process_spec::stop_grace, as_grace{}}};
 
 template <>
 inline constexpr auto fields<namespace_choices> =

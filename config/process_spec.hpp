@@ -112,7 +112,8 @@ struct process_spec {
   bool significant = false;
   /// Name or number, see `signal_number`.
   std::string stop_signal = "SIGTERM";
-  /// Time between `stop_signal` and SIGKILL.
+  /// Time between `stop_signal` and SIGKILL; 0: SIGKILL at once,
+  /// `longest_duration`: never.
   std::chrono::milliseconds stop_grace{10'000};
 
   bool operator==(const process_spec&) const = default;

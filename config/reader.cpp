@@ -114,6 +114,12 @@ result<void> read(const node& in, const key_path& at,
                    "a duration such as \"10s\" or \"500ms\"");
 }
 
+result<void> read(const node& in, const key_path& at,
+                  std::chrono::milliseconds& out, as_grace) {
+  return read_text(in, at, out, parse_grace,
+                   "a duration such as \"10s\", or \"infinity\"");
+}
+
 // Either one number for both limits, or a table of the two.
 result<void> read(const node& in, const key_path& at, rlimit_pair& out, plain) {
   const auto* table = std::get_if<node::table>(&in.value);

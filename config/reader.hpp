@@ -54,6 +54,8 @@ unknown_key(const member& found, const key_path& table,
 [[nodiscard]] result<void> read(const node& in, const key_path& at,
                                 unsigned& out, as_octal);
 [[nodiscard]] result<void> read(const node& in, const key_path& at,
+                                std::chrono::milliseconds& out, as_grace);
+[[nodiscard]] result<void> read(const node& in, const key_path& at,
                                 std::string& out, as_word);
 
 /// A whole number between two bounds, both included.

@@ -75,6 +75,10 @@ void write(text& out, std::chrono::milliseconds value, plain = {}) {
   write(out, format_duration(value));
 }
 
+void write(text& out, std::chrono::milliseconds value, as_grace) {
+  write(out, format_grace(value));
+}
+
 void write(text& out, std::uint64_t value, as_size) {
   write(out, format_size(value));
 }

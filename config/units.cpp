@@ -199,4 +199,21 @@ std::string format_cpus(double cpus) {
   return {buffer.data(), end};
 }
 
+namespace {
+
+constexpr auto without_end = std::string_view{"infinity"};
+
+} // namespace
+
+result<std::chrono::milliseconds> parse_grace(std::string_view text) {
+  if (text == without_end)
+    return longest_duration;
+  return parse_duration(text);
+}
+
+std::string format_grace(std::chrono::milliseconds time) {
+  return time == longest_duration ? std::string{without_end}
+                                  : format_duration(time);
+}
+
 } // namespace reeve::config

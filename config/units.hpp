@@ -33,6 +33,12 @@ inline constexpr auto longest_duration =
 [[nodiscard]] result<std::chrono::milliseconds>
 parse_duration(std::string_view text);
 
+/// The time between a stop signal and SIGKILL: a duration, or "infinity", which
+/// is `longest_duration`.
+[[nodiscard]] result<std::chrono::milliseconds>
+parse_grace(std::string_view text);
+[[nodiscard]] std::string format_grace(std::chrono::milliseconds time);
+
 /// The shortest exact form: "10s", "90m", "1500ms".
 [[nodiscard]] std::string format_duration(std::chrono::milliseconds time);
 

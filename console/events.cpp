@@ -21,16 +21,22 @@ std::string text_of(const supervisor::event& event) {
 
 /// Prints what is kept, and then, with `follow`, what comes. Ends quietly when
 /// nobody reads any more: SIGPIPE has its default effect here.
-result<int> print(context& ctx, bool follow) {
+result<int> print(context& ctx, std::uint64_t after, bool follow) {
   auto request = supervisor::get_events{};
+  request.after = after;
   for (;;) {
     auto batch = ctx.ask<supervisor::event_batch>(request, "cannot read events",
                                                   poll_limit);
     if (!batch)
       return tl::make_unexpected(std::move(batch.error()));
     // The first question asks from the beginning of time.
-    if (batch->gap != 0 && request.after != 0)
-      ctx.warn({std::to_string(batch->gap) + " events were missed"});
+    if (batch->gap != 0 && request.after != 0) {
+      if (ctx.options.json)
+        ctx.out << line_of({{"event", "gap"}, {"missed", batch->gap}});
+      else
+        ctx.warn(
+            {"at least " + std::to_string(batch->gap) + " events were missed"});
+    }
     for (const auto& event : batch->events) {
       ctx.out << (ctx.options.json ? line_of(json_of(event)) : text_of(event));
       request.after = event.seq;
@@ -48,10 +54,19 @@ result<int> print(context& ctx, bool follow) {
 } // namespace
 
 verb::check declare_events(CLI::App& app) {
-  auto follow = std::make_shared<bool>(false);
-  app.add_flag("-f,--follow", *follow, "go on with what comes");
-  return [follow](const program_arguments&) -> result<action> {
-    return [follow](context& ctx) { return print(ctx, *follow); };
+  struct options {
+    bool follow = false;
+    std::uint64_t after = 0;
+  };
+  auto given = std::make_shared<options>();
+  app.add_flag("-f,--follow", given->follow, "go on with what comes");
+  app.add_option("--after", given->after,
+                 "only events behind the one with this number")
+      ->type_name("SEQ");
+  return [given](const program_arguments&) -> result<action> {
+    return [given](context& ctx) {
+      return print(ctx, given->after, given->follow);
+    };
   };
 }
 

@@ -86,7 +86,8 @@ _reeve() {
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
       attach) options+=' --interactive' ;;
-      logs | events) options+=' --follow' ;;
+      logs) options+=' --follow' ;;
+      events) options+=' --follow --after' ;;
     esac
     # These print text as it is, and no records.
     case $verb in

@@ -33,7 +33,7 @@ void grace_option::declare(CLI::App& app) {
 result<std::int64_t> grace_option::value() const {
   if (!text)
     return -1;
-  auto time = config::parse_duration(*text);
+  auto time = config::parse_grace(*text);
   if (!time)
     return refuse("--timeout", to_string(time.error()));
   return time->count();

@@ -3,8 +3,14 @@
 
 #include "kernel-iface/cgroup_resources.hpp"
 
+#include <fcntl.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace reeve::kernel {
 
@@ -161,6 +167,79 @@ result<std::uint64_t> oom_kill_count(const container_cgroup& group) {
   if (auto count = find_field(*text, "oom_kill"))
     return *count;
   return make_error(EBADMSG, "find oom_kill in", dir->path(file));
+}
+
+namespace {
+
+std::optional<std::string> content_of(const std::string& path) {
+  auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd)
+    return std::nullopt;
+  auto text = read_all(fd.get(), path);
+  return text ? std::optional{std::move(*text)} : std::nullopt;
+}
+
+std::optional<std::uint64_t> number_of(const std::string& path) {
+  auto text = content_of(path);
+  return text ? parse_number(*text) : std::nullopt;
+}
+
+// How often a limit of this group itself was hit; nothing above the root.
+std::optional<std::uint64_t> hits_of(const std::string& group,
+                                     cgroup_mode mode) {
+  if (mode != cgroup_mode::v2)
+    return number_of(group + "/memory.failcnt");
+  auto events = content_of(group + "/memory.events.local"); // Linux 5.2
+  return events ? find_field(*events, "oom") : std::nullopt;
+}
+
+std::int64_t room_of(const std::string& group, cgroup_mode mode) {
+  auto is_v2 = mode == cgroup_mode::v2;
+  auto limit =
+      number_of(group + (is_v2 ? "/memory.max" : "/memory.limit_in_bytes"));
+  auto used =
+      number_of(group + (is_v2 ? "/memory.current" : "/memory.usage_in_bytes"));
+  if (!limit || !used || *limit >= v1_unlimited)
+    return memory_room::endless;
+  return static_cast<std::int64_t>(*limit - *limit / 8)
+         - static_cast<std::int64_t>(*used);
+}
+
+// The group with the container's limits, then those that enclose it.
+std::vector<std::string> limiting_groups(const container_cgroup& group) {
+  std::vector<std::string> out;
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return out;
+  auto path = dir->path();
+  for (; hits_of(path, group.mode()); path.erase(path.rfind('/')))
+    out.push_back(path);
+  return out;
+}
+
+} // namespace
+
+result<oom_counts> read_oom_counts(const container_cgroup& group) {
+  auto kills = oom_kill_count(group);
+  if (!kills)
+    return tl::make_unexpected(std::move(kills.error()));
+  auto out = oom_counts{*kills, 0, 0};
+  auto* sum = &out.own_hits;
+  for (const auto& path : limiting_groups(group)) {
+    *sum += hits_of(path, group.mode()).value_or(0);
+    sum = &out.outer_hits;
+  }
+  return out;
+}
+
+memory_room read_memory_room(const container_cgroup& group) {
+  memory_room out;
+  auto* least = &out.own;
+  for (const auto& path : limiting_groups(group)) {
+    *least = std::min(*least, room_of(path, group.mode()));
+    least = &out.outer;
+  }
+  return out;
 }
 
 result<void> set_oom_policy(const container_cgroup& group, oom_policy policy) {

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace reeve::kernel {
@@ -51,5 +52,33 @@ memory_in_use(const container_cgroup& group);
 /// nested groups are counted there and not here.
 [[nodiscard]] result<std::uint64_t>
 oom_kill_count(const container_cgroup& group);
+
+/// What tells whose limit the kernel killed for.
+struct oom_counts {
+  std::uint64_t kills = 0; ///< see `oom_kill_count`
+  /// How often the container's limit, and one of the groups that enclose it,
+  /// was hit. v2 counts the times that only a kill could help. v1 counts also
+  /// those when something was reclaimed, and not all where swap counts, too.
+  std::uint64_t own_hits = 0;
+  std::uint64_t outer_hits = 0;
+
+  bool operator==(const oom_counts&) const = default;
+};
+
+/// A few small reads for each group up to the root of the hierarchy.
+[[nodiscard]] result<oom_counts> read_oom_counts(const container_cgroup& group);
+
+/// Bytes that are left until seven eighths of a limit are in use; negative
+/// beyond that.
+struct memory_room {
+  static constexpr auto endless = std::numeric_limits<std::int64_t>::max();
+
+  std::int64_t own = endless;
+  std::int64_t outer = endless; ///< the least of the groups that enclose it
+};
+
+/// A few small reads for each group up to the root of the hierarchy. What
+/// cannot be read has no limit.
+[[nodiscard]] memory_room read_memory_room(const container_cgroup& group);
 
 } // namespace reeve::kernel

@@ -294,6 +294,7 @@ enum class event_kind : std::uint8_t {
   daemon_started,
   container_gave_up,
   process_ready, ///< of one that tells it
+  container_rebuilding,
 };
 
 [[nodiscard]] std::string_view name_of(event_kind kind);

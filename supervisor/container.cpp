@@ -64,10 +64,11 @@ std::optional<event_kind> kind_of(container_phase phase) {
     return event_kind::container_gave_up;
   case container_phase::held:
     return event_kind::container_held;
+  case container_phase::rebuilding:
+    return event_kind::container_rebuilding;
   case container_phase::creating:
   case container_phase::pausing:
   case container_phase::stopping:
-  case container_phase::rebuilding:
   case container_phase::destroying:
   case container_phase::destroyed:
     return std::nullopt;

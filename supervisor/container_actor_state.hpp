@@ -26,7 +26,6 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <atomic>
 #include <deque>
 #include <functional>
 #include <map>
@@ -329,8 +328,7 @@ private:
   std::vector<std::uint32_t> fallen_; ///< meanwhile
   std::deque<std::uint32_t> over_;    ///< temporary ones that have ended
   command_memory commands_{256};
-  std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen_ =
-      std::make_shared<std::atomic<std::uint64_t>>(0);
+  std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
   actors::owed_answer<container_is> adopter_;

@@ -48,7 +48,8 @@ void container_actor_state::connect_and_adopt() {
   if (!ok || !*socket)
     return adopt_remains();
   // What the kernel has killed before may have been explained already.
-  oom_kills_seen_->store(kernel::oom_kill_count(*kit_->cgroup).value_or(0));
+  oom_->begin(
+      kernel::read_oom_counts(*kit_->cgroup).value_or(kernel::oom_counts{}));
   kit_->uid_base = record_.uid_base;
   kit_->holder_pid = record_.holder_pid;
   kit_->holder_start_time = record_.holder_start_time;

@@ -95,7 +95,7 @@ void container_actor_state::take_kit_for(
 }
 
 void container_actor_state::own_cgroup(std::uint64_t serial) {
-  oom_kills_seen_->store(0); // a new group counts anew
+  oom_->begin(kit_->oom);
   is_empty_ = false;
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),

@@ -8,6 +8,7 @@
 #include "actors/failure.hpp"
 #include "config/start_order.hpp"
 #include "config/text.hpp"
+#include "config/units.hpp"
 #include "supervisor/container_actor_state.hpp"
 
 #include <caf/send.hpp>
@@ -166,7 +167,8 @@ milliseconds container_actor_state::time_to_stop() {
       continue;
     auto all = state_.grace.value_or(item.stop_grace);
     if (auto found = before.find(item.info.process); found != before.end())
-      all += found->second + kill_deadline;
+      all = std::min(all + found->second + kill_deadline,
+                     config::longest_duration);
     longest = std::max(longest, all);
     for (const auto& id : item.after)
       before[id] = std::max(before[id], all);

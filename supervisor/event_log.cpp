@@ -22,7 +22,9 @@ event_batch event_log::after(std::uint64_t seq, std::size_t max) const {
     return out;
   auto first = events_.front().seq;
   auto from = std::max(seq + 1, first);
-  out.gap = from - (seq + 1);
+  out.gap = from - std::max(seq, base_) - 1;
+  if (seq != 0 && seq < base_)
+    ++out.gap;
   auto skip = static_cast<std::ptrdiff_t>(from - first);
   auto left = events_.size() - static_cast<std::size_t>(skip);
   auto begin = events_.begin() + skip;
@@ -49,6 +51,8 @@ std::string_view name_of(event_kind kind) {
     return "container_gave_up";
   case event_kind::process_ready:
     return "process_ready";
+  case event_kind::container_rebuilding:
+    return "container_rebuilding";
   case event_kind::container_held:
     return "container_held";
   case event_kind::container_destroyed:

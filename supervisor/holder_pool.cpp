@@ -402,6 +402,8 @@ private:
     const auto& cgroup = *m->out->cgroup;
     if (auto ok = cgroup.finish_placement(); !ok)
       return ok;
+    if (auto oom = kernel::read_oom_counts(cgroup)) // else nobody has a limit
+      m->out->oom = *oom;
     if (auto root = root_of(*m); root != 0)
       if (auto ok = cgroup.delegate_to(root, root); !ok)
         return ok;

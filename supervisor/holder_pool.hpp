@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/namespace_holder.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 #include "supervisor/file_sweeper.hpp"
 #include "supervisor/services.hpp"
@@ -44,6 +45,7 @@ struct kit {
   std::uint64_t holder_start_time = 0;
   actors::shared_fd holder_pidfd;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
+  kernel::oom_counts oom; ///< when it was made
   actors::namespace_holder_actor holder;
   /// Else they are those of a container that exists, and stay when it goes.
   bool owns_ids = true;

@@ -9,8 +9,6 @@
 #include "config/names.hpp"
 #include "config/text.hpp"
 #include "config/units.hpp"
-#include "kernel-iface/cgroup_limits.hpp"
-#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/listening_port.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/process_streams.hpp"
@@ -216,7 +214,7 @@ public:
       return end_probe(msg);
     remember_end(msg.process);
     if (run_of(msg.process) == state_.run) {
-      auto reason = explain_kill(reason_of(msg.end));
+      auto reason = explained(msg.end);
       finish_run(msg.process);
       apply(process_event::ended{run_of(msg.process), reason});
     } else {
@@ -800,23 +798,13 @@ private:
   exit_reason reason_of_end(const kernel::holder::process_state_report& of) {
     if (of.failed_code != 0)
       return exit_reason::start_failed(step_of(of.failed_step), of.failed_code);
-    return explain_kill(reason_of(of.end));
+    return explained(of.end);
   }
 
-  // The kernel's counter is read here, in the path of the exit: the
-  // notification of an oom kill may come later than the exit that it explains.
-  exit_reason explain_kill(exit_reason reason) {
-    if (reason.kind != exit_kind::signaled || reason.signal != SIGKILL
-        || !cgroup_)
-      return reason;
-    auto count = kernel::oom_kill_count(*cgroup_);
-    if (!count || *count <= how_.oom_kills_seen->load())
-      return reason;
-    how_.oom_kills_seen->store(*count);
-    auto limit = kernel::get_limit(*cgroup_, kernel::limit_key::memory_max);
-    return exit_reason::oom(limit && *limit != kernel::no_limit
-                                ? oom_limit::own
-                                : oom_limit::unknown);
+  exit_reason explained(const kernel::holder::end_of_process& end) {
+    auto reason = reason_of(end);
+    return cgroup_ ? how_.oom->explain(reason, *cgroup_, end.max_rss_kib * 1024)
+                   : reason;
   }
 
   void finish_run(std::uint64_t process) {

@@ -7,6 +7,7 @@
 #include "kernel-iface/container_cgroup.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "supervisor/api.hpp"
+#include "supervisor/oom_witness.hpp"
 #include "supervisor/run_notes.hpp"
 #include "supervisor/services.hpp"
 
@@ -14,7 +15,6 @@
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -134,8 +134,7 @@ struct user_process_options {
   std::vector<actors::shared_fd> stdio; ///< empty: as the spec says
   /// Called in the actor; must only send messages.
   std::function<void(process_change)> on_change;
-  /// Kernel oom kills in this container that were explained already.
-  std::shared_ptr<std::atomic<std::uint64_t>> oom_kills_seen;
+  std::shared_ptr<oom_witness> oom; ///< of the container
 };
 
 user_process_actor spawn_user_process(caf::actor_system& sys,

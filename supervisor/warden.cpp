@@ -77,6 +77,8 @@ constexpr auto longest_wait = 60s;
 constexpr auto longest_adoption = 30s;
 
 class warden_state {
+  struct entry;
+
 public:
   static constexpr const char* name = "warden";
 
@@ -104,7 +106,7 @@ public:
   caf::result<container_created> create(const create_container& msg) {
     if (auto made = commands_.find(msg.command))
       if (auto known = names_.find(*made); known != names_.end())
-        return pass_on<container_created>(entries_.at(known->second), msg);
+        return repeat(entries_.at(known->second), msg);
     if (auto ok = config::validate(msg.spec); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
     if (msg.spec.image)
@@ -121,6 +123,19 @@ public:
     entry.info.image = msg.spec.image.value_or(msg.spec.rootfs.value_or(""));
     entry.info.properties = msg.spec.properties;
     return self_->delegate(entry.actor, msg);
+  }
+
+  // If it turns out that there is nothing of it, it is made now.
+  caf::result<container_created> repeat(entry& which,
+                                        const create_container& msg) {
+    auto promise = actors::owe<container_created>(self_);
+    when_adopted(which, [this, promise, msg](entry* now) mutable {
+      if (now != nullptr)
+        promise.delegate(now->actor, msg);
+      else
+        promise.delegate(caf::actor_cast<warden_actor>(self_), msg);
+    });
+    return promise;
   }
 
   template <class Reply, class Message>

@@ -5,6 +5,7 @@
 
 #include "config/fields.hpp"
 #include "config/parse.hpp"
+#include "config/units.hpp"
 #include "config/validate.hpp"
 #include "tests/support/catch.hpp"
 
@@ -81,6 +82,7 @@ container_spec full_container() {
   spec.remove_on_exit = true;
   spec.boot = true;
   spec.processes = {full_process(), process_spec{}};
+  spec.processes[1].stop_grace = longest_duration;
   return spec;
 }
 

@@ -182,6 +182,38 @@ TEST_CASE("console: events prints a line for each thing that happened",
                        }));
 }
 
+TEST_CASE(
+    "console: events go on behind a number, also that of an earlier daemon",
+    "[console][kernel][events]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  told(daemon, {"create", "web", "--image", "busybox"});
+  auto events = [&](const std::string& after) {
+    std::vector<nlohmann::json> out;
+    for (const auto& line :
+         lines_of(told(daemon, {"events", "--json", "--after", after})))
+      out.push_back(nlohmann::json::parse(line));
+    return out;
+  };
+  auto all = events("0");
+  REQUIRE(all.size() == 3); // the daemon, created, started
+  auto seq = all[1].at("seq").get<std::uint64_t>();
+  auto rest = events(std::to_string(seq));
+  REQUIRE(rest.size() == 1);
+  CHECK(rest[0] == all[2]);
+  CHECK(events(std::to_string(seq + 1)).empty());
+  daemon.kill();
+  daemon.start();
+  auto next = events(std::to_string(seq));
+  REQUIRE(next.size() >= 2);
+  CHECK(next[0] == nlohmann::json{{"event", "gap"}, {"missed", 1}});
+  CHECK(next[1].at("event") == "daemon_started");
+  CHECK(next[1].at("seq").get<std::uint64_t>() > seq + 1);
+  auto refused = run_console(at(daemon, {"events", "--after", "x"}));
+  CHECK(refused.status == 125);
+}
+
 TEST_CASE("console: events -f goes on with what comes, each at once",
           "[console][kernel][events]") {
   if (!is_root())

@@ -3,6 +3,7 @@
 
 // Times that no clock can count to, and descriptors that are none.
 
+#include "config/units.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/instance.hpp"
 
@@ -44,8 +45,19 @@ TEST_CASE("hostile values: a grace without an end is not an end without grace",
   slow("own");
   reeve.ask<process_is>(stop_process{"web", "own", least}); // the spec's own
   slow("container");
+  auto for_ever = instance::process(
+      "for_ever", {"sh", "-c",
+                   "trap 'sleep 0.3; exit 3' TERM; echo ready; "
+                   "while true; do sleep 0.01; done"});
+  for_ever.stop_grace = config::longest_duration; // "infinity"
+  for_ever.after = {"container"};
+  reeve.run("web", for_ever);
+  eventually("the trap is set", [&] {
+    return reeve.output_so_far("web", "for_ever") == "ready\n";
+  });
   reeve.ask<container_is>(stop_container{"web", most});
   CHECK(reeve.process_of("web", "container").last == in_order);
+  CHECK(reeve.process_of("web", "for_ever").last == in_order);
   reeve.ask<container_is>(start_container{"web"});
   reeve.ask<container_is>(destroy_container{"web", true, most});
   CHECK(reeve.container_names().empty());

@@ -104,6 +104,33 @@ TEST_CASE("limits: a process over the memory limit is killed and says why",
   CHECK(reeve.process_of("box", "hog").phase == process_phase::running);
 }
 
+TEST_CASE(
+    "limits: a process killed for the limit of an enclosing group says so",
+    "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  auto pid = reeve.run("box", instance::sleeper("peer")).pid;
+  set(reeve, "box", {{"memory.limit", "128M"}});
+  auto own = std::filesystem::path{
+      limits_file(pid, "memory", "memory.limit_in_bytes", "memory.max")};
+  auto outer = own.parent_path();
+  while (!outer.filename().string().starts_with("reeve-"))
+    outer = outer.parent_path();
+  auto file = outer / own.filename();
+  std::ofstream{file} << 48 * mib;
+  auto hog = instance::process("hog", {"probe", "allocate", "64"});
+  CHECK(reeve.run_to_end("box", hog).reason
+        == exit_reason::oom(oom_limit::ancestor));
+  std::ofstream{file} << 512 * mib;
+  set(reeve, "box", {{"memory.limit", "32M"}});
+  CHECK(reeve.run_to_end("box", hog).reason
+        == exit_reason::oom(oom_limit::own));
+  CHECK(reeve.process_of("box", "peer").pid == pid);
+}
+
 TEST_CASE("limits: a limit below what is in use is refused, the old one stays",
           "[integration][limits]") {
   if (!is_root())

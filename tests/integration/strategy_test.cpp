@@ -9,6 +9,7 @@
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/patience.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -291,4 +292,8 @@ TEST_CASE("strategy: the death of PID 1 amidst a restart of all loses none",
   REQUIRE(::kill(f.reeve.details_of("web").info.pid, SIGKILL) == 0);
   f.await_new("abc");
   f.check_once();
+  auto events = f.reeve.ask<event_batch>(get_events{}).events;
+  CHECK(std::ranges::count(events, event_kind::container_rebuilding,
+                           &event::kind)
+        == 1);
 }

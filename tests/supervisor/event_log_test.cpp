@@ -18,7 +18,7 @@ event named(const std::string& container) {
 }
 
 event_log filled(std::size_t capacity, unsigned count) {
-  event_log out{capacity};
+  event_log out{capacity, 1};
   for (unsigned i = 1; i <= count; ++i)
     out.add(named(std::to_string(i)));
   return out;
@@ -39,7 +39,7 @@ TEST_CASE("event_log: events are numbered from 1", "[supervisor][unit]") {
 }
 
 TEST_CASE("event_log: nothing new is an empty answer", "[supervisor][unit]") {
-  event_log empty;
+  event_log empty{10, 1};
   CHECK(empty.after(0, 100).events.empty());
   CHECK(empty.after(0, 100).last == 0);
   auto log = filled(10, 3);
@@ -73,9 +73,34 @@ TEST_CASE("event_log: a reader that is too late is told how much it missed",
   CHECK(log.after(5, 100).gap == 1);
 }
 
+TEST_CASE(
+    "event_log: numbers grow from one daemon to the next, and what only an "
+    "earlier one knew is a gap",
+    "[supervisor][unit]") {
+  const auto then = event_log::first_of(1'700'000'000'000);
+  const auto later = event_log::first_of(1'700'000'000'100);
+  CHECK(later - then == 100'000);
+  CHECK(event_log::first_of(4'000'000'000'000) < std::uint64_t{1} << 53U);
+  event_log log{2, later};
+  CHECK(log.last() == later - 1);
+  CHECK(log.after(then + 3, 10).gap == 0); // nothing yet
+  log.add(named("a"));
+  log.add(named("b"));
+  auto got = log.after(then + 3, 10);
+  CHECK(got.gap == 1);
+  REQUIRE(got.events.size() == 2);
+  CHECK(got.events.front().seq == later);
+  CHECK(log.after(0, 10).gap == 0); // from the beginning of what there is
+  CHECK(log.after(later - 1, 10).gap == 0);
+  log.add(named("c"));
+  CHECK(log.after(then + 3, 10).gap == 2);
+  CHECK(log.after(0, 10).gap == 1);
+  CHECK(log.after(later, 10).gap == 0);
+}
+
 TEST_CASE("event_log: every kind has a name of its own", "[supervisor][unit]") {
   std::set<std::string_view> names;
-  for (auto kind = 0; kind <= static_cast<int>(event_kind::daemon_started);
+  for (auto kind = 0; kind <= static_cast<int>(event_kind::container_rebuilding);
        ++kind) {
     auto name = name_of(static_cast<event_kind>(kind));
     CHECK_FALSE(name.empty());
