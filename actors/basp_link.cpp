@@ -259,7 +259,10 @@ bool unix_doorman::new_connection() {
 }
 
 void unix_doorman::graceful_shutdown() {
-  acceptor_.graceful_shutdown();
+  if (table_->hands_over())
+    acceptor_.passivate(); // CAF's own shuts the socket down for everybody
+  else
+    acceptor_.graceful_shutdown();
   detach(&acceptor_.backend(), false);
 }
 

@@ -46,6 +46,16 @@ public:
   /// has already been written for them.
   void close();
 
+  /// Whoever waits to be let in waits for the next one that listens: the socket
+  /// is left as it is.
+  void hand_over() {
+    hands_over_ = true;
+  }
+
+  [[nodiscard]] bool hands_over() const {
+    return hands_over_;
+  }
+
   /// Counts and reports.
   void refused(refusal reason, const peer_identity& peer);
 
@@ -66,6 +76,7 @@ private:
   mutable std::mutex mutex_;
   std::map<int64_t, entry> entries_;
   bool closed_ = false;
+  std::atomic<bool> hands_over_{false};
   uint64_t accepted_ = 0;
   uint64_t refused_ = 0;
 };

@@ -98,10 +98,10 @@ public:
     if (channel_)
       channel_->close();
     // Of a defect of ours nobody may conclude anything about PID 1.
-    fail_all(self_ != nullptr && is_failure(self_->fail_state())
-                 ? self_->fail_state()
-                 : make_error(errc::gone,
-                              "the container's PID 1 was given up"));
+    fail_all(
+        self_ != nullptr && is_failure(self_->fail_state())
+            ? self_->fail_state()
+            : make_error(errc::gone, "the container's PID 1 was given up"));
   }
 
   void init(self_pointer self, poller& watch, holder_options how) {

@@ -49,6 +49,8 @@ struct image_list;
 struct get_daemon;
 struct daemon_info;
 struct exit_reason;
+struct upgrade_daemon;
+struct daemon_upgrading;
 
 } // namespace reeve::supervisor
 
@@ -93,5 +95,7 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::image_list))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_daemon))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::daemon_info))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::exit_reason))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::upgrade_daemon))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::daemon_upgrading))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

@@ -201,6 +201,11 @@ void socket_file::remove() noexcept {
   errno = saved;
 }
 
+void socket_file::keep() noexcept {
+  name_.clear();
+  directory_.reset();
+}
+
 result<listening_socket> listening_socket::open(const std::string& path,
                                                 mode_t mode,
                                                 std::optional<gid_t> group) {
@@ -260,6 +265,36 @@ result<listening_socket> listening_socket::open(const std::string& path,
   auto out = listening_socket{};
   out.fd = std::move(fd);
   out.file.directory_ = std::move(directory);
+  out.file.name_ = std::move(name);
+  out.file.device_ = st.st_dev;
+  out.file.inode_ = st.st_ino;
+  return out;
+}
+
+result<listening_socket> listening_socket::go_on(unique_fd socket,
+                                                 const std::string& path) {
+  auto get = [&socket](int option) {
+    auto value = 0;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(socket.get(), SOL_SOCKET, option, &value, &size) == 0
+               ? value
+               : -1;
+  };
+  if (get(SO_DOMAIN) != AF_UNIX || get(SO_ACCEPTCONN) != 1)
+    return make_error(EINVAL, "go on listening at", path,
+                      "what was passed is no socket that listens");
+  auto [parent, name] = split(path);
+  auto out = listening_socket{};
+  out.file.directory_ = unique_fd::adopt(
+      ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!out.file.directory_)
+    return last_error("open directory", parent);
+  struct stat st = {};
+  if (::fstatat(out.file.directory_.get(), name.c_str(), &st,
+                AT_SYMLINK_NOFOLLOW)
+      != 0)
+    return last_error("find socket", path);
+  out.fd = std::move(socket);
   out.file.name_ = std::move(name);
   out.file.device_ = st.st_dev;
   out.file.inode_ = st.st_ino;

@@ -51,6 +51,9 @@ public:
 
   void remove() noexcept;
 
+  /// The name stays, for whoever goes on with the socket.
+  void keep() noexcept;
+
 private:
   friend struct listening_socket;
 
@@ -74,6 +77,11 @@ struct listening_socket {
   /// will do, since only the last component has to fit into a `sockaddr_un`.
   [[nodiscard]] static kernel::result<listening_socket>
   open(const std::string& path, mode_t mode, std::optional<gid_t> group);
+
+  /// Goes on with a socket that an earlier program of this process listened on
+  /// at `path`. EINVAL if it does not listen, ENOENT if the name has gone.
+  [[nodiscard]] static kernel::result<listening_socket>
+  go_on(kernel::unique_fd socket, const std::string& path);
 };
 
 /// Connects to the socket at `path`. The error code is that of connect(2), so

@@ -9,6 +9,8 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <cerrno>
 
@@ -45,11 +47,10 @@ kernel::sys_error handshake_error(const caf::error& reason,
 
 // -- publishing --------------------------------------------------------------
 
-result<unix_endpoint> unix_endpoint::publish(caf::actor_system& sys,
-                                             caf::strong_actor_ptr whom,
-                                             wire_interface interface,
-                                             const std::string& path,
-                                             endpoint_options options) {
+result<unix_endpoint>
+unix_endpoint::publish(caf::actor_system& sys, caf::strong_actor_ptr whom,
+                       wire_interface interface, const std::string& path,
+                       endpoint_options options, kernel::unique_fd passed) {
   if (!whom)
     return make_error(EINVAL, "publish at", path, "the actor handle is empty");
   for (const auto& input : interface.inputs)
@@ -60,14 +61,21 @@ result<unix_endpoint> unix_endpoint::publish(caf::actor_system& sys,
   auto link = unix_link::of(sys);
   if (!link)
     return tl::make_unexpected(std::move(link.error()));
-  auto socket = listening_socket::open(path, options.mode, options.group);
+  auto socket = passed
+                    ? listening_socket::go_on(std::move(passed), path)
+                    : listening_socket::open(path, options.mode, options.group);
   if (!socket)
     return tl::make_unexpected(std::move(socket.error()));
+  auto copy =
+      kernel::unique_fd::adopt(::fcntl(socket->fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy)
+    return kernel::last_error("duplicate the socket at", path);
 
   auto rules = filter_rules{whom->id(), sys.node(), options.max_payload,
                             std::move(interface.inputs)};
   auto out = unix_endpoint{};
   out.file_ = std::move(socket->file);
+  out.listener_ = std::move(copy);
   out.table_ =
       std::make_shared<connection_table>(std::move(rules), std::move(options));
   auto port = next_port();
@@ -83,6 +91,7 @@ result<unix_endpoint> unix_endpoint::publish(caf::actor_system& sys,
 
 unix_endpoint::unix_endpoint(unix_endpoint&& other) noexcept
     : file_(std::move(other.file_)),
+      listener_(std::move(other.listener_)),
       table_(std::move(other.table_)),
       withdraw_(std::exchange(other.withdraw_, nullptr)) {}
 
@@ -90,6 +99,7 @@ unix_endpoint& unix_endpoint::operator=(unix_endpoint&& other) noexcept {
   if (this != &other) {
     unpublish();
     file_ = std::move(other.file_);
+    listener_ = std::move(other.listener_);
     table_ = std::move(other.table_);
     withdraw_ = std::exchange(other.withdraw_, nullptr);
   }
@@ -102,10 +112,19 @@ unix_endpoint::~unix_endpoint() {
 
 void unix_endpoint::unpublish() noexcept {
   file_.remove();
+  listener_.reset();
   if (table_)
     table_->close();
   if (withdraw_)
     std::exchange(withdraw_, nullptr)();
+}
+
+kernel::unique_fd unix_endpoint::hand_over() noexcept {
+  file_.keep();
+  table_->hand_over();
+  if (withdraw_)
+    std::exchange(withdraw_, nullptr)();
+  return std::move(listener_);
 }
 
 endpoint_counters unix_endpoint::counters() const {

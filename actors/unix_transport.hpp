@@ -6,6 +6,7 @@
 #include "actors/basp_filter.hpp"
 #include "actors/unix_socket.hpp"
 #include "kernel-iface/result.hpp"
+#include "kernel-iface/unique_fd.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -78,6 +79,7 @@ class connection_table;
 ///   - to set a default handler: a message whose content does not parse arrives
 ///     as an empty one, which CAF's own default prints to standard error.
 ///
+/// Listens at a new socket, or goes on with one that was handed over.
 /// Destruction removes the socket and closes all connections. It must come
 /// before that of the actor system. `publish` does not wait for clients.
 class unix_endpoint {
@@ -85,7 +87,8 @@ public:
   template <class... Sigs>
   [[nodiscard]] static kernel::result<unix_endpoint>
   publish(caf::actor_system& sys, const caf::typed_actor<Sigs...>& whom,
-          const std::string& path, endpoint_options options);
+          const std::string& path, endpoint_options options,
+          kernel::unique_fd socket = {});
 
   unix_endpoint(unix_endpoint&& other) noexcept;
   unix_endpoint& operator=(unix_endpoint&& other) noexcept;
@@ -96,19 +99,24 @@ public:
   /// From the return on, nobody new is admitted; connections close soon after.
   void unpublish() noexcept;
 
+  /// Nobody new is let in, but name and socket stay: who connects waits for
+  /// whoever publishes it next, with `publish` and this socket. Connections
+  /// stay until the actor system ends.
+  [[nodiscard]] kernel::unique_fd hand_over() noexcept;
+
   /// Any thread.
   [[nodiscard]] endpoint_counters counters() const;
 
 private:
   unix_endpoint() = default;
 
-  static kernel::result<unix_endpoint> publish(caf::actor_system& sys,
-                                               caf::strong_actor_ptr whom,
-                                               wire_interface interface,
-                                               const std::string& path,
-                                               endpoint_options options);
+  static kernel::result<unix_endpoint>
+  publish(caf::actor_system& sys, caf::strong_actor_ptr whom,
+          wire_interface interface, const std::string& path,
+          endpoint_options options, kernel::unique_fd socket);
 
   socket_file file_;
+  kernel::unique_fd listener_; ///< for whoever goes on with it
   std::shared_ptr<connection_table> table_;
   std::function<void()> withdraw_;
 };
@@ -174,10 +182,12 @@ template <class... Sigs>
 kernel::result<unix_endpoint>
 unix_endpoint::publish(caf::actor_system& sys,
                        const caf::typed_actor<Sigs...>& whom,
-                       const std::string& path, endpoint_options options) {
+                       const std::string& path, endpoint_options options,
+                       kernel::unique_fd socket) {
   using handle = caf::detail::type_list<caf::typed_actor<Sigs...>>;
   return publish(sys, caf::actor_cast<caf::strong_actor_ptr>(whom),
-                 detail::interface_of(sys, handle{}), path, std::move(options));
+                 detail::interface_of(sys, handle{}), path, std::move(options),
+                 std::move(socket));
 }
 
 template <class Handle>

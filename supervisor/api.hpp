@@ -349,6 +349,20 @@ struct daemon_info {
   std::uint64_t pool_hits = 0;
   std::uint64_t pool_misses = 0;
   std::uint32_t containers = 0;
+  std::int64_t started_ms = 0; ///< tells it from one before, of the same pid
+};
+
+/// The daemon executes another program in its place, with the same arguments
+/// and the socket that it listens on. Refused if that program does not accept
+/// the daemon's configuration. Containers do not notice; clients lose their
+/// connection, and may connect again at once.
+struct upgrade_daemon {
+  std::string program; ///< absolute path; empty: the daemon's own
+};
+
+/// It does so in a moment.
+struct daemon_upgrading {
+  std::string program;
 };
 
 /// What can be asked from anywhere. `warden` implements it; nothing else can be
@@ -375,7 +389,8 @@ using api_actor =
                      caf::replies_to<get_container>::with<container_details>,
                      caf::replies_to<get_events>::with<event_batch>,
                      caf::replies_to<list_images>::with<image_list>,
-                     caf::replies_to<get_daemon>::with<daemon_info>>;
+                     caf::replies_to<get_daemon>::with<daemon_info>,
+                     caf::replies_to<upgrade_daemon>::with<daemon_upgrading>>;
 
 /// What can be asked within the process that hosts Reeve.
 using local_api_actor = api_actor::extend<
@@ -422,6 +437,8 @@ REEVE_DECLARE_INSPECTION(image_info)
 REEVE_DECLARE_INSPECTION(image_list)
 REEVE_DECLARE_INSPECTION(get_daemon)
 REEVE_DECLARE_INSPECTION(daemon_info)
+REEVE_DECLARE_INSPECTION(upgrade_daemon)
+REEVE_DECLARE_INSPECTION(daemon_upgrading)
 
 } // namespace reeve::supervisor
 

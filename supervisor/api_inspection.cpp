@@ -55,9 +55,11 @@ REEVE_DEFINE_INSPECTION(event_batch, x.events, x.gap, x.last)
 REEVE_DEFINE_INSPECTION(list_images)
 REEVE_DEFINE_INSPECTION(image_info, x.image, x.path)
 REEVE_DEFINE_INSPECTION(image_list, x.images)
+REEVE_DEFINE_INSPECTION(upgrade_daemon, x.program)
+REEVE_DEFINE_INSPECTION(daemon_upgrading, x.program)
 REEVE_DEFINE_INSPECTION(get_daemon)
 REEVE_DEFINE_INSPECTION(daemon_info, x.version, x.pid, x.state_dir, x.run_dir,
                         x.cgroup_mode, x.cgroup, x.pool_ready, x.pool_size,
-                        x.pool_hits, x.pool_misses, x.containers)
+                        x.pool_hits, x.pool_misses, x.containers, x.started_ms)
 
 } // namespace reeve::supervisor

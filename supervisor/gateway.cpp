@@ -6,8 +6,11 @@
 #include "actors/error.hpp"
 #include "actors/owed_answer.hpp"
 
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <chrono>
+#include <string>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -32,8 +35,50 @@ struct relay {
   }
 };
 
+struct begin_upgrade {
+  std::string program;
+};
+
+} // namespace
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::begin_upgrade)
+
+namespace reeve::supervisor {
+
+namespace {
+
+// It runs the other program, and so may block: it has a thread of its own.
+using upgrader_actor =
+    caf::typed_actor<caf::replies_to<upgrade_daemon>::with<daemon_upgrading>,
+                     caf::reacts_to<begin_upgrade>>;
+
+upgrader_actor::behavior_type
+upgrader(upgrader_actor::pointer self,
+         const std::shared_ptr<upgrade_desk>& desk) {
+  // Time for the answer to leave.
+  constexpr auto pause = std::chrono::milliseconds{50};
+  return {
+      [self, desk](const upgrade_daemon& msg) -> caf::result<daemon_upgrading> {
+        auto program = desk->check(msg.program);
+        if (!program) {
+          self->quit();
+          return actors::make_error(program.error());
+        }
+        self->delayed_send(self, pause, begin_upgrade{*program});
+        return daemon_upgrading{*program};
+      },
+      [self, desk](const begin_upgrade& msg) {
+        desk->ask_for(msg.program);
+        self->quit();
+      },
+  };
+}
+
 api_actor::behavior_type gateway(api_actor::pointer self,
-                                 const local_api_actor& to) {
+                                 const local_api_actor& to,
+                                 const std::shared_ptr<upgrade_desk>& desk) {
   // Content that does not parse arrives as an empty message.
   self->set_default_handler(
       [](caf::scheduled_actor*,
@@ -76,13 +121,27 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [f = relay<event_batch>{self, to}](const get_events& m) { return f(m); },
       [f = relay<image_list>{self, to}](const list_images& m) { return f(m); },
       [f = relay<daemon_info>{self, to}](const get_daemon& m) { return f(m); },
+      [self, desk](const upgrade_daemon& m) {
+        auto promise = actors::owe<daemon_upgrading>(self);
+        self->request(self->spawn<caf::detached>(upgrader, desk), caf::infinite,
+                      m)
+            .then(
+                [promise](daemon_upgrading& done) mutable {
+                  promise.deliver(std::move(done));
+                },
+                [promise](caf::error& err) mutable {
+                  promise.deliver(std::move(err));
+                });
+        return caf::result<daemon_upgrading>{promise};
+      },
   };
 }
 
 } // namespace
 
-api_actor spawn_gateway(caf::actor_system& sys, const local_api_actor& to) {
-  return sys.spawn(gateway, to);
+api_actor spawn_gateway(caf::actor_system& sys, const local_api_actor& to,
+                        std::shared_ptr<upgrade_desk> desk) {
+  return sys.spawn(gateway, to, std::move(desk));
 }
 
 } // namespace reeve::supervisor

@@ -4,8 +4,11 @@
 #pragma once
 
 #include "supervisor/api.hpp"
+#include "supervisor/upgrade.hpp"
 
 #include <caf/actor_system.hpp>
+
+#include <memory>
 
 namespace reeve::supervisor {
 
@@ -13,7 +16,10 @@ namespace reeve::supervisor {
 /// warden and answers itself. Inside the process a request is delegated to the
 /// actor that it concerns, which then answers; outside, such an answer would
 /// make that actor known to the client and keep it in the actor registry.
+///
+/// An upgrade of the daemon is checked and asked for at `desk`.
 [[nodiscard]] api_actor spawn_gateway(caf::actor_system& sys,
-                                      const local_api_actor& to);
+                                      const local_api_actor& to,
+                                      std::shared_ptr<upgrade_desk> desk);
 
 } // namespace reeve::supervisor

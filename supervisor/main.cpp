@@ -7,12 +7,14 @@
 #include "actors/unix_transport.hpp"
 #include "config/parse.hpp"
 #include "config/validate.hpp"
+#include "kernel-iface/helper_process.hpp"
 #include "supervisor/delegated_group.hpp"
 #include "supervisor/gateway.hpp"
 #include "supervisor/logging.hpp"
 #include "supervisor/runtime.hpp"
 #include "supervisor/signals.hpp"
 #include "supervisor/standard_streams.hpp"
+#include "supervisor/upgrade.hpp"
 #include "supervisor/version.hpp"
 
 #include <CLI/CLI.hpp>
@@ -38,6 +40,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace {
 
@@ -118,10 +121,34 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit); // up to what it may be, always can
 }
 
-int serve(const config::daemon_config& cfg) {
-  raise_descriptor_limit();
-  supervisor::block_daemon_signals();
-  std::signal(SIGPIPE, SIG_IGN); // of a log that nobody reads any more
+/// What follows when a daemon has ended: nothing, or another program.
+struct succession {
+  std::string program;
+  kernel::unique_fd socket;
+};
+
+/// Until it is to end. Returns the program that it is to become, if any.
+std::optional<std::string> attend(supervisor::runtime& rt,
+                                  supervisor::upgrade_desk& desk,
+                                  spdlog::logger& log,
+                                  const config::daemon_config& cfg) {
+  for (;;) {
+    auto signo = supervisor::wait_for_signal();
+    if (signo == SIGHUP) {
+      rt.reopen_log();
+      supervisor::reopen(log, cfg.log);
+    } else if (signo != supervisor::upgrade_signal) {
+      return std::nullopt;
+    } else if (auto program = desk.take()) {
+      return program;
+    }
+  }
+}
+
+std::optional<succession>
+serve(const config::daemon_config& cfg,
+      const std::shared_ptr<supervisor::upgrade_desk>& desk,
+      kernel::unique_fd socket) {
   caf::actor_system_config system_cfg;
   supervisor::add_message_types(system_cfg);
   system_cfg.load<caf::io::middleman>();
@@ -135,22 +162,42 @@ int serve(const config::daemon_config& cfg) {
   auto log = supervisor::make_logger(cfg.log);
   if (!log)
     throw std::runtime_error(to_string(log.error()));
+  std::optional<succession> next;
   {
-    auto gateway = supervisor::spawn_gateway(sys, (*rt)->api());
+    auto gateway = supervisor::spawn_gateway(sys, (*rt)->api(), desk);
     auto endpoint = actors::unix_endpoint::publish(
-        sys, gateway, config::socket_of(cfg), endpoint_of(cfg, *log));
+        sys, gateway, config::socket_of(cfg), endpoint_of(cfg, *log),
+        std::move(socket));
     if (!endpoint)
       throw std::runtime_error(to_string(endpoint.error()));
     supervisor::notify_service_manager("READY=1");
-    while (supervisor::wait_for_signal() == SIGHUP) {
-      (*rt)->reopen_log();
-      supervisor::reopen(**log, cfg.log);
+    if (auto program = attend(**rt, *desk, **log, cfg)) {
+      (*log)->info("upgrades to {}", *program);
+      next = succession{std::move(*program), endpoint->hand_over()};
+    } else {
+      supervisor::notify_service_manager("STOPPING=1");
     }
-    supervisor::notify_service_manager("STOPPING=1");
     caf::anon_send_exit(gateway, caf::exit_reason::user_shutdown);
   }
   (*rt)->stop(supervisor::farewell::keep);
-  return 0;
+  return next;
+}
+
+/// A daemon after the other in this process: who cannot become another program
+/// goes on.
+void serve_on(const config::daemon_config& cfg,
+              std::vector<std::string> arguments) {
+  raise_descriptor_limit();
+  supervisor::block_daemon_signals();
+  std::signal(SIGPIPE, SIG_IGN); // of a log that nobody reads any more
+  auto desk = std::make_shared<supervisor::upgrade_desk>(std::move(arguments));
+  auto socket = supervisor::inherited_socket();
+  while (auto next = serve(cfg, desk, std::move(socket))) {
+    auto why = desk->become(next->program, next->socket);
+    std::fprintf(stderr, "reeved: goes on as it was: %s\n",
+                 to_string(why).c_str());
+    socket = std::move(next->socket);
+  }
 }
 
 } // namespace
@@ -171,7 +218,16 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
     auto cfg = load(opts);
     (void)group_of_socket(cfg); // a name that is wrong is told by --check, too
-    return opts.check ? 0 : serve(cfg);
+    // Without its other half it would not come up.
+    if (auto helper = kernel::find_helper(cfg.holder_path.value_or(""));
+        !helper)
+      throw std::runtime_error(to_string(helper.error()));
+    if (opts.check)
+      std::printf("%s %s: the configuration is good\n", supervisor::daemon_name,
+                  supervisor::version);
+    else
+      serve_on(cfg, {argv + 1, argv + argc});
+    return 0;
   } catch (const CLI::ParseError& err) {
     return app.exit(err);
   } catch (const std::exception& err) {

@@ -11,6 +11,7 @@
 #include "kernel-iface/cgroup_mounts.hpp"
 #include "supervisor/id_ranges.hpp"
 #include "supervisor/state_store.hpp"
+#include "supervisor/unix_time.hpp"
 #include "supervisor/unswept_files.hpp"
 
 #include <caf/fwd.hpp>
@@ -47,6 +48,7 @@ struct services : std::enable_shared_from_this<services> {
   unswept_files unswept;
   actors::zygote_actor zygote;
   actors::mount_broker_actor broker;
+  std::int64_t started_ms = unix_ms();
   std::atomic<bool> closing{false}; ///< the runtime stops: nothing new
   std::atomic<bool> leaving{false}; ///< what takes long is for the next daemon
 

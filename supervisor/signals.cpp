@@ -4,6 +4,7 @@
 #include "supervisor/signals.hpp"
 
 #include "kernel-iface/unique_fd.hpp"
+#include "supervisor/upgrade.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -19,7 +20,7 @@ namespace {
 sigset_t daemon_signals() {
   sigset_t out;
   sigemptyset(&out);
-  for (auto signo : {SIGTERM, SIGINT, SIGHUP})
+  for (auto signo : {SIGTERM, SIGINT, SIGHUP, upgrade_signal})
     sigaddset(&out, signo);
   return out;
 }

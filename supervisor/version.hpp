@@ -7,4 +7,7 @@ namespace reeve::supervisor {
 
 inline constexpr const char* version = "0.1.0";
 
+/// The first word that `reeved --check` says, by which an upgrade knows it.
+inline constexpr const char* daemon_name = "reeved";
+
 } // namespace reeve::supervisor

@@ -253,6 +253,7 @@ public:
     out.cgroup_mode = to_string(with_->mounts.mode);
     out.cgroup = with_->cgroup_path;
     out.containers = static_cast<std::uint32_t>(entries_.size());
+    out.started_ms = with_->started_ms;
     auto promise = actors::owe<daemon_info>(self_);
     self_->request(how_.pool, 5s, get_pool_stats{})
         .then(
@@ -801,6 +802,11 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const get_events& m) { return s->events(m); },
       [s](list_images) { return s->list_of_images(); },
       [s](get_daemon) { return s->daemon(); },
+      [](const upgrade_daemon&) -> caf::result<daemon_upgrading> {
+        return make_error(errc::wrong_state,
+                          "Reeve runs within a program of its own here, and "
+                          "only reeved can be upgraded so");
+      },
       [s](const run_process_with_stdio& m) {
         return s->forward<process_started>(m.run.container, m);
       },

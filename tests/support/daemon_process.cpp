@@ -176,6 +176,11 @@ int daemon_process::stop(int signo) {
 
 void daemon_process::start() {
   pid_ = spawn(command(), options_.standard_error, options_.environment);
+  connect();
+}
+
+void daemon_process::connect() {
+  disconnect();
   client_ = std::make_unique<client_system>();
   eventually("reeved listens", [this] {
     auto found = actors::connect<api_actor>(client_->get(),

@@ -69,6 +69,9 @@ public:
   /// Starts another one on the same root and connects to it.
   void start();
 
+  /// Again, where a connection was lost and the process was not.
+  void connect();
+
   /// Sends without waiting for the answer; returns when it is on its way.
   template <class Request>
   void tell(const Request& what) {
