@@ -4,6 +4,7 @@
 #include "console/courier.hpp"
 
 #include "actors/error.hpp"
+#include "actors/failure.hpp"
 
 #include <caf/send.hpp>
 
@@ -18,36 +19,35 @@
 
 namespace reeve::console {
 
-kernel::result<courier> courier::start(caf::actor_system& sys,
-                                       supervisor::api_actor api) {
-  auto wake =
-      kernel::unique_fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wake)
-    return kernel::last_error("make an eventfd");
-  return courier{sys, std::move(api), std::move(wake)};
+namespace {
+
+caf::error connection_lost() {
+  return actors::make_error(actors::errc::gone,
+                            "the connection to the daemon was lost");
 }
 
-courier::courier(caf::actor_system& sys, supervisor::api_actor api,
-                 kernel::unique_fd wake)
-    : api_{std::move(api)},
-      box_{std::make_shared<letter_box>()} {
-  box_->wake = std::move(wake);
-  worker_ = sys.spawn([whom = api_, at = box_](caf::event_based_actor* self) {
-    self->monitor(whom);
-    self->set_down_handler([at](const caf::down_msg&) {
-      at->put([](letter_box& box) { box.fail_all(); });
-    });
-    return caf::behavior{[self](const job& what) { what(self); }};
-  });
+} // namespace
+
+kernel::result<courier> courier::start(caf::actor_system& sys,
+                                       supervisor::api_actor api,
+                                       connector again) {
+  auto box = std::make_shared<letter_box>();
+  box->wake =
+      kernel::unique_fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!box->wake)
+    return kernel::last_error("make an eventfd");
+  box->system = &sys;
+  box->api = std::move(api);
+  box->again = std::move(again);
+  box->begin(box);
+  return courier{std::move(box)};
 }
+
+courier::courier(std::shared_ptr<letter_box> box) : box_{std::move(box)} {}
 
 courier::~courier() {
-  if (worker_)
-    caf::anon_send_exit(worker_, caf::exit_reason::user_shutdown);
-}
-
-void courier::run(job what) {
-  caf::anon_send(worker_, std::move(what));
+  if (box_ && box_->worker)
+    caf::anon_send_exit(box_->worker, caf::exit_reason::user_shutdown);
 }
 
 void courier::deliver() {
@@ -90,18 +90,101 @@ void courier::letter_box::put(letter what) {
   [[maybe_unused]] auto written = ::write(wake.get(), &one, sizeof one);
 }
 
-void courier::letter_box::fail(std::uint64_t request, const caf::error& err) {
-  if (auto found = awaited.extract(request))
-    found.mapped()(err);
+void courier::letter_box::run(job what) const {
+  caf::anon_send(worker, std::move(what));
+}
+
+void courier::letter_box::begin(const std::shared_ptr<letter_box>& me) {
+  worker = system->spawn(
+      [whom = api, at = std::weak_ptr{me}](caf::event_based_actor* self) {
+        self->monitor(whom);
+        self->set_down_handler([at](const caf::down_msg&) {
+          if (auto box = at.lock())
+            box->put([at](letter_box& mine) { mine.lose(at.lock()); });
+        });
+        return caf::behavior{[self](const job& what) { what(self); }};
+      });
+}
+
+void courier::letter_box::lose(const std::shared_ptr<letter_box>& me) {
+  if (!again)
+    return fail_all();
+  caf::anon_send_exit(worker, caf::exit_reason::user_shutdown);
+  worker = nullptr;
+  until = std::chrono::steady_clock::now() + patience;
+  try_again(me);
+}
+
+void courier::letter_box::try_again(const std::shared_ptr<letter_box>& me) {
+  if (auto found = again()) {
+    api = std::move(*found);
+    begin(me);
+    return send_again();
+  }
+  if (std::chrono::steady_clock::now() >= until)
+    return fail_all();
+  later(me, [at = std::weak_ptr{me}](letter_box& mine) {
+    mine.try_again(at.lock());
+  });
+}
+
+// Put into the box by an actor that does nothing else.
+void courier::letter_box::later(const std::shared_ptr<letter_box>& me,
+                                letter what) const {
+  constexpr auto pause = std::chrono::milliseconds{20};
+  system->spawn([at = std::weak_ptr{me},
+                 what = std::move(what)](caf::event_based_actor* self) {
+    self->delayed_send(self, pause, retry_due{});
+    return caf::behavior{[self, at, what](retry_due) {
+      if (auto box = at.lock())
+        box->put(what);
+      self->quit();
+    }};
+  });
+}
+
+// What may have been carried out, and must not be twice, fails: whoever asked
+// can look.
+void courier::letter_box::send_again() {
+  auto lost = std::vector<std::uint64_t>{};
+  for (auto& [number, one] : awaited)
+    if (one.is_repeatable)
+      one.send(*this);
+    else
+      lost.push_back(number);
+  for (auto number : lost)
+    fail(number, connection_lost());
+}
+
+void courier::letter_box::fail(std::uint64_t number, const caf::error& err) {
+  if (auto found = awaited.extract(number))
+    found.mapped().fail(err);
+}
+
+// Nothing of it was done, or all of it, and it may be asked for again.
+void courier::letter_box::refuse(const std::shared_ptr<letter_box>& me,
+                                 std::uint64_t number, const caf::error& err) {
+  auto found = awaited.find(number);
+  if (found == awaited.end())
+    return;
+  auto& one = found->second;
+  auto now = std::chrono::steady_clock::now();
+  if (!again || !one.is_repeatable || !actors::says_of_failure(err)
+      || now >= one.until.value_or(now + patience))
+    return fail(number, err);
+  one.until = one.until.value_or(now + patience);
+  later(me, [number](letter_box& mine) {
+    auto still = mine.awaited.find(number);
+    if (still != mine.awaited.end() && mine.worker)
+      still->second.send(mine);
+  });
 }
 
 void courier::letter_box::fail_all() {
   gone = true;
-  auto err = actors::make_error(actors::errc::gone,
-                                "the connection to the daemon was lost");
   // A continuation may send again: that request waits for the next delivery.
-  for (auto& [number, then] : std::exchange(awaited, {}))
-    then(err);
+  for (auto& [number, one] : std::exchange(awaited, {}))
+    one.fail(connection_lost());
 }
 
 } // namespace reeve::console

@@ -397,7 +397,8 @@ result<farewell> follow(host& at, const followed& what,
   auto failed = [&](const kernel::sys_error& err) {
     return refuse("cannot follow " + name_of(what), to_string(err));
   };
-  auto mail = courier::start(at.system(), at.api());
+  auto mail = courier::start(at.system(), at.api(),
+                             [&at] { return at.connect_again(); });
   if (!mail)
     return failed(mail.error());
   auto raw = std::optional<raw_terminal>{};

@@ -28,7 +28,14 @@ public:
     if (!found)
       return tl::make_unexpected(std::move(found.error()));
     api_ = std::move(*found);
+    socket_ = socket;
     return {};
+  }
+
+  kernel::result<supervisor::api_actor> connect_again() override {
+    if (auto done = connect(std::string{socket_}); !done)
+      return tl::make_unexpected(std::move(done.error()));
+    return api_;
   }
 
   caf::actor_system& system() override {
@@ -40,6 +47,7 @@ public:
   }
 
 private:
+  std::string socket_;
   system_config config_{system_config::network::on};
   caf::actor_system system_{config_};
   supervisor::api_actor api_; // ends before the system

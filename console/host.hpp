@@ -44,6 +44,11 @@ public:
   [[nodiscard]] virtual caf::actor_system& system() = 0;
   [[nodiscard]] virtual supervisor::api_actor api() const = 0;
 
+  /// Another connection, when the one before was lost; may block for a moment.
+  [[nodiscard]] virtual kernel::result<supervisor::api_actor> connect_again() {
+    return kernel::make_error(ENOTSUP, "connect again");
+  }
+
   /// What only a host in this process has.
   [[nodiscard]] virtual const supervisor::local_api_actor* local() const {
     return nullptr;
@@ -79,7 +84,8 @@ template <class Reply, class Request>
 ask(host& at, Request request, const std::string& what,
     std::chrono::milliseconds limit = request_limit) {
   auto out = std::optional<result<Reply>>{};
-  auto mail = courier::start(at.system(), at.api());
+  kernel::result<courier> mail = courier::start(
+      at.system(), at.api(), [&at] { return at.connect_again(); });
   if (!mail)
     return refuse(what, to_string(mail.error()));
   mail->send<Reply>(

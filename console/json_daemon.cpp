@@ -32,6 +32,7 @@ json json_of(const supervisor::daemon_info& info) {
         {"hits", info.pool_hits},
         {"misses", info.pool_misses}}},
       {"containers", info.containers},
+      {"started", json_of_time(info.started_ms)},
   };
 }
 

@@ -20,7 +20,7 @@ _reeve() {
   COMPREPLY=()
 
   case $prev in
-    --root | --rootfs | --spec | --socket)
+    --root | --rootfs | --spec | --socket | --program)
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       compopt -o filenames 2>/dev/null
       return
@@ -43,7 +43,7 @@ _reeve() {
         ;;
       --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
         --prop | --process | --restart | --after | --ready-fd | --ready-port | \
-        --ready-command | --ready-timeout | --user | --cwd | --env | --timeout)
+        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout)
         ((i++))
         ;;
       -*) ;;
@@ -88,6 +88,7 @@ _reeve() {
       attach) options+=' --interactive' ;;
       logs) options+=' --follow' ;;
       events) options+=' --follow --after' ;;
+      daemon) [[ $name == upgrade ]] && options+=' --program' ;;
     esac
     # These print text as it is, and no records.
     case $verb in
@@ -100,7 +101,7 @@ _reeve() {
   case $verb/$words in
     /*) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
     image/0) mapfile -t COMPREPLY < <(compgen -W 'ls' -- "$cur") ;;
-    daemon/0) mapfile -t COMPREPLY < <(compgen -W 'info' -- "$cur") ;;
+    daemon/0) mapfile -t COMPREPLY < <(compgen -W 'info upgrade' -- "$cur") ;;
     completion/0) mapfile -t COMPREPLY < <(compgen -W 'bash' -- "$cur") ;;
     create/* | image/* | daemon/* | completion/* | events/*) ;;
     */0) _reeve_offer "$cur" < <("${ask[@]}" ls 2>/dev/null) ;;

@@ -35,7 +35,7 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"info", "NAME", "tell all about a container", no, declare_info},
     {"logs", "NAME PROC [-f]", "print the kept output of a process", no,
      declare_logs, never},
-    {"events", "[-f]", "print what happened", no, declare_events},
+    {"events", "[-f] [--after SEQ]", "print what happened", no, declare_events},
     {"wait", "NAME PROC", "wait for the end of a process, print its status", no,
      declare_wait},
     {"signal", "NAME PROC SIGNAL", "send a signal", no, declare_signal},
@@ -53,6 +53,8 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"get", "NAME [KEY]...", "print the limits in force", no, declare_get},
     {"image ls", "", "list images", no, declare_image_ls},
     {"daemon info", "", "tell about the daemon", no, declare_daemon_info},
+    {"daemon upgrade", "[--program FILE]", "replace the daemon's program", no,
+     declare_daemon_upgrade},
     {"completion bash", "", "print the completion for bash", no,
      declare_completion_bash, never},
 });

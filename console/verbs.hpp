@@ -35,6 +35,7 @@ verb::check declare_events(CLI::App& app);
 
 verb::check declare_image_ls(CLI::App& app);
 verb::check declare_daemon_info(CLI::App& app);
+verb::check declare_daemon_upgrade(CLI::App& app);
 verb::check declare_completion_bash(CLI::App& app);
 
 } // namespace reeve::console
