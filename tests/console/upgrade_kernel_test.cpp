@@ -50,7 +50,7 @@ json info_of(const daemon_process& daemon) {
 class reader {
 public:
   explicit reader(const daemon_process& daemon)
-      : child_{at(daemon, {"logs", "-f", "web", "count"}),
+      : child_{tests::at(daemon, {"logs", "-f", "web", "count"}),
                {-1, out_.write.get(), -1, {}, {}}} {
     out_.write.reset();
   }
@@ -85,7 +85,7 @@ TEST_CASE("upgrade: neither processes nor clients notice it", tags) {
   auto listings = 0;
   auto visitor = std::thread{[&] {
     for (; !over; ++listings) {
-      auto got = run_console(at(daemon, {"ls", "-q"}));
+      auto got = run_console(tests::at(daemon, {"ls", "-q"}));
       if (got.status != 0 || got.out != "web\n")
         complaints += got.out + got.err;
     }
@@ -155,8 +155,8 @@ TEST_CASE("upgrade: to what is no daemon for this configuration is refused",
   std::ofstream{script} << "#!/bin/sh\necho no such key >&2\nexit 1\n";
   std::filesystem::permissions(script, std::filesystem::perms::owner_all);
   auto refused = [&](const std::string& program) {
-    auto got =
-        run_console(at(daemon, {"daemon", "upgrade", "--program", program}));
+    auto got = run_console(
+        tests::at(daemon, {"daemon", "upgrade", "--program", program}));
     CHECK(got.status == 125);
     CHECK(got.out == "");
     return got.err;

@@ -293,7 +293,7 @@ TEST_CASE("strategy: the death of PID 1 amidst a restart of all loses none",
   f.await_new("abc");
   f.check_once();
   auto events = f.reeve.ask<event_batch>(get_events{}).events;
-  CHECK(std::ranges::count(events, event_kind::container_rebuilding,
-                           &event::kind)
-        == 1);
+  CHECK(
+      std::ranges::count(events, event_kind::container_rebuilding, &event::kind)
+      == 1);
 }
