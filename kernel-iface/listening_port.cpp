@@ -4,35 +4,39 @@
 #include "kernel-iface/listening_port.hpp"
 
 #include <cerrno>
-#include <cstdio>
-#include <memory>
+#include <charconv>
+#include <fstream>
+#include <sstream>
 #include <string>
+#include <string_view>
 
 namespace reeve::kernel {
 
 namespace {
 
-constexpr auto state_listen = 0x0aU; // TCP_LISTEN of the kernel
+constexpr auto state_listen = std::string_view{"0A"}; // TCP_LISTEN
+
+// Of an address such as "0100007F:1F90"; 0 if it is none.
+std::uint16_t port_of(std::string_view address) {
+  std::uint16_t out = 0;
+  auto digits = address.substr(address.rfind(':') + 1);
+  std::from_chars(digits.data(), digits.data() + digits.size(), out, 16);
+  return out;
+}
 
 // Lines such as "  0: 0100007F:1F90 00000000:0000 0A ...": a number, the local
 // address and port, the remote ones, the state.
 result<bool> is_listed(const std::string& path, std::uint16_t port) {
-  auto file = std::unique_ptr<std::FILE, int (*)(std::FILE*)>{
-      std::fopen(path.c_str(), "re"), &std::fclose};
+  auto file = std::ifstream{path};
   if (!file)
     return last_error("open", path);
-  char line[512];
-  while (std::fgets(line, sizeof line, file.get()) != nullptr) {
-    auto local = 0U;
-    auto state = 0U;
-    if (std::sscanf(line, " %*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &local,
-                    &state)
-            == 2
-        && local == port && state == state_listen)
+  for (std::string line; std::getline(file, line);) {
+    auto words = std::istringstream{line};
+    std::string number, local, remote, state;
+    words >> number >> local >> remote >> state;
+    if (state == state_listen && port_of(local) == port)
       return true;
   }
-  if (std::ferror(file.get()) != 0)
-    return last_error("read", path);
   return false;
 }
 

@@ -51,6 +51,7 @@ kernel::result<std::string> own_program() {
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
   std::vector<char*> out;
+  out.reserve(words.size() + 1);
   for (auto& word : words)
     out.push_back(word.data());
   out.push_back(nullptr);

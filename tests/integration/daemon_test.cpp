@@ -4,6 +4,7 @@
 // What `reeved` promises to those around it: service manager, log, signals.
 
 #include "actors/unix_socket.hpp"
+#include "supervisor/version.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
@@ -397,7 +398,9 @@ TEST_CASE("reeved: without --config, /etc/reeve/reeved.toml is read if it "
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   };
   CHECK(check("") == 0);
-  CHECK(read_file(dir.path() + "/said").empty());
+  CHECK(read_file(dir.path() + "/said")
+        == std::string{"reeved "} + reeve::supervisor::version
+               + ": the configuration is good\n");
   fs::create_directory(dir.path() + "/reeve");
   std::ofstream{dir.path() + "/reeve/reeved.toml"} << "frob = 1\n";
   CHECK(check("") == 1);
