@@ -145,7 +145,9 @@ TEST_CASE("escalation: a container is built again for a process that gave up, "
     CHECK(parent_of(now.pid) == reeve.details_of("web").info.pid);
   }
   CHECK(reeve.process_of("web", "main").restarts_in_window == 0);
-  CHECK(reeve.shell("web", "cat /runs").out == "run\nrun\nrun\nrun\n");
+  eventually("its program has come to its first words", [&] {
+    return reeve.shell("web", "cat /runs").out == "run\nrun\nrun\nrun\n";
+  });
 }
 
 TEST_CASE("escalation: too many restarts of all together make the container "
