@@ -108,6 +108,13 @@ public:
       end_process();
     if (channel_)
       channel_->close();
+    // Who was ended on purpose has gone; a defect of ours says so itself.
+    auto why = self_ != nullptr && is_failure(self_->fail_state())
+                   ? self_->fail_state()
+                   : make_error(errc::gone, "the helper's client was ended");
+    for (auto* list : {&sent_, &waiting_})
+      for (auto& item : std::exchange(*list, {}))
+        item.failed(why);
   }
 
   void init(self_pointer self, poller& watch, helper_options how,

@@ -170,8 +170,15 @@ public:
       free_name(info.container, change.key);
     else if (info.phase != container_phase::held)
       names_.emplace(info.container, change.key); // its own, or free again
-    if (change.asks_revival)
-      revive(found->second);
+    auto& which = found->second;
+    auto is_over = info.phase == container_phase::running
+                   || info.phase == container_phase::stopped;
+    which.revive_when_down = which.revive_when_down && !is_over;
+    auto is_awaited = which.revive_when_down && is_down_by_itself(which);
+    if (change.asks_revival || is_awaited) {
+      which.revive_when_down = false;
+      revive(which);
+    }
     if (change.gone) {
       commands_.forget(info.container);
       self_->send(found->second.actor, container_forgotten{});
@@ -197,7 +204,7 @@ public:
   caf::result<container_is> start(const start_container& msg) {
     if (auto* found = find(msg.container)) {
       found->revivals.reset();
-      found->is_due = false;
+      found->is_due = found->revive_when_down = false;
       ++found->revival;
     }
     return forward<container_is>(msg.container, msg);
@@ -329,8 +336,9 @@ private:
     container_actor actor;
     container_info info;
     restart_tracker revivals;
-    bool is_due = false;       ///< for a revival, or past it for good
-    std::uint64_t revival = 0; ///< numbers the plans for one
+    bool is_due = false;           ///< for a revival, or past it for good
+    std::uint64_t revival = 0;     ///< numbers the plans for one
+    bool revive_when_down = false; ///< the latest one has failed
     /// Of its actors: expired when the last of them has ended.
     std::weak_ptr<services> family;
     restart_tracker failures; ///< of its actors
@@ -454,9 +462,12 @@ private:
             },
             [this, key = which.key](const caf::error& err) {
               auto* now = end_plan_of(key);
-              if (now == nullptr || actors::says_of_failure(err)
-                  || !is_down_by_itself(*now))
-                return; // its adoption, or somebody, decides
+              if (now == nullptr || actors::says_of_failure(err))
+                return; // its adoption decides
+              // The answer may come while it is still on its way down.
+              now->revive_when_down = !is_down_by_itself(*now);
+              if (now->revive_when_down)
+                return;
               with_->log->warn("{}", actors::text_of(err));
               revive(*now);
             });
