@@ -205,15 +205,22 @@ std::int64_t room_of(const std::string& group, cgroup_mode mode) {
          - static_cast<std::int64_t>(*used);
 }
 
+struct limiting_group {
+  std::string path;
+  std::uint64_t hits = 0;
+};
+
 // The group with the container's limits, then those that enclose it.
-std::vector<std::string> limiting_groups(const container_cgroup& group) {
-  std::vector<std::string> out;
+std::vector<limiting_group> limiting_groups(const container_cgroup& group) {
+  std::vector<limiting_group> out;
   auto dir = group.limits_dir(controller::memory);
   if (!dir)
     return out;
   auto path = dir->path();
-  for (; hits_of(path, group.mode()); path.erase(path.rfind('/')))
-    out.push_back(path);
+  while (auto hits = hits_of(path, group.mode())) {
+    out.push_back({path, *hits});
+    path.erase(path.rfind('/'));
+  }
   return out;
 }
 
@@ -225,8 +232,8 @@ result<oom_counts> read_oom_counts(const container_cgroup& group) {
     return tl::make_unexpected(std::move(kills.error()));
   auto out = oom_counts{*kills, 0, 0};
   auto* sum = &out.own_hits;
-  for (const auto& path : limiting_groups(group)) {
-    *sum += hits_of(path, group.mode()).value_or(0);
+  for (const auto& one : limiting_groups(group)) {
+    *sum += one.hits;
     sum = &out.outer_hits;
   }
   return out;
@@ -235,8 +242,8 @@ result<oom_counts> read_oom_counts(const container_cgroup& group) {
 memory_room read_memory_room(const container_cgroup& group) {
   memory_room out;
   auto* least = &out.own;
-  for (const auto& path : limiting_groups(group)) {
-    *least = std::min(*least, room_of(path, group.mode()));
+  for (const auto& one : limiting_groups(group)) {
+    *least = std::min(*least, room_of(one.path, group.mode()));
     least = &out.outer;
   }
   return out;
