@@ -7,7 +7,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <ctime>
 #include <string_view>
 
 namespace reeve::console {
@@ -26,20 +25,6 @@ constexpr auto units = std::to_array<unit>({{31'536'000'000, " years"},
                                             {1'000, " s"}});
 
 } // namespace
-
-std::string rfc3339(std::int64_t time_ms) {
-  // Rounds down also before 1970, so that the fraction is never negative.
-  auto ms = ((time_ms % 1000) + 1000) % 1000;
-  auto seconds = static_cast<std::time_t>((time_ms - ms) / 1000);
-  std::tm utc{};
-  if (::gmtime_r(&seconds, &utc) == nullptr)
-    return "";
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
-                utc.tm_min, utc.tm_sec, static_cast<int>(ms));
-  return text.data();
-}
 
 std::string elapsed(std::int64_t ms) {
   ms = std::max<std::int64_t>(ms, 0);

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include "config/times.hpp"
+
 #include <cstdint>
 #include <string>
 
@@ -10,8 +12,7 @@
 // milliseconds since the epoch.
 namespace reeve::console {
 
-/// "2026-11-22T02:29:45.123Z".
-[[nodiscard]] std::string rfc3339(std::int64_t time_ms);
+using config::rfc3339;
 
 /// "3 min ago", "in 2 s", "now".
 [[nodiscard]] std::string relative(std::int64_t time_ms, std::int64_t now_ms);
