@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace reeve::actors {
@@ -19,16 +20,17 @@ using kernel::output_spool;
 using kernel::unique_fd;
 
 std::shared_ptr<output_stream>
-output_stream::make(poller& watch, output_spool spool,
+output_stream::make(poller& watch, output_spool spool, without_room then,
                     std::function<void()> on_news) {
   return std::shared_ptr<output_stream>(
-      new output_stream(watch, std::move(spool), std::move(on_news)));
+      new output_stream(watch, std::move(spool), then, std::move(on_news)));
 }
 
 output_stream::output_stream(poller& watch, output_spool spool,
-                             std::function<void()> on_news)
+                             without_room then, std::function<void()> on_news)
     : poller_(watch),
       spool_(std::move(spool)),
+      then_(then),
       on_news_(std::move(on_news)) {}
 
 output_stream::~output_stream() {
@@ -43,6 +45,7 @@ kernel::result<void> output_stream::connect(unique_fd source) {
   std::lock_guard guard{mutex_};
   source_ = std::move(source);
   resting_ = false;
+  blocked_.reset();
   auto token = poller_.watch(source_.get(), EPOLLIN,
                              [weak = weak_from_this()](std::uint32_t) {
                                if (auto self = weak.lock())
@@ -59,7 +62,7 @@ kernel::result<void> output_stream::connect(unique_fd source) {
 void output_stream::hold_at(std::uint64_t offset) {
   std::lock_guard guard{mutex_};
   hold_ = offset;
-  if (resting_ && source_ && spool_.end() < hold_) {
+  if (resting_ && !blocked_ && source_ && spool_.end() < hold_) {
     resting_ = false;
     poller_.rearm(token_, source_.get(), EPOLLIN);
   }
@@ -80,8 +83,23 @@ bool output_stream::has_more() const {
   return source_ && ::ioctl(source_.get(), FIONREAD, &count) == 0 && count > 0;
 }
 
+std::optional<kernel::sys_error> output_stream::blocked() const {
+  std::lock_guard guard{mutex_};
+  return blocked_;
+}
+
+void output_stream::retry() {
+  std::lock_guard guard{mutex_};
+  if (!source_ || !blocked_)
+    return;
+  blocked_.reset();
+  resting_ = false;
+  poller_.rearm(token_, source_.get(), EPOLLIN);
+}
+
 void output_stream::disconnect() {
   std::lock_guard guard{mutex_};
+  blocked_.reset();
   if (!source_)
     return;
   poller_.unwatch(token_, source_.get());
@@ -89,10 +107,13 @@ void output_stream::disconnect() {
 }
 
 void output_stream::on_ready() {
+  auto is_news = false;
   {
     std::lock_guard guard{mutex_};
     if (!source_)
       return;
+    auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+        std::chrono::system_clock::now().time_since_epoch());
     // A bound, so that one busy writer cannot keep the others waiting.
     auto ended = false;
     auto empty = false;
@@ -103,9 +124,15 @@ void output_stream::on_ready() {
         break;
       }
       auto moved = spool_.append_from(
-          source_.get(), std::min<std::uint64_t>(64 * 1024, hold_ - end));
+          source_.get(), std::min<std::uint64_t>(64 * 1024, hold_ - end),
+          now.count());
+      if (!moved && then_ == without_room::wait) {
+        blocked_ = std::move(moved.error());
+        resting_ = is_news = true;
+        break;
+      }
       if (!moved)
-        discard(); // a full disk must not stop the program
+        discard();
       else if (*moved == output_spool::progress::ended)
         ended = true;
       else if (*moved == output_spool::progress::empty)
@@ -118,7 +145,7 @@ void output_stream::on_ready() {
       poller_.rearm(token_, source_.get(), EPOLLIN);
     }
   }
-  if (news_wanted_.exchange(false))
+  if (news_wanted_.exchange(false) || is_news)
     on_news_();
 }
 

@@ -11,6 +11,8 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 namespace reeve::actors {
 
@@ -20,15 +22,20 @@ namespace reeve::actors {
 /// spool; the pipe fills and its writer, and only its writer, blocks. Without
 /// a hold it reads all and the spool forgets the oldest.
 ///
+/// When the spool takes no more, as on a full disk, either what comes is thrown
+/// away, so that no disk stops a program, or the program waits until `retry`.
+///
 /// Shared by the `user_process` actor that owns it and the poller's thread.
 class output_stream : public std::enable_shared_from_this<output_stream> {
 public:
   static constexpr std::uint64_t no_hold = ~std::uint64_t{0};
 
+  enum class without_room : std::uint8_t { drop, wait };
+
   /// `on_news` is called on the poller's thread once after each `want_news`,
-  /// when there is more to read, or the end.
+  /// when there is more to read, or the end; and whenever it becomes blocked.
   [[nodiscard]] static std::shared_ptr<output_stream>
-  make(poller& watch, kernel::output_spool spool,
+  make(poller& watch, kernel::output_spool spool, without_room then,
        std::function<void()> on_news);
 
   output_stream(const output_stream&) = delete;
@@ -50,6 +57,16 @@ public:
     return spool_.read(offset, max);
   }
 
+  [[nodiscard]] kernel::result<std::uint64_t>
+  first_since(std::int64_t unix_ms) const {
+    return spool_.first_since(unix_ms);
+  }
+
+  [[nodiscard]] kernel::result<std::vector<kernel::time_stamp>>
+  times(std::uint64_t begin, std::uint64_t end) const {
+    return spool_.times(begin, end);
+  }
+
   [[nodiscard]] std::uint64_t end() const {
     return spool_.end();
   }
@@ -64,6 +81,12 @@ public:
   /// Bytes wait in the source, held back or not moved yet.
   [[nodiscard]] bool has_more() const;
 
+  /// Why it reads no more until `retry`: the spool took nothing.
+  [[nodiscard]] std::optional<kernel::sys_error> blocked() const;
+
+  /// Tries again; nothing happens when it is not blocked.
+  void retry();
+
   /// Stops reading at once, whatever the pipe still holds.
   void disconnect();
 
@@ -77,7 +100,7 @@ public:
   }
 
 private:
-  output_stream(poller& watch, kernel::output_spool spool,
+  output_stream(poller& watch, kernel::output_spool spool, without_room then,
                 std::function<void()> on_news);
 
   void on_ready();
@@ -85,11 +108,13 @@ private:
 
   poller& poller_;
   kernel::output_spool spool_;
+  const without_room then_;
   std::function<void()> on_news_;
   mutable std::mutex mutex_;
   kernel::unique_fd source_;
   poller::token token_ = 0;
   bool resting_ = false;
+  std::optional<kernel::sys_error> blocked_;
   std::uint64_t hold_ = no_hold;
   std::atomic<bool> news_wanted_{false};
   std::atomic<std::uint64_t> dropped_{0};

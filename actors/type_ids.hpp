@@ -51,6 +51,8 @@ struct daemon_info;
 struct exit_reason;
 struct upgrade_daemon;
 struct daemon_upgrading;
+struct hold_container;
+struct release_container;
 
 } // namespace reeve::supervisor
 
@@ -97,5 +99,7 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::daemon_info))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::exit_reason))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::upgrade_daemon))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::daemon_upgrading))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::hold_container))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::release_container))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

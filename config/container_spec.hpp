@@ -112,6 +112,8 @@ struct container_spec {
   owner_loss_policy on_owner_loss;
   /// Removes the container once it has stopped (`--rm`).
   bool remove_on_exit = false;
+  /// It is destroyed when no client holds it any more.
+  bool weak = false;
   /// Starts the container with the daemon.
   bool boot = false;
 

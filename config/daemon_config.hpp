@@ -41,6 +41,8 @@ struct daemon_log {
   std::optional<std::string> path;
   /// One JSON object per line.
   bool json = false;
+  /// Socket of the journal, for output that is forwarded to it.
+  std::string journal = "/run/systemd/journal/socket";
 
   bool operator==(const daemon_log&) const = default;
 };

@@ -42,6 +42,18 @@ inline constexpr auto enum_names<log_mode> = std::to_array<enum_name<log_mode>>(
     {{"file", log_mode::file}, {"none", log_mode::none}});
 
 template <>
+inline constexpr auto enum_names<log_overflow> =
+    std::to_array<enum_name<log_overflow>>({{"drop", log_overflow::drop},
+                                            {"block", log_overflow::block}});
+
+template <>
+inline constexpr auto enum_names<log_forward> =
+    std::to_array<enum_name<log_forward>>({{"none", log_forward::none},
+                                           {"journald", log_forward::journald},
+                                           {"stdout",
+                                            log_forward::standard_output}});
+
+template <>
 inline constexpr auto
     enum_names<seccomp_profile> = std::to_array<enum_name<seccomp_profile>>(
         {{"default", seccomp_profile::standard},

@@ -53,7 +53,9 @@ template <>
 inline constexpr auto fields<log_spec> =
     std::tuple{field{"mode", &log_spec::mode},
                field{"max_size", &log_spec::max_size, as_size{}},
-               field{"max_files", &log_spec::max_files}};
+               field{"max_files", &log_spec::max_files},
+               field{"overflow", &log_spec::overflow},
+               field{"forward", &log_spec::forward}};
 
 template <>
 inline constexpr auto fields<restart_rule> =
@@ -155,6 +157,7 @@ inline constexpr auto fields<container_spec> =
                field{"supervision", &container_spec::supervision},
                field{"on_owner_loss", &container_spec::on_owner_loss},
                field{"remove_on_exit", &container_spec::remove_on_exit},
+               field{"weak", &container_spec::weak},
                field{"boot", &container_spec::boot},
                field{"processes", &container_spec::processes}};
 
@@ -167,7 +170,8 @@ inline constexpr auto fields<id_config> =
 template <>
 inline constexpr auto fields<daemon_log> = std::tuple{
     field{"level", &daemon_log::level}, field{"sink", &daemon_log::sink},
-    field{"path", &daemon_log::path}, field{"json", &daemon_log::json}};
+    field{"path", &daemon_log::path}, field{"json", &daemon_log::json},
+    field{"journal", &daemon_log::journal}};
 
 template <>
 inline constexpr auto fields<deadlines> =

@@ -36,16 +36,36 @@ struct terminal_size {
 
 enum class log_mode : std::uint8_t { file, none };
 
-/// Where the output of a process is kept, and how much of it.
+/// What happens to output that cannot be taken in: nobody follows a process
+/// without a log, the disk is full, or whoever it is forwarded to is slow.
+enum class log_overflow : std::uint8_t {
+  drop,  ///< some of it is lost, and counted
+  block, ///< the process waits
+};
+
+enum class log_forward : std::uint8_t { none, journald, standard_output };
+
+/// Where the output of a process is kept, how much of it, and where else it
+/// goes.
 struct log_spec {
   log_mode mode = log_mode::file;
   /// Bytes of one file, after which it is rotated.
   std::uint64_t max_size = 10U << 20U;
   /// Files kept, the current one included.
   unsigned max_files = 3;
+  /// Absent: `drop` for a log, `block` without one; see `blocks`.
+  std::optional<log_overflow> overflow;
+  /// Line by line, as it comes.
+  log_forward forward = log_forward::none;
 
   bool operator==(const log_spec&) const = default;
 };
+
+[[nodiscard]] constexpr bool blocks(const log_spec& spec) {
+  auto usual =
+      spec.mode == log_mode::none ? log_overflow::block : log_overflow::drop;
+  return spec.overflow.value_or(usual) == log_overflow::block;
+}
 
 /// How a process tells that it serves: in exactly one of four ways.
 struct readiness {

@@ -13,14 +13,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void check_socket(findings& out, const key_path& at, const daemon_config& cfg) {
+void check_socket_path(findings& out, const key_path& at,
+                       const std::string& path) {
   // sun_path of unix(7) holds 108 bytes, the final NUL included.
   constexpr auto longest = std::size_t{107};
-  auto socket = socket_of(cfg);
-  auto key = at / (cfg.socket ? "socket" : "run_dir");
-  check_path(out, key, socket);
-  out.expect(socket.size() <= longest, key, socket,
+  check_path(out, at, path);
+  out.expect(path.size() <= longest, at, path,
              "a path of the socket of at most 107 bytes");
+}
+
+void check_socket(findings& out, const key_path& at, const daemon_config& cfg) {
+  check_socket_path(out, at / (cfg.socket ? "socket" : "run_dir"),
+                    socket_of(cfg));
   if (cfg.socket_group)
     check_account(out, at / "socket_group", *cfg.socket_group);
 }
@@ -65,6 +69,7 @@ void check_log(findings& out, const key_path& at, const daemon_log& log) {
                "both or neither");
   if (log.path)
     check_path(out, at / "path", *log.path);
+  check_socket_path(out, at / "journal", log.journal);
 }
 
 } // namespace

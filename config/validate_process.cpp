@@ -84,6 +84,9 @@ void check_stdio(findings& out, const key_path& at, const process_spec& spec) {
   if (spec.stdin_open && spec.stdio == stdio_mode::null)
     out.refuse(at / "stdin_open", "found true beside stdio = \"null\"",
                "stdio = \"pipe\" or \"tty\"");
+  if (spec.log.forward != log_forward::none && spec.stdio == stdio_mode::null)
+    out.refuse(at / "log" / "forward", "found it beside stdio = \"null\"",
+               "stdio = \"pipe\" or \"tty\"");
 }
 
 void check_rule(findings& out, const key_path& at, const restart_policy& policy,

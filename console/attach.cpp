@@ -2,13 +2,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "console/follow.hpp"
+#include "console/process_state.hpp"
 #include "console/run.hpp"
 #include "console/target.hpp"
 #include "console/verbs.hpp"
 
 #include <unistd.h>
-
-#include <algorithm>
 
 namespace reeve::console {
 
@@ -16,24 +15,7 @@ namespace {
 
 using supervisor::output_chunk;
 using supervisor::output_stream_id;
-using supervisor::process_info;
 using supervisor::read_output;
-
-result<process_info> find(context& ctx, const target& which,
-                          const std::string& what) {
-  auto details = ctx.ask<supervisor::container_details>(
-      supervisor::get_container{which.container}, what);
-  if (!details)
-    return tl::make_unexpected(std::move(details.error()));
-  auto& all = details->processes;
-  auto found = std::find_if(all.begin(), all.end(), [&](const auto& info) {
-    return info.process == which.process;
-  });
-  if (found == all.end())
-    return refuse(what, "there is no such process",
-                  "see `reeve ps -a " + which.container + "`");
-  return std::move(*found);
-}
 
 result<std::uint64_t> end_of(context& ctx, const target& which,
                              output_stream_id stream, const std::string& what) {
@@ -43,27 +25,12 @@ result<std::uint64_t> end_of(context& ctx, const target& which,
       .map([](const output_chunk& chunk) { return chunk.end; });
 }
 
-/// What a process has written, up to now.
-result<void> print(context& ctx, const target& which, output_stream_id stream,
-                   std::ostream& to, const std::string& what) {
-  auto request = read_output{which.container, which.process, stream};
-  for (;;) {
-    auto chunk = ctx.ask<output_chunk>(request, what);
-    if (!chunk)
-      return tl::make_unexpected(std::move(chunk.error()));
-    to << chunk->bytes;
-    request.offset = chunk->offset + chunk->bytes.size();
-    if (chunk->bytes.empty() || request.offset >= chunk->end || !to)
-      return {};
-  }
-}
-
 result<int> attach(context& ctx, const target& which, bool input) {
   auto what = "cannot attach to " + which.text();
   auto signals = ctx.take_signals(what);
   if (!signals)
     return tl::make_unexpected(std::move(signals.error()));
-  auto info = find(ctx, which, what);
+  auto info = find_process(ctx, which, what);
   if (!info)
     return tl::make_unexpected(std::move(info.error()));
   if (!is_live(info->phase))
@@ -91,39 +58,6 @@ result<int> attach(context& ctx, const target& which, bool input) {
   return status_of(ctx, *how, which.text());
 }
 
-result<int> logs(context& ctx, const target& which) {
-  auto what = "cannot read the log of " + which.text();
-  auto out = print(ctx, which, output_stream_id::out, ctx.out, what);
-  if (out)
-    out = print(ctx, which, output_stream_id::err, ctx.err, what);
-  if (!out)
-    return tl::make_unexpected(std::move(out.error()));
-  return status_ok;
-}
-
-result<int> follow_logs(context& ctx, const target& which) {
-  auto what = "cannot read the log of " + which.text();
-  auto signals = ctx.take_signals(what);
-  if (!signals)
-    return tl::make_unexpected(std::move(signals.error()));
-  auto info = find(ctx, which, what);
-  if (!info)
-    return tl::make_unexpected(std::move(info.error()));
-  auto from = followed{which.container, which.process};
-  from.hold = false; // a reader of logs slows nobody down
-  from.late = true;
-  from.forward = false;
-  from.may_restart = info->restart != config::restart_type::temporary;
-  auto at = ctx.daemon(what);
-  if (!at)
-    return tl::make_unexpected(std::move(at.error()));
-  auto how = follow(**at, from, **signals);
-  if (!how)
-    return tl::make_unexpected(std::move(how.error()));
-  // Here the end of the process is no more than the end of its log.
-  return how->signal != 0 ? status_signal_base + how->signal : status_ok;
-}
-
 } // namespace
 
 verb::check declare_attach(CLI::App& app) {
@@ -140,24 +74,6 @@ verb::check declare_attach(CLI::App& app) {
       return tl::make_unexpected(std::move(done.error()));
     return [given](context& ctx) {
       return attach(ctx, given->which, given->input);
-    };
-  };
-}
-
-verb::check declare_logs(CLI::App& app) {
-  struct options {
-    target which;
-    bool follow = false;
-  };
-  auto given = std::make_shared<options>();
-  given->which.declare(app, target::process_is::required);
-  app.add_flag("-f,--follow", given->follow, "go on with what comes");
-  return [given](const program_arguments&) -> result<action> {
-    if (auto done = given->which.check(); !done)
-      return tl::make_unexpected(std::move(done.error()));
-    return [given](context& ctx) {
-      return given->follow ? follow_logs(ctx, given->which)
-                           : logs(ctx, given->which);
     };
   };
 }

@@ -4,8 +4,10 @@
 #include "console/follow.hpp"
 
 #include "actors/error.hpp"
+#include "console/container_hold.hpp"
 #include "console/courier.hpp"
 #include "console/detach_keys.hpp"
+#include "console/line_times.hpp"
 #include "console/output_pump.hpp"
 #include "console/spec_options.hpp"
 
@@ -49,6 +51,7 @@ public:
       : what_{what},
         signals_{signals},
         mail_{std::move(mail)},
+        hold_{what.container},
         streams_{stream{output_stream_id::out, what.out_offset,
                         output_pump{STDOUT_FILENO}},
                  stream{output_stream_id::err, what.err_offset,
@@ -64,6 +67,7 @@ private:
     output_stream_id id;
     std::uint64_t offset;
     output_pump pump;
+    line_times times{};
     bool asking = false;
     bool done = false;
     bool begun = true; ///< what is missing from here on is a loss
@@ -92,6 +96,7 @@ private:
   const followed& what_;
   const signal_gate& signals_;
   courier mail_;
+  container_hold hold_;
   std::array<stream, 2> streams_;
   const std::uint64_t reader_ = std::max<std::uint64_t>(generated_command(), 2);
   detach_keys keys_;
@@ -145,6 +150,7 @@ supervisor::read_output session::request_for(stream& from) {
                                      from.offset};
   out.follow = what_.hold;
   out.reader = reader_;
+  out.times = what_.times;
   return out;
 }
 
@@ -183,7 +189,7 @@ void session::take(stream& from, answer<output_chunk> reply) {
     tell_loss(reply->offset - from.offset);
   from.begun = true;
   from.offset = reply->offset + reply->bytes.size();
-  from.pump.put(reply->bytes);
+  from.pump.put(what_.times ? from.times.put_before(*reply) : reply->bytes);
   if (!reply->at_end)
     return;
   if (ended_ || !what_.may_restart)
@@ -284,6 +290,11 @@ void session::take_signal(int signo) {
 
 /// Whatever follows from what has arrived.
 void session::advance() {
+  if (what_.weak && !ended_)
+    hold_.renew(mail_, [this](const caf::error& err) {
+      if (!ended_)
+        fail(err, "hold the container of ");
+    });
   for (auto& s : streams_) {
     if (s.pump.now() == output_pump::state::failed)
       outcome_ =
@@ -318,6 +329,8 @@ int session::next_timeout() const {
     if (what_.hold)
       next = std::min(next, s.asked + what_.renewal);
   }
+  if (what_.weak && !ended_)
+    next = std::min(next, hold_.due());
   if (unsent_ && !ended_)
     next = std::min(next, send_at_);
   if (next == steady::time_point::max())

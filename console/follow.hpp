@@ -25,6 +25,8 @@ struct followed {
   bool may_restart = false; ///< its end need not be the last
   /// Not all from the offsets on is ours: what is gone already is no loss.
   bool late = false;
+  bool weak = false;  ///< its container goes when we do not hold it
+  bool times = false; ///< when it came stands in front of each line
   std::uint64_t out_offset = 0;
   std::uint64_t err_offset = 0;
   /// While our own output waits for its reader, the daemon hears of us so

@@ -66,6 +66,8 @@ json json_of(const supervisor::process_info& info) {
       {"argv", info.argv},
       {"tty", info.has_tty},
       {"output_dropped", info.output_dropped},
+      {"forward_dropped", info.forward_dropped},
+      {"output_blocked", info.output_blocked},
       {"ready", info.ready},
       {"waits_for", info.waits_for},
   };

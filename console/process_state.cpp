@@ -16,4 +16,20 @@ table::cell state_of(const supervisor::process_info& info) {
   return {std::move(text), paint_of_phase(phase)};
 }
 
+result<supervisor::process_info> find_process(context& ctx, const target& which,
+                                              const std::string& what) {
+  auto details = ctx.ask<supervisor::container_details>(
+      supervisor::get_container{which.container}, what);
+  if (!details)
+    return tl::make_unexpected(std::move(details.error()));
+  auto& all = details->processes;
+  auto found = std::find_if(all.begin(), all.end(), [&](const auto& info) {
+    return info.process == which.process;
+  });
+  if (found == all.end())
+    return refuse(what, "there is no such process",
+                  "see `reeve ps -a " + which.container + "`");
+  return std::move(*found);
+}
+
 } // namespace reeve::console

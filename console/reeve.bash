@@ -43,7 +43,7 @@ _reeve() {
         ;;
       --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
         --prop | --process | --restart | --after | --ready-fd | --ready-port | \
-        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout)
+        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout | --since | --tail | -n)
         ((i++))
         ;;
       -*) ;;
@@ -68,13 +68,13 @@ _reeve() {
     case $verb in
       create)
         options+=' --image --rootfs --spec --hostname --memory --cpus --pids
-          --prop --privileged --durable'
+          --prop --privileged --weak --durable'
         ;;
       run)
         options+=' --image --rootfs --process --restart --after --ready-fd
           --ready-port --ready-command --ready-exit --ready-timeout --user
           --cwd --env --detach --interactive --tty --rm --hostname --memory
-          --cpus --pids --prop --privileged --spec'
+          --cpus --pids --prop --privileged --weak --spec'
         ;;
       exec)
         options+=' --process --restart --after --ready-fd --ready-port
@@ -86,7 +86,7 @@ _reeve() {
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
       attach) options+=' --interactive' ;;
-      logs) options+=' --follow' ;;
+      logs) options+=' --follow --since --tail --timestamps' ;;
       events) options+=' --follow --after' ;;
       daemon) [[ $name == upgrade ]] && options+=' --program' ;;
     esac

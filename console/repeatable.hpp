@@ -24,8 +24,9 @@ template <class Request>
     return is_one_of<Request, read_output, wait_process, get_events,
                      get_container, get_limits, get_daemon, list_containers,
                      list_images, start_container, stop_container,
-                     pause_container, resume_container, start_process,
-                     stop_process, set_limits, resize_terminal>;
+                     pause_container, resume_container, hold_container,
+                     release_container, start_process, stop_process, set_limits,
+                     resize_terminal>;
 }
 
 } // namespace reeve::console

@@ -148,6 +148,7 @@ result<int> stay_with(context& ctx, host& at, run_plan& plan,
   auto what = followed{plan.container, plan.process.id};
   what.terminal = plan.process.stdio == config::stdio_mode::tty;
   what.input = plan.process.stdin_open && !lent;
+  what.weak = plan.own_container && plan.own_container->weak;
   what.output = !lent;
   what.may_restart =
       plan.process.restart.type != config::restart_type::temporary;
@@ -161,6 +162,8 @@ result<int> stay_with(context& ctx, host& at, run_plan& plan,
   auto is_over = unread || how->how == farewell::kind::ended;
   if (is_over && !plan.own_container && (plan.remove || !what.may_restart))
     remove_process(ctx, at, plan);
+  if (what.weak && how->how == farewell::kind::detached) // it goes with us
+    return how->signal != 0 ? status_signal_base + how->signal : status_ok;
   plan.left_behind = !is_over && at.local() == nullptr;
   return status_of(ctx, *how,
                    "process '" + plan.process.id + "' of container '"
@@ -279,6 +282,9 @@ result<run_plan> to_plan(const run_options& given,
   auto spec = given.container.to_spec(plan.container);
   if (!spec)
     return tl::make_unexpected(std::move(spec.error()));
+  if (spec->weak && plan.detach)
+    return refuse("-d", "a weak container ends with this command",
+                  "leave it out, or --weak");
   // Nobody may be there to remove it: we detach, or are killed.
   plan.process.significant = true;
   spec->auto_stop = config::auto_stop::any_significant;

@@ -84,11 +84,13 @@ void container_options::declare(CLI::App& app) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_flag("--privileged", privileged,
                "no user namespace, all capabilities");
+  app.add_flag("--weak", weak,
+               "destroy it when this command ends, however it does");
 }
 
 bool container_options::describes_container() const {
   return image || rootfs || spec_file || hostname || memory || cpus || pids
-         || !properties.empty() || privileged;
+         || !properties.empty() || privileged || weak;
 }
 
 result<config::container_spec>
@@ -125,6 +127,7 @@ container_options::to_spec(const std::string& name) const {
   if (hostname)
     spec.hostname = hostname;
   spec.privileged = spec.privileged || privileged;
+  spec.weak = spec.weak || weak;
   for (const auto& [key, option, text] :
        {std::tuple{"memory.limit", "--memory", &memory},
         std::tuple{"cpu.limit", "--cpus", &cpus},

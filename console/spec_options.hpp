@@ -28,6 +28,7 @@ struct container_options {
   std::optional<std::string> pids;
   std::vector<std::string> properties;
   bool privileged = false;
+  bool weak = false;
 
   void declare(CLI::App& app);
 

@@ -68,6 +68,33 @@ std::string output_spool::path_of(const segment& which) const {
          + std::to_string(which.first);
 }
 
+std::string output_spool::index_of(const segment& which) const {
+  return path_of(which) + ".times";
+}
+
+std::deque<output_spool::segment> output_spool::segments() const {
+  std::lock_guard guard{*mutex_};
+  return segments_;
+}
+
+// By what the times take, too: of one byte each moment they are more than it.
+bool output_spool::is_full() const {
+  constexpr std::uint64_t least = 4096;
+  return segments_.back().size >= options_.segment_size
+         || (times_
+             && times_->size() >= std::max(options_.segment_size, least));
+}
+
+// Before the bytes are moved: killed in between, we leave a time for what comes
+// next, and no bytes without one.
+void output_spool::note_time(std::int64_t now_ms) {
+  if (!times_)
+    if (auto opened = time_index::open(index_of(segments_.back())))
+      times_.emplace(std::move(*opened));
+  if (times_)
+    (void)times_->note({end_, now_ms}); // tried again with the next bytes
+}
+
 result<void> output_spool::start_segment() {
   segment next{end_, 0};
   auto path = path_of(next);
@@ -83,18 +110,19 @@ result<void> output_spool::start_segment() {
   }
   if (!file)
     return last_error("create", path);
-  std::string oldest;
+  std::optional<segment> oldest;
   {
     std::lock_guard guard{*mutex_};
     segments_.push_back(next);
     if (segments_.size() > std::max(2U, options_.segments)) {
-      oldest = path_of(segments_.front());
+      oldest = segments_.front();
       segments_.pop_front();
     }
   }
   current_ = std::move(file);
-  if (!oldest.empty())
-    (void)::unlink(oldest.c_str()); // at worst it is removed with the log
+  times_.reset();
+  if (oldest)
+    unlink(*oldest);
   return {};
 }
 
@@ -136,13 +164,13 @@ ssize_t read_terminal(int source, char* buffer, std::size_t size) {
 
 } // namespace
 
-result<output_spool::progress> output_spool::append_from(int source,
-                                                         std::size_t max) {
+result<output_spool::progress>
+output_spool::append_from(int source, std::size_t max, std::int64_t now_ms) {
   // Each time: every run of a process has another source.
   auto is_terminal = is_terminal_master(source);
   if (!is_terminal)
     return tl::make_unexpected(std::move(is_terminal.error()));
-  if (!current_ || segments_.back().size >= options_.segment_size) {
+  if (!current_ || is_full()) {
     // A stream that ends without a byte makes no file.
     pollfd wait{source, POLLIN, 0};
     if (::poll(&wait, 1, 0) == 1 && (wait.revents & POLLIN) == 0
@@ -155,6 +183,7 @@ result<output_spool::progress> output_spool::append_from(int source,
   }
   max = std::min<std::uint64_t>(max,
                                 options_.segment_size - segments_.back().size);
+  note_time(now_ms);
   ssize_t moved = -1;
   if (!*is_terminal) {
     moved = ::splice(source, nullptr, current_.get(), nullptr, max,
@@ -225,12 +254,65 @@ std::uint64_t output_spool::end() const {
   return end_;
 }
 
+result<std::uint64_t> output_spool::first_since(std::int64_t unix_ms) const {
+  const auto last = end();
+  auto out = last;
+  for (const auto& item : segments()) {
+    auto found = time_index::first_since(index_of(item), unix_ms);
+    if (!found)
+      return tl::make_unexpected(std::move(found.error()));
+    if (*found)
+      out = std::min(out, **found);
+  }
+  return out < last ? line_start(out) : last;
+}
+
+// One that is very long is cut.
+result<std::uint64_t> output_spool::line_start(std::uint64_t offset) const {
+  constexpr std::uint64_t longest = 8192;
+  auto kept = offset - std::min(offset, begin());
+  auto from = offset - std::min(kept, longest);
+  auto at = from;
+  while (from < offset) { // over the end of a segment
+    auto before = read(from, offset - from);
+    if (!before)
+      return tl::make_unexpected(std::move(before.error()));
+    if (before->bytes.empty())
+      break;
+    if (auto last = before->bytes.rfind('\n'); last != std::string::npos)
+      at = before->offset + last + 1;
+    from = before->offset + before->bytes.size();
+  }
+  return kept > longest && at == offset - longest ? offset : at;
+}
+
+result<std::vector<time_stamp>> output_spool::times(std::uint64_t begin,
+                                                    std::uint64_t end) const {
+  std::vector<time_stamp> out;
+  for (const auto& item : segments()) {
+    if (item.first >= end || item.first + item.size <= begin)
+      continue;
+    auto found = time_index::between(index_of(item), begin, end);
+    if (!found)
+      return found;
+    out.insert(out.end(), found->begin(), found->end());
+  }
+  return out;
+}
+
+// The times first: what has no log has none.
+void output_spool::unlink(const segment& which) const noexcept {
+  (void)::unlink(index_of(which).c_str());
+  (void)::unlink(path_of(which).c_str()); // at worst removed with the log
+}
+
 void output_spool::remove() noexcept {
   std::lock_guard guard{*mutex_};
   for (const auto& item : segments_)
-    (void)::unlink(path_of(item).c_str());
+    unlink(item);
   segments_.clear();
   current_.reset();
+  times_.reset();
 }
 
 } // namespace reeve::kernel

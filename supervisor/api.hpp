@@ -52,6 +52,22 @@ struct destroy_container {
   std::int64_t grace_ms = -1; ///< with `force`; -1: each process's own
 };
 
+/// Keeps a `weak` container for `lease::term` (15 s): a client that wants it
+/// says so again and again. It is destroyed, whatever runs in it, when the last
+/// one has not, has let go, or has lost its connection to the daemon; and when
+/// nobody has come within that time after it was made, or after the daemon
+/// began.
+struct hold_container {
+  std::string container;
+  std::uint64_t holder = 0; ///< tells clients apart; chosen by each, not 0
+};
+
+/// Answered when the container is what it is then.
+struct release_container {
+  std::string container;
+  std::uint64_t holder = 0;
+};
+
 /// Brings a stopped container up again, with its declared processes.
 struct start_container {
   std::string container;
@@ -157,6 +173,16 @@ struct read_output {
   bool follow = false;
   /// Tells followers of one stream apart; chosen by the client, not 0.
   std::uint64_t reader = 1;
+  /// Begins with the first line of which anything came then or later, if that
+  /// is beyond `offset`; 0: anything.
+  std::int64_t since_ms = 0;
+  bool times = false; ///< also when the bytes came
+};
+
+/// Bytes from `offset` on came at `unix_ms` or up to 10 ms later.
+struct output_time {
+  std::uint64_t offset = 0;
+  std::int64_t unix_ms = 0;
 };
 
 struct output_chunk {
@@ -167,6 +193,8 @@ struct output_chunk {
   std::string bytes;
   bool at_end = false;   ///< nothing more will come from this run
   std::uint64_t end = 0; ///< offset of the next byte to come
+  /// If asked for, the first at or before `offset` as far as that is known.
+  std::vector<output_time> times;
 };
 
 /// Answers when the process has ended for good, or after `wait_ms`.
@@ -191,8 +219,14 @@ struct process_info {
   exit_reason last;
   std::vector<std::string> argv;
   bool has_tty = false;
-  std::uint64_t output_dropped = 0; ///< bytes that no disk had room for
-  bool ready = false;               ///< it runs, and has told so if it is to
+  /// Bytes that were lost since the daemon began: no disk had room for them, or
+  /// nobody followed a process without a log.
+  std::uint64_t output_dropped = 0;
+  /// Bytes that are kept but were not forwarded: who gets them was too slow.
+  std::uint64_t forward_dropped = 0;
+  /// While the process waits for room for its output: why there is none.
+  std::string output_blocked;
+  bool ready = false; ///< it runs, and has told so if it is to
   /// While it is `waiting`, as its container knows it: the processes that are
   /// to be ready, or down, before it.
   std::vector<std::string> waits_for;
@@ -374,6 +408,8 @@ using api_actor =
                      caf::replies_to<stop_container>::with<container_is>,
                      caf::replies_to<pause_container>::with<container_is>,
                      caf::replies_to<resume_container>::with<container_is>,
+                     caf::replies_to<hold_container>::with<container_is>,
+                     caf::replies_to<release_container>::with<container_is>,
                      caf::replies_to<run_process>::with<process_started>,
                      caf::replies_to<start_process>::with<process_started>,
                      caf::replies_to<stop_process>::with<process_is>,
@@ -406,6 +442,8 @@ REEVE_DECLARE_INSPECTION(start_container)
 REEVE_DECLARE_INSPECTION(stop_container)
 REEVE_DECLARE_INSPECTION(pause_container)
 REEVE_DECLARE_INSPECTION(resume_container)
+REEVE_DECLARE_INSPECTION(hold_container)
+REEVE_DECLARE_INSPECTION(release_container)
 REEVE_DECLARE_INSPECTION(container_is)
 REEVE_DECLARE_INSPECTION(run_process)
 REEVE_DECLARE_INSPECTION(process_started)
@@ -416,6 +454,7 @@ REEVE_DECLARE_INSPECTION(signal_process)
 REEVE_DECLARE_INSPECTION(resize_terminal)
 REEVE_DECLARE_INSPECTION(write_input)
 REEVE_DECLARE_INSPECTION(read_output)
+REEVE_DECLARE_INSPECTION(output_time)
 REEVE_DECLARE_INSPECTION(output_chunk)
 REEVE_DECLARE_INSPECTION(wait_process)
 REEVE_DECLARE_INSPECTION(process_info)

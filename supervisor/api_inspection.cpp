@@ -14,6 +14,8 @@ REEVE_DEFINE_INSPECTION(start_container, x.container)
 REEVE_DEFINE_INSPECTION(stop_container, x.container, x.grace_ms)
 REEVE_DEFINE_INSPECTION(pause_container, x.container)
 REEVE_DEFINE_INSPECTION(resume_container, x.container)
+REEVE_DEFINE_INSPECTION(hold_container, x.container, x.holder)
+REEVE_DEFINE_INSPECTION(release_container, x.container, x.holder)
 REEVE_DEFINE_INSPECTION(container_is, x.container, x.phase, x.problems)
 REEVE_DEFINE_INSPECTION(run_process, x.command, x.container, x.spec, x.attached)
 REEVE_DEFINE_INSPECTION(process_started, x.container, x.process, x.pid,
@@ -27,14 +29,17 @@ REEVE_DEFINE_INSPECTION(resize_terminal, x.container, x.process, x.rows,
                         x.columns)
 REEVE_DEFINE_INSPECTION(write_input, x.container, x.process, x.bytes, x.end)
 REEVE_DEFINE_INSPECTION(read_output, x.container, x.process, x.stream, x.offset,
-                        x.max, x.wait_ms, x.follow, x.reader)
-REEVE_DEFINE_INSPECTION(output_chunk, x.offset, x.bytes, x.at_end, x.end)
+                        x.max, x.wait_ms, x.follow, x.reader, x.since_ms,
+                        x.times)
+REEVE_DEFINE_INSPECTION(output_time, x.offset, x.unix_ms)
+REEVE_DEFINE_INSPECTION(output_chunk, x.offset, x.bytes, x.at_end, x.end,
+                        x.times)
 REEVE_DEFINE_INSPECTION(wait_process, x.container, x.process, x.wait_ms)
 REEVE_DEFINE_INSPECTION(process_info, x.container, x.process, x.phase, x.pid,
                         x.ns_pid, x.restart, x.restarts, x.restarts_in_window,
                         x.since_ms, x.next_restart_ms, x.has_ended, x.last,
-                        x.argv, x.has_tty, x.output_dropped, x.ready,
-                        x.waits_for)
+                        x.argv, x.has_tty, x.output_dropped, x.forward_dropped,
+                        x.output_blocked, x.ready, x.waits_for)
 REEVE_DEFINE_INSPECTION(process_is, x.info)
 REEVE_DEFINE_INSPECTION(set_limits, x.container, x.values)
 REEVE_DEFINE_INSPECTION(get_limits, x.container, x.keys)

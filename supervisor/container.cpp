@@ -128,6 +128,7 @@ container_actor_state::create(const create_container& msg) {
   record_.created_ms = unix_ms();
   record_.durable = msg.durable;
   take_policies();
+  begin_lease();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(new_serial());
   creating_ = true;
@@ -140,6 +141,7 @@ container_actor_state::adopt(const adopt_container& msg) {
   record_ = msg.record;
   next_serial_ = record_.next_serial;
   take_policies();
+  begin_lease();
   add_declared();
   restore_ends();
   adopter_ = actors::owe<container_is>(self_);
@@ -447,6 +449,8 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const resume_container&) {
         return s->command(cmd::resume, -1, phase::running);
       },
+      [s](const hold_container& msg) { return s->hold(msg); },
+      [s](const release_container& msg) { return s->release(msg); },
       [s](const run_process& msg) { return s->run(msg, {}); },
       [s](const run_process_with_stdio& msg) {
         return s->run(msg.run, msg.stdio);
@@ -485,6 +489,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](ready_process event) { s->on(event); },
       [s](record_due event) { s->on(event); },
       [s](adoption_due event) { s->on(event); },
+      [s](lease_due event) { s->on(event); },
   };
 }
 

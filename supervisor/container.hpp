@@ -71,6 +71,8 @@ using container_actor = caf::typed_actor<
     caf::replies_to<stop_container>::with<container_is>,
     caf::replies_to<pause_container>::with<container_is>,
     caf::replies_to<resume_container>::with<container_is>,
+    caf::replies_to<hold_container>::with<container_is>,
+    caf::replies_to<release_container>::with<container_is>,
     caf::replies_to<run_process>::with<process_started>,
     caf::replies_to<run_process_with_stdio>::with<process_started>,
     caf::replies_to<start_process>::with<process_started>,

@@ -10,6 +10,7 @@
 //   container_adoption.cpp   taking over what an earlier daemon has left
 //   container_processes.cpp  the collection of user processes
 //   container_turns.cpp      which of them is started, and stopped, when
+//   container_lease.cpp      who holds it, if it is weak
 //   container_answers.cpp    who waits for what, and what is told
 
 #include "actors/cgroup_controller.hpp"
@@ -20,6 +21,7 @@
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
+#include "supervisor/lease.hpp"
 #include "supervisor/start_turns.hpp"
 #include "supervisor/user_process.hpp"
 
@@ -63,6 +65,8 @@ struct record_due {};
 /// PID 1 had another's connection still, or did not greet.
 struct adoption_due {};
 
+struct lease_due {};
+
 } // namespace reeve::supervisor
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::work_deadline)
@@ -72,6 +76,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::ready_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lease_due)
 
 namespace reeve::supervisor {
 
@@ -81,7 +86,7 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
     caf::reacts_to<ready_process>, caf::reacts_to<record_due>,
-    caf::reacts_to<adoption_due>>;
+    caf::reacts_to<adoption_due>, caf::reacts_to<lease_due>>;
 
 class container_actor_state {
 public:
@@ -102,6 +107,9 @@ public:
   caf::result<container_is> adopt(const adopt_container& msg);
   caf::result<container_is>
   command(container_command what, std::int64_t grace_ms, container_phase goal);
+
+  caf::result<container_is> hold(const hold_container& msg);
+  caf::result<container_is> release(const release_container& msg);
 
   caf::result<process_started> run(const run_process& msg,
                                    std::vector<actors::shared_fd> stdio);
@@ -134,6 +142,7 @@ public:
   void on(ready_process event);
   void on(record_due);
   void on(adoption_due);
+  void on(lease_due);
 
 private:
   struct entry {
@@ -279,6 +288,12 @@ private:
   check_needs(const config::process_spec& added) const;
   [[nodiscard]] const std::string* needed_by(const std::string& id) const;
 
+  // -- the lease --------------------------------------------------------------
+
+  void begin_lease();
+  void watch_lease();
+  [[nodiscard]] std::optional<caf::error> check_lease() const;
+
   // -- answers ----------------------------------------------------------------
 
   void settle_creators();
@@ -329,6 +344,7 @@ private:
   std::deque<std::uint32_t> over_;    ///< temporary ones that have ended
   command_memory commands_{256};
   std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
+  std::optional<lease> lease_; ///< of a weak one
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
   actors::owed_answer<container_is> adopter_;

@@ -5,11 +5,13 @@
 
 #include "actors/error.hpp"
 #include "actors/owed_answer.hpp"
+#include "supervisor/lease_watch.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -86,6 +88,14 @@ api_actor::behavior_type gateway(api_actor::pointer self,
         return actors::make_error(actors::errc::invalid_argument,
                                   "the message could not be read");
       });
+  // A client that is gone holds nothing any more.
+  auto held = std::make_shared<lease_watch>();
+  self->set_down_handler([self, to, held](const caf::down_msg& down) {
+    for (const auto& [container, holder] : held->end_of(down.source))
+      self->request(to, caf::infinite, release_container{container, holder})
+          .then([](const container_is&) {},
+                [](const caf::error&) {}); // the container has gone, too
+  });
   relay<container_is> on_container{self, to};
   relay<process_started> on_start{self, to};
   relay<process_is> on_process{self, to};
@@ -99,6 +109,17 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [on_container](const stop_container& m) { return on_container(m); },
       [on_container](const pause_container& m) { return on_container(m); },
       [on_container](const resume_container& m) { return on_container(m); },
+      [self, held, on_container](const hold_container& m) {
+        if (auto client =
+                caf::actor_cast<caf::actor_addr>(self->current_sender());
+            client && held->note(client, m))
+          self->monitor(client);
+        return on_container(m);
+      },
+      [self, held, on_container](const release_container& m) {
+        held->note(caf::actor_cast<caf::actor_addr>(self->current_sender()), m);
+        return on_container(m);
+      },
       [on_start](const run_process& m) { return on_start(m); },
       [on_start](const start_process& m) { return on_start(m); },
       [on_process](const stop_process& m) { return on_process(m); },

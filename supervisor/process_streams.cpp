@@ -3,14 +3,14 @@
 
 #include "supervisor/process_streams.hpp"
 
+#include "supervisor/quiet_write.hpp"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
-#include <ctime>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -25,63 +25,34 @@ constexpr std::uint64_t expected_reader = 0;
 
 constexpr char end_of_transmission = 4; // what a terminal takes for an end
 
-constexpr const char* writing = "write to standard input";
-
-// Keeps SIGPIPE from the host program while this thread writes to a pipe: a
-// process that closes its standard input must not end us. The signal goes to
-// the thread that wrote, so what was not pending before is ours to take away;
-// pipes have no MSG_NOSIGNAL, and a handler would be the whole program's.
-class no_sigpipe {
-public:
-  no_sigpipe() {
-    sigemptyset(&pipe_);
-    sigaddset(&pipe_, SIGPIPE);
-    sigset_t pending;
-    sigpending(&pending);
-    was_pending_ = sigismember(&pending, SIGPIPE) == 1;
-    ::pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
-  }
-
-  no_sigpipe(const no_sigpipe&) = delete;
-  no_sigpipe& operator=(const no_sigpipe&) = delete;
-
-  ~no_sigpipe() {
-    constexpr timespec now{};
-    while (!was_pending_ && ::sigtimedwait(&pipe_, nullptr, &now) < 0
-           && errno == EINTR) {
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
-  }
-
-private:
-  sigset_t pipe_{};
-  sigset_t before_{};
-  bool was_pending_ = false;
-};
-
-// errno survives, so that the caller can look at it.
-ssize_t write_quietly(int fd, const std::string& bytes) {
-  ssize_t n = -1;
-  auto code = 0;
-  {
-    no_sigpipe guard;
-    n = ::write(fd, bytes.data(), bytes.size());
-    code = errno;
-  }
-  errno = code;
-  return n;
+constexpr std::size_t index_of(output_stream_id stream) {
+  return stream == output_stream_id::err ? 1 : 0;
 }
+
+constexpr const char* writing = "write to standard input";
 
 } // namespace
 
 process_streams::process_streams(options how) : options_(std::move(how)) {
-  if (options_.attached)
-    for (auto& list : followers_)
-      list[expected_reader] = {0, clock::now() + lease};
+  auto is_forwarded = options_.log.forward != config::log_forward::none;
+  for (auto& list : followers_) {
+    if (options_.attached)
+      list[expected_reader] = new_follower(expected_reader, 0);
+    if (is_forwarded)
+      list[forwarding_reader] = new_follower(forwarding_reader, 0);
+  }
 }
 
 process_streams::~process_streams() {
   close_input();
+}
+
+std::string process_streams::prefix_of(std::size_t index) const {
+  return options_.prefix + (index == 0 ? ".out" : ".err");
+}
+
+std::string process_streams::forward_cursor(output_stream_id stream) const {
+  return options_.directory + "/" + prefix_of(index_of(stream)) + ".forwarded";
 }
 
 kernel::result<process_streams::stream_ptr>
@@ -90,7 +61,7 @@ process_streams::open_stream(std::size_t index) {
     return outputs_[index];
   kernel::output_spool::options spool;
   spool.directory = options_.directory;
-  spool.prefix = options_.prefix + (index == 0 ? ".out" : ".err");
+  spool.prefix = prefix_of(index);
   if (options_.log.mode == config::log_mode::file) {
     spool.segment_size = std::max<std::uint64_t>(options_.log.max_size, window);
     spool.segments = std::max(2U, options_.log.max_files);
@@ -101,8 +72,10 @@ process_streams::open_stream(std::size_t index) {
   if (!opened)
     return tl::make_unexpected(std::move(opened.error()));
   acknowledged_[index] = opened->end();
+  auto then = config::blocks(options_.log) ? output_stream::without_room::wait
+                                           : output_stream::without_room::drop;
   outputs_[index] = output_stream::make(*options_.poller, std::move(*opened),
-                                        options_.on_output);
+                                        then, options_.on_output);
   return outputs_[index];
 }
 
@@ -144,21 +117,23 @@ process_streams::connect(const actors::process_spawned& handles) {
 }
 
 kernel::result<output_chunk> process_streams::read(const read_output& query) {
-  auto index = query.stream == output_stream_id::err ? 1U : 0U;
+  auto index = index_of(query.stream);
   // Nothing was ever written, but an earlier daemon may have kept something.
   auto stream = open_stream(index);
   if (!stream)
     return tl::make_unexpected(std::move(stream.error()));
-  // Nobody has read what does not exist yet.
-  auto offset = std::min(query.offset, (*stream)->end());
+  auto begin = begin_of(**stream, query);
+  if (!begin)
+    return tl::make_unexpected(std::move(begin.error()));
+  auto offset = *begin;
   auto reader = std::max(query.reader, expected_reader + 1);
   if (query.follow) {
     followers_[index].erase(expected_reader);
-    followers_[index][reader] = {offset, clock::now() + lease};
+    followers_[index][reader] = new_follower(reader, offset);
   } else {
     followers_[index].erase(reader); // it follows no longer
   }
-  acknowledged_[index] = std::max(acknowledged_[index], offset);
+  acknowledge(index, offset);
   update_hold(index);
   // Both before the read: then no end is lost.
   auto was_open = (*stream)->is_open();
@@ -171,10 +146,51 @@ kernel::result<output_chunk> process_streams::read(const read_output& query) {
   out.bytes = std::move(got->bytes);
   out.end = (*stream)->end();
   auto is_last = !was_open || (over_ && !has_more);
-  out.at_end = is_last && out.offset + out.bytes.size() >= out.end;
+  auto end = out.offset + out.bytes.size();
+  out.at_end = is_last && end >= out.end;
   if (query.follow)
-    followers_[index][reader].has_all = out.at_end;
+    followers_[index][reader].has_all =
+        out.at_end && (reader != forwarding_reader || out.bytes.empty());
+  if (!query.times || out.bytes.empty())
+    return out;
+  auto times = (*stream)->times(out.offset, end);
+  if (!times)
+    return tl::make_unexpected(std::move(times.error()));
+  for (const auto& item : *times)
+    out.times.push_back({item.offset, item.unix_ms});
   return out;
+}
+
+process_streams::follower
+process_streams::new_follower(std::uint64_t reader,
+                              std::uint64_t offset) const {
+  auto holds = reader != forwarding_reader || config::blocks(options_.log);
+  return {offset, clock::now() + lease, false, holds};
+}
+
+// Nobody has read what does not exist yet.
+kernel::result<std::uint64_t>
+process_streams::begin_of(const output_stream& from, const read_output& query) {
+  auto offset = std::min(query.offset, from.end());
+  if (query.since_ms == 0)
+    return offset;
+  return from.first_since(query.since_ms).map([offset](std::uint64_t since) {
+    return std::max(offset, since);
+  });
+}
+
+void process_streams::acknowledge(std::size_t index, std::uint64_t offset) {
+  forgotten_ += forgotten(index);
+  acknowledged_[index] =
+      std::max({acknowledged_[index], offset, outputs_[index]->begin()});
+}
+
+// What a log rotates out was kept long enough.
+std::uint64_t process_streams::forgotten(std::size_t index) const {
+  if (!outputs_[index] || options_.log.mode != config::log_mode::none)
+    return 0;
+  auto begin = outputs_[index]->begin();
+  return begin - std::min(begin, acknowledged_[index]);
 }
 
 // The oldest file may be dropped between the look at the list and its opening:
@@ -204,9 +220,11 @@ void process_streams::update_hold(std::size_t index) {
     return;
   auto hold = output_stream::no_hold;
   for (const auto& [who, item] : followers_[index])
-    hold = std::min(hold, item.offset + window);
+    if (item.holds)
+      hold = std::min(hold, item.offset + window);
   // A plain stream: nobody's reading means waiting, not forgetting.
-  if (options_.log.mode == config::log_mode::none)
+  if (options_.log.mode == config::log_mode::none
+      && config::blocks(options_.log))
     hold = std::min(hold, acknowledged_[index] + window);
   stream->hold_at(hold);
 }
@@ -315,11 +333,25 @@ bool process_streams::is_open() const {
 }
 
 std::uint64_t process_streams::dropped() const {
-  std::uint64_t out = 0;
+  auto out = forgotten_;
+  for (std::size_t i = 0; i < outputs_.size(); ++i)
+    if (outputs_[i])
+      out += outputs_[i]->dropped() + forgotten(i);
+  return out;
+}
+
+std::optional<kernel::sys_error> process_streams::blocked() const {
   for (const auto& stream : outputs_)
     if (stream)
-      out += stream->dropped();
-  return out;
+      if (auto why = stream->blocked())
+        return why;
+  return std::nullopt;
+}
+
+void process_streams::retry() {
+  for (auto& stream : outputs_)
+    if (stream)
+      stream->retry();
 }
 
 void process_streams::disconnect() {
@@ -336,6 +368,8 @@ void process_streams::remove_files() {
   for (std::size_t i = 0; i < outputs_.size(); ++i)
     if (auto stream = open_stream(i))
       (*stream)->remove_spool();
+  for (auto stream : {output_stream_id::out, output_stream_id::err})
+    (void)::unlink(forward_cursor(stream).c_str()); // as a rule there is none
 }
 
 } // namespace reeve::supervisor

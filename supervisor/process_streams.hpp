@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace reeve::supervisor {
@@ -33,6 +34,11 @@ public:
   /// How far a stream may run ahead of its slowest follower.
   static constexpr std::uint64_t window = 256 * 1024;
 
+  /// Who passes output on to the journal or elsewhere. It does not hold output
+  /// back unless `log.overflow` says so, and has what it was given only when it
+  /// asks for more.
+  static constexpr std::uint64_t forwarding_reader = ~std::uint64_t{0};
+
   struct options {
     std::string directory;
     std::string prefix;
@@ -42,6 +48,9 @@ public:
     std::function<void()> on_output;   ///< any thread: there is news
     std::function<void()> on_writable; ///< any thread: input can go on
   };
+
+  /// The file that says how far a stream was forwarded. Ours to remove only.
+  [[nodiscard]] std::string forward_cursor(output_stream_id stream) const;
 
   explicit process_streams(options how);
   process_streams(const process_streams&) = delete;
@@ -82,7 +91,14 @@ public:
   /// True while a follower with a lease has not read the outputs to their end.
   [[nodiscard]] bool is_awaited() const;
 
+  /// Bytes that were lost since the daemon began.
   [[nodiscard]] std::uint64_t dropped() const;
+
+  /// Why a stream waits for room on the disk, if one does.
+  [[nodiscard]] std::optional<kernel::sys_error> blocked() const;
+
+  /// Tries again to find some.
+  void retry();
 
   void disconnect();
 
@@ -106,6 +122,7 @@ private:
     std::uint64_t offset = 0;
     clock::time_point until;
     bool has_all = false; ///< of what the present run wrote
+    bool holds = true;    ///< the stream waits for it
   };
 
   using stream_ptr = std::shared_ptr<actors::output_stream>;
@@ -113,10 +130,17 @@ private:
   static constexpr const char* input_not_open =
       "it is not open: run the process with -i";
 
+  [[nodiscard]] std::string prefix_of(std::size_t index) const;
   [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
   [[nodiscard]] static kernel::result<kernel::output_spool::chunk>
   read_kept(const actors::output_stream& from, std::uint64_t offset,
             std::uint32_t max);
+  [[nodiscard]] follower new_follower(std::uint64_t reader,
+                                      std::uint64_t offset) const;
+  [[nodiscard]] static kernel::result<std::uint64_t>
+  begin_of(const actors::output_stream& from, const read_output& query);
+  void acknowledge(std::size_t index, std::uint64_t offset);
+  [[nodiscard]] std::uint64_t forgotten(std::size_t index) const;
   void update_hold(std::size_t index);
   [[nodiscard]] kernel::result<void> write_some(std::string& bytes);
   [[nodiscard]] kernel::result<void> wait_for_room();
@@ -127,6 +151,7 @@ private:
   std::array<stream_ptr, 2> outputs_;
   std::array<std::map<std::uint64_t, follower>, 2> followers_;
   std::array<std::uint64_t, 2> acknowledged_{};
+  std::uint64_t forgotten_ = 0; ///< without a log, and nobody has read it
   bool over_ = false;
   bool is_terminal_ = false;
   kernel::unique_fd input_;

@@ -12,6 +12,7 @@
 #include "supervisor/file_sweeper.hpp"
 #include "supervisor/holder_pool.hpp"
 #include "supervisor/keeper.hpp"
+#include "supervisor/log_outlet.hpp"
 #include "supervisor/logging.hpp"
 #include "supervisor/services.hpp"
 #include "supervisor/unix_time.hpp"
@@ -152,6 +153,7 @@ kernel::result<void> fill_services(services& with,
   if (!streams)
     return pass_on(streams);
   with.streams = std::move(*streams);
+  with.outlet = std::make_shared<log_outlet>(cfg.log, *with.streams);
   auto mounts = kernel::cgroup_mounts::probe();
   if (!mounts)
     return pass_on(mounts);

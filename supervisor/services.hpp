@@ -29,6 +29,8 @@ class logger;
 
 namespace reeve::supervisor {
 
+class log_outlet;
+
 /// What all actors of one instance share: made once by `runtime`, outlives
 /// them. Everything in it may be used from any thread.
 ///
@@ -40,6 +42,7 @@ struct services : std::enable_shared_from_this<services> {
   std::shared_ptr<spdlog::logger> log;
   std::unique_ptr<actors::poller> control; ///< sockets of helper processes
   std::unique_ptr<actors::poller> streams; ///< output of user processes
+  std::shared_ptr<log_outlet> outlet;      ///< where it is forwarded to
   kernel::cgroup_mounts mounts;
   std::string cgroup_path; ///< of this instance, below each mount
   std::unique_ptr<kernel::cgroup_instance> cgroups;

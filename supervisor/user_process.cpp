@@ -11,6 +11,7 @@
 #include "config/units.hpp"
 #include "kernel-iface/listening_port.hpp"
 #include "kernel-iface/process_identity.hpp"
+#include "supervisor/output_forwarder.hpp"
 #include "supervisor/process_streams.hpp"
 #include "supervisor/spawn_order.hpp"
 #include "supervisor/unix_time.hpp"
@@ -37,6 +38,11 @@ struct process_timer {
 };
 
 struct output_news {};
+struct output_retry {};
+
+struct output_not_forwarded {
+  std::uint64_t bytes = 0;
+};
 struct input_writable {};
 struct poll_expired {};
 struct streams_over {};
@@ -63,6 +69,8 @@ struct probe_deadline {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_timer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::output_news)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::output_retry)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::output_not_forwarded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::input_writable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::streams_over)
@@ -83,6 +91,7 @@ using clock = std::chrono::steady_clock;
 
 using internal_actor = user_process_actor::extend<
     caf::reacts_to<process_timer>, caf::reacts_to<output_news>,
+    caf::reacts_to<output_retry>, caf::reacts_to<output_not_forwarded>,
     caf::reacts_to<input_writable>, caf::reacts_to<poll_expired>,
     caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>,
     caf::reacts_to<start_deadline>, caf::reacts_to<look_whether_ready>,
@@ -96,6 +105,12 @@ constexpr auto longest_wait = 60s;
 // A command that asks a process whether it is ready is ended then, and has said
 // no.
 constexpr auto longest_probe = 5s;
+
+// Between two tries to find room for output.
+constexpr auto room_interval = 500ms;
+
+// So often at most output that is dropped all the time is told of.
+constexpr auto told_interval = 1s;
 
 bool is_final(process_phase phase) {
   return phase == process_phase::exited || phase == process_phase::gave_up
@@ -136,6 +151,8 @@ public:
     streams.on_output = [weak] { tell(weak, output_news{}); };
     streams.on_writable = [weak] { tell(weak, input_writable{}); };
     streams_ = std::make_unique<process_streams>(std::move(streams));
+    if (how_.spec.log.forward != config::log_forward::none)
+      spawn_forwarders(weak);
   }
 
   // -- starting and stopping
@@ -239,6 +256,7 @@ public:
     info_.last = msg.reason;
     has_ended_ = true;
     changed();
+    forward_outputs();
   }
 
   process_is adopt(const adopt_process& msg) {
@@ -378,10 +396,24 @@ public:
 
   void on(output_news) {
     serve_readers(false);
-    if (streams_->dropped() != told_dropped_) // no disk had room for it
+    watch_room();
+    if (streams_->dropped() != told_dropped_ && clock::now() >= next_told_) {
+      next_told_ = clock::now() + told_interval;
       changed();
+    }
     if (!streams_->is_open())
       release_outputs();
+  }
+
+  void on(output_retry) {
+    waits_for_room_ = false;
+    streams_->retry();
+    streams_->want_news();
+  }
+
+  void on(output_not_forwarded event) {
+    info_.forward_dropped += event.bytes;
+    changed();
   }
 
   void on(input_writable) {
@@ -667,6 +699,7 @@ private:
       how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
                             how_.container, to_string(ok.error()));
     streams_->want_news();
+    forward_outputs();
   }
 
   // From outside: the child itself may not even raise its own score, since its
@@ -880,6 +913,45 @@ private:
       changed();
   }
 
+  // A disk that has no room for its output.
+  void watch_room() {
+    auto why = streams_->blocked();
+    auto text = why ? to_string(*why) : std::string{};
+    if (why && !std::exchange(waits_for_room_, true))
+      self_->delayed_send(self_, room_interval, output_retry{});
+    if (text == info_.output_blocked)
+      return;
+    if (why)
+      how_.with->log->warn("process '{}' of container '{}' waits: {}",
+                           how_.spec.id, how_.container, text);
+    info_.output_blocked = std::move(text);
+    changed();
+  }
+
+  void spawn_forwarders(const caf::weak_actor_ptr& me) {
+    output_forwarder_options how;
+    how.with = how_.with;
+    how.from = caf::actor_cast<user_process_actor>(self_);
+    how.container = how_.container;
+    how.process = how_.spec.id;
+    how.log = how_.spec.log;
+    how.on_loss = [me](std::uint64_t bytes) {
+      tell(me, output_not_forwarded{bytes});
+    };
+    for (auto stream : {output_stream_id::out, output_stream_id::err}) {
+      if (stream == output_stream_id::err && info_.has_tty)
+        continue; // it has but one
+      how.stream = stream;
+      how.cursor = streams_->forward_cursor(stream);
+      forwarders_.push_back(spawn_output_forwarder(self_->system(), how));
+    }
+  }
+
+  void forward_outputs() {
+    for (auto& item : forwarders_)
+      self_->send(item, forward_output{});
+  }
+
   void arm_poll_timer() {
     auto next = clock::now() + process_streams::lease;
     for (const auto& item : readers_)
@@ -986,6 +1058,9 @@ private:
   std::int64_t event_time_ = 0;      ///< of what happened before; 0: now
   std::vector<event> happened_;      ///< not told on yet
   std::uint64_t told_dropped_ = 0;
+  clock::time_point next_told_;
+  bool waits_for_room_ = false;
+  std::vector<output_forwarder_actor> forwarders_;
   caf::error start_failed_;
   std::vector<actors::owed_answer<process_started>> starters_;
   std::vector<actors::owed_answer<process_is>> stoppers_;
@@ -1021,6 +1096,8 @@ behavior(internal_actor::stateful_pointer<process_actor_state> self,
       [=](const adopt_process& msg) { return s->adopt(msg); },
       [=](process_timer event) { s->on(event); },
       [=](output_news event) { s->on(event); },
+      [=](output_retry event) { s->on(event); },
+      [=](output_not_forwarded event) { s->on(event); },
       [=](input_writable event) { s->on(event); },
       [=](poll_expired event) { s->on(event); },
       [=](streams_over event) { s->on(event); },

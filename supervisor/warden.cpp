@@ -773,6 +773,12 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const resume_container& m) {
         return s->forward<container_is>(m.container, m);
       },
+      [s](const hold_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
+      [s](const release_container& m) {
+        return s->forward<container_is>(m.container, m);
+      },
       [s](const run_process& m) {
         return s->forward<process_started>(m.container, m);
       },

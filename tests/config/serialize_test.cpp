@@ -33,7 +33,8 @@ process_spec full_process() {
   spec.stdio = stdio_mode::tty;
   spec.tty = {1, 2};
   spec.stdin_open = true;
-  spec.log = {log_mode::none, 4097, 9};
+  spec.log = {log_mode::none, 4097, 9, log_overflow::drop,
+              log_forward::standard_output};
   spec.restart = {
       restart_type::transient, 7, 1s, 2ms, 3h, 1.1, 0.3, 1234ms, {}};
   spec.restart.rules = {
@@ -80,6 +81,7 @@ container_spec full_container() {
                       gave_up_action::ignore};
   spec.on_owner_loss = {owner_loss::stop, 1ms};
   spec.remove_on_exit = true;
+  spec.weak = true;
   spec.boot = true;
   spec.processes = {full_process(), process_spec{}};
   spec.processes[1].stop_grace = longest_duration;

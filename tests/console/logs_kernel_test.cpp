@@ -3,6 +3,8 @@
 
 // `logs` and `events`: what was, and with -f what comes.
 
+#include "config/times.hpp"
+#include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 #include "tests/console/at_daemon.hpp"
 #include "tests/support/catch.hpp"
@@ -11,7 +13,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 using namespace reeve::tests;
 using Catch::Matchers::EndsWith;
@@ -136,6 +140,75 @@ TEST_CASE("console: logs -f goes on over the restarts of a process",
   auto info = daemon.process_of("web", "p");
   CHECK(info.restarts == 1);
   CHECK(is_alive(info.pid));
+}
+
+TEST_CASE("console: logs can begin late, and tell when each line came",
+          "[console][kernel][logs]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  daemon.create("web");
+  daemon.run("web", obedient_shell("p", "echo one; echo bad >&2; read go; echo "
+                                        "two; echo three; read go"));
+  auto logs = [&](words more) {
+    words line{"logs", "web", "p"};
+    line.insert(line.end(), more.begin(), more.end());
+    return run_console(at(daemon, line));
+  };
+  eventually("its first word is in the log",
+             [&] { return logs({}).out == "one\n"; });
+  std::this_thread::sleep_for(std::chrono::milliseconds{50});
+  auto middle = reeve::supervisor::unix_ms();
+  type(daemon, "p", "go\n");
+  eventually("its last word is in the log", [&] {
+    return logs({"-n", "1"}).out == "three\n";
+  });
+
+  auto since = logs({"--since", reeve::config::rfc3339(middle)});
+  CHECK(since.status == 0);
+  CHECK(since.out == "two\nthree\n");
+  CHECK(since.err.empty());
+  CHECK(logs({"--since", "1h"}).out == "one\ntwo\nthree\n");
+  CHECK(logs({"--since", "0"}).out.empty());
+  CHECK(logs({"--tail", "0"}).out.empty());
+  CHECK(logs({"-n2"}).out == "two\nthree\n");
+  CHECK(logs({"-n99", "--since", reeve::config::rfc3339(middle)}).out
+        == "two\nthree\n");
+
+  auto lines = lines_of(logs({"-t"}).out);
+  REQUIRE(lines.size() == 3);
+  CHECK_THAT(lines[0], EndsWith("Z one"));
+  auto time_in = [](const std::string& line) {
+    return reeve::config::parse_time(line.substr(0, line.find(' '))).value();
+  };
+  CHECK(time_in(lines[0]) < middle);
+  CHECK(time_in(lines[1]) + 10 >= middle);
+  CHECK(time_in(lines[2]) <= reeve::supervisor::unix_ms());
+
+  following uut{daemon, {"logs", "-f", "-t", "-n", "1", "web", "p"}};
+  CHECK(next_line(uut.out.read.get()) == lines[2]);
+  type(daemon, "p", "go\n");
+  CHECK(uut.console.finish() == 0);
+
+  auto bad = logs({"--since", "yesterday"});
+  CHECK(bad.status == 125);
+  CHECK(bad.err
+        == "reeve: --since: \"yesterday\" is neither a time nor a duration; a "
+           "time such as 2026-11-22T02:29:45Z, or how long ago, such as 10m\n");
+}
+
+TEST_CASE("console: the last lines of a long log are found from its end",
+          "[console][kernel][logs]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  daemon.create("web");
+  daemon.run("web", daemon_process::process("p", {"seq", "0", "399999"}));
+  daemon.wait("web", "p");
+  auto text = told(daemon, {"logs", "-n", "100000", "web", "p"});
+  CHECK(text.starts_with("300000\n300001\n"));
+  CHECK(text.ends_with("\n399999\n"));
+  CHECK(text.size() == 700'000);
 }
 
 TEST_CASE("console: events prints a line for each thing that happened",

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
@@ -64,7 +65,7 @@ protected:
             == static_cast<ssize_t>(bytes.size()));
     auto last = progress::moved;
     while (last == progress::moved)
-      last = spool.append_from(source.get(), 1024).value();
+      last = spool.append_from(source.get(), 1024, now_ms).value();
     REQUIRE(last == progress::empty);
   }
 
@@ -84,12 +85,16 @@ protected:
   [[nodiscard]] std::size_t files() const {
     std::error_code err;
     fs::directory_iterator dir{dir_ + "/log", err};
-    return static_cast<std::size_t>(std::distance(begin(dir), end(dir)));
+    return static_cast<std::size_t>(
+        std::count_if(begin(dir), end(dir), [](const auto& item) {
+          return item.path().extension() != ".times";
+        }));
   }
 
   unique_fd source;
   unique_fd sink;
   std::string dir_ = "/tmp/reeve-spool-XXXXXX";
+  std::int64_t now_ms = 1'000'000;
 };
 
 } // namespace
@@ -97,9 +102,11 @@ protected:
 TEST_CASE_METHOD(spool_fixture, "output_spool: no byte makes no file",
                  "[kernel-iface][unit]") {
   auto spool = open_spool();
-  CHECK(spool.append_from(source.get(), 100).value() == progress::empty);
+  CHECK(spool.append_from(source.get(), 100, now_ms).value()
+        == progress::empty);
   sink.reset();
-  CHECK(spool.append_from(source.get(), 100).value() == progress::ended);
+  CHECK(spool.append_from(source.get(), 100, now_ms).value()
+        == progress::ended);
   CHECK_FALSE(fs::exists(dir_ + "/log"));
   CHECK(spool.begin() == 0);
   CHECK(spool.end() == 0);
@@ -123,9 +130,66 @@ TEST_CASE_METHOD(spool_fixture,
   auto spool = open_spool();
   REQUIRE(::write(sink.get(), "bye", 3) == 3);
   sink.reset();
-  CHECK(spool.append_from(source.get(), 100).value() == progress::moved);
-  CHECK(spool.append_from(source.get(), 100).value() == progress::ended);
+  CHECK(spool.append_from(source.get(), 100, now_ms).value()
+        == progress::moved);
+  CHECK(spool.append_from(source.get(), 100, now_ms).value()
+        == progress::ended);
   CHECK(text_from(spool, 0) == "bye");
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: lines are found by the time they came",
+                 "[kernel-iface][unit]") {
+  auto since = [](const output_spool& spool, std::int64_t ms) {
+    return spool.first_since(ms).value();
+  };
+  {
+    auto spool = open_spool(10, 9);
+    CHECK(since(spool, 0) == 0);
+    now_ms = 1000;
+    put(spool, "one\ntw");
+    now_ms = 2000;
+    put(spool, "o\nthree\nfour"); // over the end of a file
+    now_ms = 3000;
+    put(spool, "\nfive\n");
+  }
+  auto spool = open_spool(10, 9); // of the next daemon
+  CHECK(spool.end() == 24);
+  CHECK(since(spool, 0) == 0);
+  CHECK(since(spool, 1500) == 4);  // the line that ended then
+  CHECK(since(spool, 2500) == 14); // "four", whose end came later
+  CHECK(since(spool, 3500) == 24);
+  auto known = spool.times(5, 7).value();
+  CHECK(known == std::vector<time_stamp>{{0, 1000}, {6, 2000}});
+  CHECK(spool.times(0, 24).value().back() == time_stamp{20, 3000});
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: times go with the files they are of",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool(10, 2);
+  for (auto i = 0; i < 9; ++i) {
+    now_ms += 1000;
+    put(spool, "123456789\n");
+  }
+  auto all = [&] {
+    std::error_code err;
+    fs::directory_iterator dir{dir_ + "/log", err};
+    return std::distance(begin(dir), end(dir));
+  };
+  CHECK(all() == 4);
+  CHECK(spool.first_since(0).value() == spool.begin());
+  spool.remove();
+  CHECK(all() == 0);
+}
+
+TEST_CASE_METHOD(spool_fixture,
+                 "output_spool: a time that cannot be kept costs no byte",
+                 "[kernel-iface][unit]") {
+  auto spool = open_spool(100, 2);
+  fs::create_directories(dir_ + "/log/p.out.0.times");
+  put(spool, "one\n");
+  CHECK(text_from(spool, 0) == "one\n");
 }
 
 TEST_CASE_METHOD(spool_fixture,
@@ -186,7 +250,7 @@ TEST_CASE_METHOD(spool_fixture,
   auto spool =
       output_spool::open({dir_ + "/missing/log", "p.out", 10, 2}).value();
   REQUIRE(::write(sink.get(), "x", 1) == 1);
-  auto moved = spool.append_from(source.get(), 10);
+  auto moved = spool.append_from(source.get(), 10, now_ms);
   REQUIRE_FALSE(moved);
   CHECK(moved.error().code == ENOENT);
   CHECK(to_string(moved.error()).find("/missing/log") != std::string::npos);
@@ -206,7 +270,7 @@ TEST_CASE_METHOD(spool_fixture,
   auto file = unique_fd::adopt(::open("/etc/passwd", O_RDONLY | O_CLOEXEC));
   for (auto fd : {one.get(), counter.get(), zero.get(), file.get()}) {
     REQUIRE(fd >= 0);
-    auto moved = spool.append_from(fd, 10);
+    auto moved = spool.append_from(fd, 10, now_ms);
     REQUIRE_FALSE(moved);
     CHECK(moved.error().code == EPROTO);
   }
@@ -233,9 +297,9 @@ TEST_CASE_METHOD(spool_fixture,
   for (auto [reads, writes] : {std::pair{source.get(), sink.get()},
                                std::pair{master.get(), slave.get()}}) {
     REQUIRE(::write(writes, "abc", 3) == 3);
-    CHECK(spool.append_from(reads, 100).value() == progress::moved);
+    CHECK(spool.append_from(reads, 100, now_ms).value() == progress::moved);
     REQUIRE(::fcntl(reads, F_SETFL, 0) == 0);
-    CHECK(spool.append_from(reads, 100).value() == progress::empty);
+    CHECK(spool.append_from(reads, 100, now_ms).value() == progress::empty);
   }
   CHECK(text_from(spool, 0) == "abcabc");
 }

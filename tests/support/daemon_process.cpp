@@ -39,18 +39,19 @@ namespace {
 constexpr const char* with_disk =
     "mount -n -t ext4 -o loop \"$1\" \"$2\" && shift 2 && exec \"$@\"";
 
-pid_t spawn(std::vector<std::string> command, int standard_error,
-            std::vector<std::string> environment = {}) {
+pid_t spawn(std::vector<std::string> command, daemon_options how) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
-  if (standard_error >= 0)
-    ::posix_spawn_file_actions_adddup2(&actions, standard_error, STDERR_FILENO);
+  for (auto [from, to] : {std::pair{how.standard_error, STDERR_FILENO},
+                          std::pair{how.standard_output, STDOUT_FILENO}})
+    if (from >= 0)
+      ::posix_spawn_file_actions_adddup2(&actions, from, to);
   std::vector<char*> argv;
   for (auto& word : command)
     argv.push_back(word.data());
   argv.push_back(nullptr);
   std::vector<char*> variables;
-  for (auto& item : environment)
+  for (auto& item : how.environment)
     variables.push_back(item.data());
   for (auto** at = environ; *at != nullptr; ++at)
     variables.push_back(*at);
@@ -175,7 +176,7 @@ int daemon_process::stop(int signo) {
 }
 
 void daemon_process::start() {
-  pid_ = spawn(command(), options_.standard_error, options_.environment);
+  pid_ = spawn(command(), options_);
   connect();
 }
 
@@ -194,7 +195,7 @@ void daemon_process::connect() {
 }
 
 void daemon_process::start_for(std::chrono::microseconds time) {
-  auto pid = spawn(command(), options_.standard_error, options_.environment);
+  auto pid = spawn(command(), options_);
   std::this_thread::sleep_for(time);
   note_groups_of(pid);
   ::kill(pid, SIGKILL);
@@ -207,7 +208,9 @@ daemon_process::refused_start daemon_process::try_another() {
     throw std::runtime_error("pipe2");
   auto in = unique_fd::adopt(ends[0]);
   auto out = unique_fd::adopt(ends[1]);
-  auto pid = spawn(command(), out.get());
+  auto streams = daemon_options{};
+  streams.standard_error = out.get();
+  auto pid = spawn(command(), std::move(streams));
   out.reset();
   refused_start result;
   std::array<char, 512> buffer{};

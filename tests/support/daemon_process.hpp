@@ -30,6 +30,7 @@ struct daemon_options {
   std::string log = "level = \"error\""; ///< the table `log` of its file
   std::vector<std::string> environment;  ///< KEY=VALUE, beside ours
   int standard_error = -1;               ///< borrowed; -1: ours
+  int standard_output = -1;              ///< the same
 };
 
 /// True if a disk can be made out of a file here; skips if not.

@@ -1,0 +1,46 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "supervisor/api.hpp"
+
+#include <caf/actor_addr.hpp>
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace reeve::supervisor {
+
+/// Which clients hold which containers, for who hears of a client's end.
+class lease_watch {
+public:
+  /// True if nothing was known of the client: it is to be monitored.
+  [[nodiscard]] bool note(const caf::actor_addr& client,
+                          const hold_container& what) {
+    auto [at, is_new] = held_.try_emplace(client);
+    at->second.emplace(what.container, what.holder);
+    return is_new;
+  }
+
+  void note(const caf::actor_addr& client, const release_container& what) {
+    if (auto found = held_.find(client); found != held_.end())
+      found->second.erase({what.container, what.holder});
+  }
+
+  /// What it held, and forgets it.
+  [[nodiscard]] std::set<std::pair<std::string, std::uint64_t>>
+  end_of(const caf::actor_addr& client) {
+    auto found = held_.extract(client);
+    return found ? std::move(found.mapped())
+                 : std::set<std::pair<std::string, std::uint64_t>>{};
+  }
+
+private:
+  std::map<caf::actor_addr, std::set<std::pair<std::string, std::uint64_t>>>
+      held_;
+};
+
+} // namespace reeve::supervisor
