@@ -83,7 +83,8 @@ result<std::vector<double>> proportional_sizes(reeve_daemon& daemon) {
 
 } // namespace
 
-result<std::vector<metric>> measure_density(const run_options& options) {
+result<std::vector<metric>> measure_density(const run_options& options,
+                                            floor_client*) {
   auto daemon = reeve_daemon::start(0);
   if (!daemon)
     return tl::make_unexpected(std::move(daemon.error()));

@@ -7,7 +7,8 @@
 
 namespace reeve::bench {
 
-kernel::result<duration> measure_floor(floor_kind kind, workshop& shop) {
+kernel::result<duration> measure_floor(floor_kind kind, std::uint32_t processes,
+                                       workshop& shop) {
   switch (kind) {
   case floor_kind::exec:
     return exec_floor(shop);
@@ -25,6 +26,8 @@ kernel::result<duration> measure_floor(floor_kind kind, workshop& shop) {
     return message_in_process_floor(shop);
   case floor_kind::message_between_processes:
     return message_between_processes_floor(shop);
+  case floor_kind::restart_storm:
+    return restart_storm_floor(processes, shop);
   }
   return kernel::make_error(EINVAL, "measure", "an unknown floor");
 }

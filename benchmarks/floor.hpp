@@ -25,13 +25,15 @@ enum class floor_kind : std::uint8_t {
   restart,
   message_in_process,
   message_between_processes,
+  restart_storm,
 };
 
 /// Performs one iteration of a floor in straight-line system calls and says
 /// how long it took. Preparation and cleaning up are not in that time, and
 /// nothing is left behind. Runs in the process that entered the workshop.
-[[nodiscard]] kernel::result<duration> measure_floor(floor_kind kind,
-                                                     workshop& shop);
+/// `processes` is how many a storm has.
+[[nodiscard]] kernel::result<duration>
+measure_floor(floor_kind kind, std::uint32_t processes, workshop& shop);
 
 // One per kind.
 
@@ -58,5 +60,10 @@ enum class floor_kind : std::uint8_t {
 /// One round trip of 64 bytes over a unix socket between two processes.
 [[nodiscard]] kernel::result<duration>
 message_between_processes_floor(workshop& shop);
+
+/// From the SIGKILL of that many children to the exec of the last one of as
+/// many others, by one parent for each processor that this process may use.
+[[nodiscard]] kernel::result<duration>
+restart_storm_floor(std::uint32_t processes, workshop& shop);
 
 } // namespace reeve::bench

@@ -93,8 +93,9 @@ floor_client::~floor_client() {
     }
 }
 
-result<duration> floor_client::measure(floor_kind kind) {
-  const auto order = floor_order{kind};
+result<duration> floor_client::measure(floor_kind kind,
+                                       std::uint32_t processes) {
+  const auto order = floor_order{kind, processes};
   if (::send(socket_.get(), &order, sizeof order, MSG_NOSIGNAL) < 0)
     return last_error("send to", "reeve-bench-floor");
   auto answer = floor_answer{};

@@ -9,6 +9,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 namespace reeve::bench {
 
 /// Owns a running reeve-bench-floor, found beside this program. It is in a
@@ -25,8 +27,9 @@ public:
   floor_client& operator=(const floor_client&) = delete;
   ~floor_client();
 
-  /// Blocks for one iteration.
-  [[nodiscard]] kernel::result<duration> measure(floor_kind kind);
+  /// Blocks for one iteration. `processes` is how many a storm has.
+  [[nodiscard]] kernel::result<duration> measure(floor_kind kind,
+                                                 std::uint32_t processes = 0);
 
   /// Where it works, and who: its groups are named `reeve-bench-<pid>-<n>`.
   [[nodiscard]] const std::filesystem::path& directory() const noexcept {

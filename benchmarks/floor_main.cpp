@@ -30,7 +30,7 @@ floor_answer to_answer(const kernel::sys_error& err) {
 floor_answer answer(floor_order order, kernel::result<workshop>& shop) {
   if (!shop)
     return to_answer(shop.error());
-  auto took = measure_floor(order.kind, *shop);
+  auto took = measure_floor(order.kind, order.processes, *shop);
   if (!took)
     return to_answer(took.error());
   return {took->count()};

@@ -16,6 +16,7 @@ namespace reeve::bench {
 /// and byte order are the compiler's.
 struct floor_order {
   floor_kind kind{};
+  std::uint32_t processes = 0; ///< of a storm
 };
 
 struct floor_answer {

@@ -101,9 +101,16 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--containers", asked.run.containers,
-                 "Of the density scenario")
+                 "Of the scenarios density and restart_storm")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
+  app.add_option("--processes", asked.run.processes,
+                 "In each container of restart_storm")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--rounds", asked.run.rounds, "Storms of restart_storm")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   app.add_flag("--json", asked.json, "Print one array of objects");
   app.add_flag("--no-peers", asked.no_peers, "Leave crun and runc out");
   CLI11_PARSE(app, argc, argv);

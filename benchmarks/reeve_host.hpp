@@ -56,6 +56,14 @@ public:
     return bench::ask<Reply>(*self_, runtime_->api(), what);
   }
 
+  /// For clients in threads of their own: each needs a `scoped_actor`.
+  [[nodiscard]] caf::actor_system& system() {
+    return *system_;
+  }
+  [[nodiscard]] const supervisor::local_api_actor& api() const {
+    return runtime_->api();
+  }
+
   [[nodiscard]] kernel::result<void> create(const std::string& container);
   [[nodiscard]] kernel::result<void> destroy(const std::string& container);
 

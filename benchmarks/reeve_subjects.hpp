@@ -13,6 +13,11 @@ void provide_reeve(registry& to);
 /// The ramp of `density`: containers without a process, made one after the
 /// other by a daemon without a pool.
 [[nodiscard]] kernel::result<std::vector<metric>>
-measure_density(const run_options& options);
+measure_density(const run_options& options, floor_client* floors);
+
+/// All processes of `containers` containers are killed at once, `rounds` times,
+/// and come back. An error if one does not, or comes twice.
+[[nodiscard]] kernel::result<std::vector<metric>>
+measure_restart_storm(const run_options& options, floor_client* floors);
 
 } // namespace reeve::bench

@@ -33,6 +33,9 @@ registry::registry()
          "the same through the socket of the daemon",
          floor_kind::message_between_processes, std::nullopt},
         {"density", "density", "what each of N idle containers costs",
+         std::nullopt, std::nullopt},
+        {"restart_storm", "restart_storm",
+         "all processes of N containers end at once: until all run again",
          std::nullopt, std::nullopt}} {}
 
 scenario& registry::find(std::string_view name) {
@@ -55,9 +58,11 @@ kernel::result<std::vector<const scenario*>>
 registry::select(const std::vector<std::string>& words) const {
   auto chosen = std::vector<bool>(scenarios_.size(), words.empty());
   for (const auto& word : words) {
+    auto wanted = word;
+    std::replace(wanted.begin(), wanted.end(), '-', '_');
     bool known = false;
     for (std::size_t i = 0; i < scenarios_.size(); ++i)
-      if (scenarios_[i].name == word || scenarios_[i].group == word)
+      if (scenarios_[i].name == wanted || scenarios_[i].group == wanted)
         chosen[i] = known = true;
     if (!known)
       return kernel::make_error(0, "unknown scenario", "'" + word + "'",

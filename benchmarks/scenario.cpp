@@ -28,7 +28,8 @@ public:
   race(const scenario& what, const run_options& options, floor_client* floors,
        peer_set* peers)
       : what_(what),
-        options_(options) {
+        options_(options),
+        floors_(floors) {
     if (what_.floor && floors != nullptr)
       add(role::floor, {"floor", [floors, kind = *what_.floor] {
                           return floors->measure(kind);
@@ -145,7 +146,7 @@ private:
   }
 
   void append_ramp() {
-    auto rows = what_.grow(options_);
+    auto rows = what_.grow(options_, floors_);
     if (!rows)
       return fail("reeve", rows.error(), role::reeve);
     report_.rows.insert(report_.rows.end(), rows->begin(), rows->end());
@@ -153,6 +154,7 @@ private:
 
   const scenario& what_;
   const run_options& options_;
+  floor_client* floors_;
   std::vector<entrant> entrants_;
   report report_;
 };

@@ -25,8 +25,11 @@ struct run_options {
   std::size_t warm_up = 5;
   /// Of one scenario; what was measured until then counts.
   std::chrono::seconds time_limit{60};
-  /// For scenarios that grow a collection (`density`).
+  /// For scenarios that grow a collection (`density`, `restart_storm`).
   std::size_t containers = 100;
+  /// For `restart_storm`: in each container, and how many storms.
+  std::size_t processes = 10;
+  std::size_t rounds = 3;
   /// Asked between iterations: true ends the run early and in order.
   std::function<bool()> interrupted = [] { return false; };
 };
@@ -45,10 +48,11 @@ struct subject {
 using subject_factory =
     std::function<kernel::result<std::vector<subject>>(const run_options&)>;
 
-/// For a scenario that is not a repeated iteration but a ramp (`density`):
-/// returns its rows itself.
-using ramp =
-    std::function<kernel::result<std::vector<metric>>(const run_options&)>;
+/// For a scenario that is not a repeated iteration (`density`,
+/// `restart_storm`): returns its rows itself, those of a floor included, if it
+/// has one. The floors may be null.
+using ramp = std::function<kernel::result<std::vector<metric>>(
+    const run_options&, floor_client*)>;
 
 struct scenario {
   std::string name;
@@ -74,8 +78,8 @@ public:
   void provide(std::string_view scenario, subject_factory reeve);
   void provide_ramp(std::string_view scenario, ramp grow);
 
-  /// Those whose name or group is among `words`; all for none. An error names
-  /// the word that nothing answers to.
+  /// Those whose name or group is among `words`; all for none. A word may have
+  /// '-' for '_'. An error names the word that nothing answers to.
   [[nodiscard]] kernel::result<std::vector<const scenario*>>
   select(const std::vector<std::string>& words) const;
 

@@ -51,6 +51,15 @@ std::vector<std::string> groups_of(pid_t pid) {
   return out;
 }
 
+/// Of its only thread, as the kernel lists them.
+std::string children_of(pid_t pid) {
+  const auto text = std::to_string(pid);
+  auto in = std::ifstream{"/proc/" + text + "/task/" + text + "/children"};
+  auto out = std::string{};
+  std::getline(in, out);
+  return out;
+}
+
 std::size_t host_mounts() {
   auto in = std::ifstream{"/proc/self/mounts"};
   return static_cast<std::size_t>(
@@ -74,6 +83,26 @@ TEST_CASE("floor: every kind takes some time, again and again",
     REQUIRE(took);
     CHECK(took->count() > 0);
   }
+}
+
+TEST_CASE("floor: a storm of any size replaces them all and leaves none",
+          "[benchmarks][kernel]") {
+  need_root();
+  auto floors = floor_client::start();
+  REQUIRE(floors);
+  const auto processes = GENERATE(1U, 2U, 7U);
+  const auto took = floors->measure(floor_kind::restart_storm, processes);
+  INFO((took ? std::string{} : to_string(took.error())));
+  REQUIRE(took);
+  CHECK(took->count() > 0);
+  CHECK(children_of(floors->pid()).empty());
+}
+
+TEST_CASE("floor: a storm of nothing is refused", "[benchmarks][kernel]") {
+  need_root();
+  auto floors = floor_client::start();
+  REQUIRE(floors);
+  CHECK_FALSE(floors->measure(floor_kind::restart_storm));
 }
 
 TEST_CASE("floor: containers leave no cgroup, no mount and no directory behind",

@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <string>
 
 namespace {
@@ -78,6 +79,40 @@ TEST_CASE("reeve-bench: density takes how many as a word",
   REQUIRE_FALSE(rows.empty());
   for (const auto& row : rows)
     CHECK(row.at("scenario") == "density");
+}
+
+TEST_CASE("reeve-bench: a storm has a headline, a floor and the answers to "
+          "others",
+          "[benchmarks][kernel]") {
+  need_root();
+  auto done = bench("restart-storm --containers 3 --processes 2 --rounds 2 "
+                    "--json --no-peers");
+  INFO(done.out);
+  REQUIRE(done.status == 0);
+  std::map<std::string, nlohmann::json> rows;
+  for (const auto& row : nlohmann::json::parse(done.out)) {
+    CHECK(row.at("scenario") == "restart_storm");
+    CHECK(row.at("p50").get<double>() > 0);
+    rows.emplace(row.at("metric"), row);
+  }
+  for (const auto* of_rounds : {"floor", "end_to_end", "kills"})
+    CHECK(rows.at(of_rounds).at("n") == 2);
+  CHECK_FALSE(rows.at("end_to_end").at("ratio").is_null());
+  for (const auto* of_processes : {"each_end", "each_restart"})
+    CHECK(rows.at(of_processes).at("n") == 3 * 2 * 2);
+  for (const auto* answers : {"warden", "container", "nap"})
+    for (const auto* when : {"_quiet", "_storm"})
+      CHECK(rows.at(std::string{answers} + when).at("n") > 0);
+}
+
+TEST_CASE("reeve-bench: what no storm can be is refused", "[benchmarks]") {
+  const auto* option =
+      GENERATE("--processes 0", "--processes 1001", "--processes few",
+               "--rounds 0", "--rounds -1", "--containers 0");
+  auto done = bench(std::string{"restart-storm "} + option);
+  INFO(done.out);
+  CHECK(done.status != 0);
+  CHECK(done.out.find(std::string{option}.substr(0, 8)) != std::string::npos);
 }
 
 TEST_CASE("reeve-bench: an unknown scenario is named", "[benchmarks]") {

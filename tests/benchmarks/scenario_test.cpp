@@ -117,7 +117,7 @@ TEST_CASE("run: the time limit ends it and the report says so",
 
 TEST_CASE("run: a ramp adds its own rows", "[benchmarks][unit]") {
   auto what = scenario{"density", "density", "", std::nullopt, std::nullopt};
-  what.grow = [](const run_options& options) {
+  what.grow = [](const run_options& options, floor_client*) {
     return reeve::kernel::result<std::vector<metric>>{
         {metric{"density", "containers", "1", options.containers}}};
   };
@@ -135,7 +135,7 @@ TEST_CASE("run: says that Reeve's side is missing", "[benchmarks][unit]") {
 
 TEST_CASE("registry: no words select every scenario", "[benchmarks][unit]") {
   const auto all = registry{};
-  CHECK(all.select({})->size() == 9);
+  CHECK(all.select({})->size() == 10);
 }
 
 TEST_CASE("registry: a group selects its scenarios, once each",
@@ -150,11 +150,21 @@ TEST_CASE("registry: a group selects its scenarios, once each",
         == std::vector<std::string>{"exec", "create_warm", "create_cold"});
 }
 
+TEST_CASE("registry: a word may have a dash for an underscore",
+          "[benchmarks][unit]") {
+  const auto all = registry{};
+  const auto chosen = all.select({"restart-storm", "create-warm"});
+  REQUIRE(chosen);
+  REQUIRE(chosen->size() == 2);
+  CHECK(chosen->front()->name == "create_warm");
+  CHECK(chosen->back()->name == "restart_storm");
+}
+
 TEST_CASE("registry: an unknown word is named", "[benchmarks][unit]") {
   const auto all = registry{};
-  const auto chosen = all.select({"exec", "nonsense"});
+  const auto chosen = all.select({"exec", "non-sense"});
   REQUIRE_FALSE(chosen);
-  CHECK(to_string(chosen.error()).find("'nonsense'") != std::string::npos);
+  CHECK(to_string(chosen.error()).find("'non-sense'") != std::string::npos);
 }
 
 TEST_CASE("registry: takes Reeve's side of known scenarios only",
