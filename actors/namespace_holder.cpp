@@ -436,8 +436,9 @@ private:
     out.error = report.code != 0 ? report.code : EPROTO;
     out.failed_step = report.step;
     out.failed_subject = std::move(report.subject);
-    // Else it is kept for the next daemon.
-    tell_holder(acknowledge_order{report.process});
+    // All but one that it has no room for.
+    out.is_kept = out.failed_step != kernel::holder::spawn_step::fork
+                  || out.error != ENOSPC;
     finish_spawn(report.process, std::move(out));
   }
 

@@ -43,6 +43,8 @@ struct process_spawned {
   std::int32_t error = 0; ///< errno of the step that failed
   kernel::holder::spawn_step failed_step = kernel::holder::spawn_step::fork;
   std::string failed_subject;
+  /// PID 1 keeps the failure until it is acknowledged, as it does an end.
+  bool is_kept = false;
   std::int32_t ns_pid = 0;
   shared_fd pidfd;
   shared_fd stdin_end;

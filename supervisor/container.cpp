@@ -130,7 +130,8 @@ container_actor_state::create(const create_container& msg) {
   take_policies();
   begin_lease();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
-    record_.serials.push_back(new_serial());
+    record_.serials.push_back(next_serial_++);
+  record_.next_serial = next_serial_ + serials_at_once;
   creating_ = true;
   apply(event_of::create_requested{msg.spec.remove_on_exit});
   return promise;
@@ -143,7 +144,6 @@ container_actor_state::adopt(const adopt_container& msg) {
   take_policies();
   begin_lease();
   add_declared();
-  restore_ends();
   adopter_ = actors::owe<container_is>(self_);
   adopt_what_stands();
   return adopter_;
@@ -385,8 +385,11 @@ void container_actor_state::want(wish what) {
 
 // For what is done and cannot be refused any more: a disk that does not take it
 // is asked again until it does.
+// Nobody is held up for that long.
 void container_actor_state::save() {
   auto ok = try_save();
+  for (auto& then : std::exchange(after_save_, {}))
+    then();
   if (ok)
     return;
   if (!std::exchange(save_failed_, true))
@@ -395,6 +398,19 @@ void container_actor_state::save() {
                       record_.spec.name, to_string(ok.error()));
   save_due_ = true;
   self_->delayed_send(self_, 1s, record_due{});
+}
+
+// A stop of the whole ends many at a time: one line for all of them.
+void container_actor_state::save_soon() {
+  if (!creating_ && !std::exchange(save_due_, true))
+    self_->send(self_, record_due{});
+}
+
+// What a client hears is so for the next daemon, too.
+void container_actor_state::when_saved(std::function<void()> then) {
+  if (!save_due_)
+    return then();
+  after_save_.push_back(std::move(then));
 }
 
 kernel::result<void> container_actor_state::try_save() {
@@ -456,9 +472,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
         return s->run(msg.run, msg.stdio);
       },
       [s](const start_process& msg) { return s->start(msg); },
-      [s](const stop_process& msg) {
-        return s->forward<process_is>(msg.process, msg);
-      },
+      [s](const stop_process& msg) { return s->stop(msg); },
       [s](const remove_process& msg) { return s->remove(msg); },
       [s](const signal_process& msg) {
         return s->forward<process_is>(msg.process, msg);

@@ -16,6 +16,7 @@
 #include "actors/cgroup_controller.hpp"
 #include "actors/error.hpp"
 #include "actors/filesystem_layer.hpp"
+#include "actors/namespace_holder.hpp"
 #include "actors/owed_answer.hpp"
 #include "kernel-iface/result.hpp"
 #include "supervisor/command_memory.hpp"
@@ -114,6 +115,7 @@ public:
   caf::result<process_started> run(const run_process& msg,
                                    std::vector<actors::shared_fd> stdio);
   caf::result<process_started> start(const start_process& msg);
+  caf::result<process_is> stop(const stop_process& msg);
   caf::result<process_is> remove(const remove_process& msg);
 
   template <class Reply, class Message>
@@ -155,6 +157,7 @@ private:
     std::chrono::milliseconds after_timeout{0};
     std::string group;
     process_info info;
+    std::uint64_t run = 0;    ///< the latest
     bool is_expected = false; ///< told to start, not seen to yet
     bool stands_by = false;   ///< told to, not seen to yet
     std::uint64_t turn = 0;   ///< that it waits for, or has waited
@@ -202,6 +205,8 @@ private:
   void want(wish what);
   void save();
   kernel::result<void> try_save();
+  void save_soon();
+  void when_saved(std::function<void()> then);
   void drop_record();
 
   // -- making and undoing the layers ------------------------------------------
@@ -233,6 +238,8 @@ private:
   void take_inventory(const actors::holder_inventory& found);
   kernel::result<void>
   adopt_groups(kernel::result<kernel::container_cgroup> found);
+  using newest_runs = std::map<std::uint32_t, const actors::known_process*>;
+  void restore_ends_before(const newest_runs& newest);
   void forget_run(const actors::known_process& known);
   void mark_lost();
   entry* adopted_entry(std::uint32_t serial,
@@ -246,17 +253,21 @@ private:
                      std::uint64_t command = 0);
   void add_declared();
   void drop_process(const std::string& id);
-  void end_unrecorded(const std::string& id, caf::error why,
-                      actors::owed_answer<process_started> promise);
-  caf::result<process_started> repeat(const std::string& process);
+  void end_unrecorded(std::uint32_t serial, const caf::error& why);
+  void declare(const config::process_spec& spec, std::uint32_t serial,
+               std::uint64_t command);
+  void settle_run(std::uint32_t serial, const process_started& started);
+  void settle_run(std::uint32_t serial, const caf::error& err);
+  caf::result<process_started> repeat(const std::string& made);
   [[nodiscard]] caf::error unknown(const std::string& process) const;
-  std::uint32_t new_serial();
+  static constexpr std::uint32_t serials_at_once = 1024;
+  kernel::result<std::uint32_t> new_serial();
   [[nodiscard]] bool is_declared(std::uint32_t serial) const;
   [[nodiscard]] bool wanted_now(const entry& item) const;
   [[nodiscard]] entry* find(std::uint32_t serial);
   [[nodiscard]] std::vector<entry*> in_order();
   void restore_ends();
-  void restore_end(entry& item, const exit_reason& how);
+  void restore_end(entry& item, const recorded_end& how);
   void end_stray(std::uint64_t process);
   void dismiss(std::uint64_t process);
   void note_end(const entry& item);
@@ -323,7 +334,8 @@ private:
   bool creating_ = false;
   bool unrecorded_ = false; ///< being destroyed: nothing is saved any more
   bool save_due_ = false;
-  bool save_failed_ = false; ///< and is tried again
+  bool save_failed_ = false;                      ///< and is tried again
+  std::vector<std::function<void()>> after_save_; ///< of what is due
   bool gone_ = false;
   bool starts_suspended_ = false;
   container_phase told_ = container_phase::creating;
@@ -342,7 +354,10 @@ private:
   bool turns_wait_ = false;           ///< not all processes are adopted yet
   std::vector<std::uint32_t> fallen_; ///< meanwhile
   std::deque<std::uint32_t> over_;    ///< temporary ones that have ended
-  command_memory commands_{256};
+  command_memory commands_{256};      ///< and the serials of what they made
+  /// Who waits for a process that was run, and is not recorded yet.
+  std::map<std::uint32_t, std::vector<actors::owed_answer<process_started>>>
+      runs_under_way_;
   std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
   std::optional<lease> lease_; ///< of a weak one
   std::vector<actors::owed_answer<container_created>> creators_;

@@ -123,7 +123,7 @@ void container_actor_state::take_inventory(
   adopting_ = false;
   turns_wait_ = true;
   // The newest run of each serial is the one that counts.
-  std::map<std::uint32_t, const actors::known_process*> newest;
+  newest_runs newest;
   for (const auto& known : found.processes) {
     if (is_probe(known.state.process)) {
       forget_run(known);
@@ -136,6 +136,7 @@ void container_actor_state::take_inventory(
     if (older != nullptr)
       forget_run(*older);
   }
+  restore_ends_before(newest);
   auto pending = std::make_shared<std::size_t>(1);
   auto one_done = [this, pending]() {
     if (--*pending > 0)
@@ -154,7 +155,8 @@ void container_actor_state::take_inventory(
       continue;
     auto notes = noted ? std::move(noted->notes) : run_notes{};
     item->info.restarts = notes.restarts;
-    commands_.remember(notes.command, item->info.process);
+    commands_.remember(notes.command, std::to_string(serial));
+    next_serial_ = std::max(next_serial_, serial + 1);
     for (const auto& past : notes.tracker.restarts)
       restarts.restarts.push_back({past.at, std::nullopt});
     ++*pending;
@@ -218,7 +220,27 @@ container_actor_state::adopted_entry(std::uint32_t serial,
                       record_.spec.name, serial);
     return nullptr;
   }
-  return &add_process(noted->spec, serial, false, {});
+  auto& item =
+      add_process(noted->spec, serial, false, {}, noted->notes.command);
+  if (may_come_back(noted->spec.restart)) { // the daemon died before it said so
+    declare(noted->spec, serial, noted->notes.command);
+    save_soon();
+  }
+  return &item;
+}
+
+// What was over, unless PID 1 knows of a run that came after: the record may
+// lag behind that.
+void container_actor_state::restore_ends_before(const newest_runs& newest) {
+  for (const auto& [serial, known] : newest) {
+    auto end = record_.ended.find(serial);
+    if (end == record_.ended.end()
+        || end->second.run >= run_of(known->state.process))
+      continue;
+    record_.ended.erase(end);
+    save_soon();
+  }
+  restore_ends();
 }
 
 // The holder still knows a run that has a successor.
@@ -236,8 +258,9 @@ void container_actor_state::mark_lost() {
   for (auto& [id, item] : processes_) {
     if (item.info.has_ended || wants_restart(item.restart, exit_reason::lost()))
       continue;
-    record_.ended[item.serial] = exit_reason::lost();
-    restore_end(item, exit_reason::lost());
+    auto& end = record_.ended[item.serial];
+    end = {exit_reason::lost(), item.run};
+    restore_end(item, end);
   }
 }
 
@@ -249,6 +272,7 @@ void container_actor_state::adopt_remains() {
         !ok && is_for_later(ok.error()))
       return;
   adopting_ = false;
+  restore_ends();
   mark_lost();
   std::bitset<layer_count> standing;
   if (same_boot)

@@ -68,61 +68,83 @@ container_actor_state::run(const run_process& msg,
                           + "' already: remove it first or take another name");
   if (auto refused = check_needs(msg.spec))
     return std::move(*refused);
-  auto serial = new_serial();
+  auto number = new_serial();
+  if (!number)
+    return make_error(number.error());
+  auto serial = *number;
   auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio),
                             msg.command);
-  commands_.remember(msg.command, msg.spec.id);
+  commands_.remember(msg.command, std::to_string(serial));
   self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
   auto promise = actors::owe<process_started>(self_);
-  auto keep = may_come_back(msg.spec.restart);
+  runs_under_way_[serial].push_back(promise);
   self_->request(entry.actor, caf::infinite, bring_up{})
       .then(
-          [this, promise, keep, spec = msg.spec,
-           serial](const process_started& started) mutable {
-            if (keep) {
-              record_.spec.processes.push_back(spec);
-              record_.serials.push_back(serial);
-              if (auto found = processes_.find(spec.id);
-                  found != processes_.end())
-                note_end(found->second); // it may be over already
-              if (auto ok = try_save(); !ok) {
-                end_unrecorded(spec.id, make_error(ok.error()), promise);
-                return;
-              }
+          [this, spec = msg.spec, serial,
+           command = msg.command](const process_started& started) {
+            if (may_come_back(spec.restart)) {
+              declare(spec, serial, command);
+              if (auto* item = find(serial))
+                note_end(*item); // it may be over already
+              if (auto ok = try_save(); !ok)
+                return end_unrecorded(serial, make_error(ok.error()));
             }
-            promise.deliver(started);
+            settle_run(serial, started);
           },
-          [this, promise, id = msg.spec.id](caf::error& err) mutable {
-            if (actors::says_of_failure(err)) // and it may run
+          [this, serial, id = msg.spec.id](const caf::error& err) {
+            if (actors::says_of_failure(err)) { // and it may run
               begin_anew(err);
-            else
+            } else {
+              commands_.forget(std::to_string(serial)); // a repeat tries again
               drop_process(id);
-            promise.deliver(std::move(err));
+            }
+            settle_run(serial, err);
           });
   return promise;
 }
 
+// It is started again with the container.
+void container_actor_state::declare(const config::process_spec& spec,
+                                    std::uint32_t serial,
+                                    std::uint64_t command) {
+  record_.spec.processes.push_back(spec);
+  record_.serials.push_back(serial);
+  if (command != 0)
+    record_.commands[serial] = command;
+}
+
+void container_actor_state::settle_run(std::uint32_t serial,
+                                       const process_started& started) {
+  if (auto waiting = runs_under_way_.extract(serial))
+    for (auto& promise : waiting.mapped())
+      promise.deliver(started);
+}
+
+void container_actor_state::settle_run(std::uint32_t serial,
+                                       const caf::error& err) {
+  if (auto waiting = runs_under_way_.extract(serial))
+    for (auto& promise : waiting.mapped())
+      promise.deliver(err);
+}
+
 // It was to be kept and cannot be: the next daemon would not know of it.
-void container_actor_state::end_unrecorded(
-    const std::string& id, caf::error why,
-    actors::owed_answer<process_started> promise) {
-  auto found = processes_.find(id);
-  if (found == processes_.end()) {
-    promise.deliver(std::move(why));
-    return;
-  }
+void container_actor_state::end_unrecorded(std::uint32_t serial,
+                                           const caf::error& why) {
+  commands_.forget(std::to_string(serial));
+  auto* item = find(serial);
+  if (item == nullptr)
+    return settle_run(serial, why);
+  auto id = item->info.process;
   self_
-      ->request(found->second.actor, caf::infinite,
+      ->request(item->actor, caf::infinite,
                 stop_process{record_.spec.name, id, 0})
       .then(
-          [this, id, why, promise](const process_is& now) mutable {
+          [this, serial, id, why](const process_is& now) {
             if (now.info.phase != process_phase::held) // else it is still there
               drop_process(id);
-            promise.deliver(std::move(why));
+            settle_run(serial, why);
           },
-          [promise, why](const caf::error&) mutable {
-            promise.deliver(std::move(why));
-          });
+          [this, serial, why](const caf::error&) { settle_run(serial, why); });
 }
 
 caf::result<process_started>
@@ -130,6 +152,24 @@ container_actor_state::start(const start_process& msg) {
   if (auto refused = check_command(container_command::run_process))
     return std::move(*refused);
   return forward<process_started>(msg.process, bring_up{});
+}
+
+// Answered when the record knows of it: the next daemon must not take the end
+// for one that nobody asked for.
+caf::result<process_is> container_actor_state::stop(const stop_process& msg) {
+  auto found = processes_.find(msg.process);
+  if (found == processes_.end())
+    return unknown(msg.process);
+  auto promise = actors::owe<process_is>(self_);
+  self_->request(found->second.actor, caf::infinite, msg)
+      .then(
+          [this, promise](const process_is& done) {
+            when_saved([promise, done]() mutable { promise.deliver(done); });
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
 }
 
 caf::result<process_is>
@@ -187,14 +227,24 @@ caf::error container_actor_state::unknown(const std::string& process) const {
                                          + config::in_quotes(process));
 }
 
+// Of a command that has made the process with this serial, or is about to.
 caf::result<process_started>
-container_actor_state::repeat(const std::string& process) {
-  auto found = processes_.find(process);
-  if (found == processes_.end())
+container_actor_state::repeat(const std::string& made) {
+  auto serial = static_cast<std::uint32_t>(std::stoul(made));
+  if (auto waiting = runs_under_way_.find(serial);
+      waiting != runs_under_way_.end()) {
+    auto promise = actors::owe<process_started>(self_);
+    waiting->second.push_back(promise);
+    return promise;
+  }
+  auto* item = find(serial);
+  if (item == nullptr)
     return make_error(errc::not_found,
                       "the process of this command was removed since");
-  const auto& now = found->second.info;
-  return process_started{record_.spec.name, process, now.pid, now.ns_pid};
+  const auto& now = item->info;
+  if (now.phase == process_phase::starting) // by an earlier daemon
+    return forward<process_started>(now.process, bring_up{});
+  return process_started{record_.spec.name, now.process, now.pid, now.ns_pid};
 }
 
 void container_actor_state::on(const end_process& event) {
@@ -209,6 +259,8 @@ void container_actor_state::on(const late_start& event) {
     self_->send(item->actor, event);
   else if (event.report.error == 0)
     end_stray(event.report.process); // its `run` was answered with an error
+  else
+    acknowledge(event.report.process);
 }
 
 void container_actor_state::on(process_changed& event) {
@@ -216,6 +268,7 @@ void container_actor_state::on(process_changed& event) {
   auto* item = find(event.serial);
   if (item != nullptr) {
     before = std::exchange(item->info, event.change.info);
+    item->run = event.change.run;
     item->output_awaited = event.change.output_awaited;
     item->turn = event.change.turn;
     auto phase = item->info.phase;
@@ -322,18 +375,26 @@ container_actor_state::entry& container_actor_state::add_process(
 
 // Unique for ever, also over a crash: the record always promises more than
 // was given out, and is written once for many.
-std::uint32_t container_actor_state::new_serial() {
-  constexpr std::uint32_t reserve = 1024;
+kernel::result<std::uint32_t> container_actor_state::new_serial() {
   if (next_serial_ >= record_.next_serial) {
-    record_.next_serial = next_serial_ + reserve;
-    save();
+    auto promised =
+        std::exchange(record_.next_serial, next_serial_ + serials_at_once);
+    if (auto ok = try_save(); !ok) {
+      record_.next_serial = promised;
+      return tl::make_unexpected(std::move(ok.error()));
+    }
   }
   return next_serial_++;
 }
 
 void container_actor_state::add_declared() {
-  for (std::size_t i = 0; i < record_.spec.processes.size(); ++i)
-    add_process(record_.spec.processes[i], record_.serials[i], false, {});
+  for (std::size_t i = 0; i < record_.spec.processes.size(); ++i) {
+    auto serial = record_.serials[i];
+    auto ran = record_.commands.find(serial);
+    auto command = ran == record_.commands.end() ? 0 : ran->second;
+    add_process(record_.spec.processes[i], serial, false, {}, command);
+    commands_.remember(command, std::to_string(serial));
+  }
 }
 
 bool container_actor_state::is_declared(std::uint32_t serial) const {
@@ -358,12 +419,14 @@ void container_actor_state::restore_ends() {
       restore_end(item, found->second);
 }
 
-void container_actor_state::restore_end(entry& item, const exit_reason& how) {
+void container_actor_state::restore_end(entry& item, const recorded_end& end) {
+  const auto& how = end.reason;
   item.info.has_ended = true;
   item.info.last = how;
+  item.run = end.run == recorded_end::any_run ? 0 : end.run;
   item.info.phase = how.kind == exit_kind::gave_up ? process_phase::gave_up
                                                    : process_phase::exited;
-  self_->send(item.actor, supervisor::restore_end{how});
+  self_->send(item.actor, supervisor::restore_end{how, item.run});
 }
 
 // Declared processes only, and only when one is over for good or begins
@@ -377,14 +440,13 @@ void container_actor_state::note_end(const entry& item) {
       return;
     record_.ended.erase(known);
   } else {
+    auto end = recorded_end{item.info.last, item.run};
     if (!item.info.has_ended
-        || (known != record_.ended.end() && known->second == item.info.last))
+        || (known != record_.ended.end() && known->second == end))
       return;
-    record_.ended[item.serial] = item.info.last;
+    record_.ended[item.serial] = std::move(end);
   }
-  // A stop of the whole ends many at a time: one file for all of them.
-  if (!creating_ && !std::exchange(save_due_, true))
-    self_->send(self_, record_due{});
+  save_soon();
 }
 
 // A crash before the end is recorded must not lose it: PID 1 remembers it until
@@ -446,7 +508,6 @@ void container_actor_state::drop_process(const std::string& id) {
   if (found == processes_.end())
     return;
   auto serial = found->second.serial;
-  commands_.forget(id);
   for (auto process : found->second.ends_kept)
     dismiss(process);
   self_->send_exit(found->second.actor, caf::exit_reason::user_shutdown);
@@ -459,6 +520,7 @@ void container_actor_state::drop_process(const std::string& id) {
                                + (where - kept.begin()));
   kept.erase(where);
   record_.ended.erase(serial);
+  record_.commands.erase(serial);
   save();
 }
 

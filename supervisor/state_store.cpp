@@ -37,10 +37,12 @@ kernel::result<void> make_directory(const std::string& path, mode_t mode) {
   return {};
 }
 
-json to_json(const std::map<std::uint32_t, exit_reason>& ended) {
+json to_json(const std::map<std::uint32_t, recorded_end>& ended) {
   auto out = json::array();
-  for (const auto& [serial, how] : ended)
+  for (const auto& [serial, end] : ended) {
+    const auto& how = end.reason;
     out.push_back({{"serial", serial},
+                   {"run", end.run},
                    {"kind", how.kind},
                    {"code", how.code},
                    {"signal", how.signal},
@@ -48,6 +50,7 @@ json to_json(const std::map<std::uint32_t, exit_reason>& ended) {
                    {"limit", how.limit},
                    {"step", how.step},
                    {"error", how.error}});
+  }
   return out;
 }
 
@@ -58,10 +61,11 @@ Enum enum_of(const json& in, Enum last) {
       std::clamp(in.get<int>(), 0, static_cast<int>(last)));
 }
 
-std::map<std::uint32_t, exit_reason> ended_from(const json& in) {
-  std::map<std::uint32_t, exit_reason> out;
+std::map<std::uint32_t, recorded_end> ended_from(const json& in) {
+  std::map<std::uint32_t, recorded_end> out;
   for (const auto& item : in) {
-    auto& how = out[item.at("serial").get<std::uint32_t>()];
+    auto& [how, run] = out[item.at("serial").get<std::uint32_t>()];
+    run = item.value("run", recorded_end::any_run);
     how.kind = enum_of(item.at("kind"), exit_kind::lost);
     item.at("code").get_to(how.code);
     item.at("signal").get_to(how.signal);
@@ -102,6 +106,8 @@ std::string to_text(const container_record& record) {
   out["next_serial"] = record.next_serial;
   out["serials"] = record.serials;
   out["ended"] = to_json(record.ended);
+  if (!record.commands.empty())
+    out["commands"] = record.commands;
   out["durable"] = record.durable;
   out["wanted_up"] = record.wanted_up;
   if (record.gave_up)
@@ -137,6 +143,7 @@ kernel::result<container_record> from_json(const json& in,
     in.at("next_serial").get_to(out.next_serial);
     in.at("serials").get_to(out.serials);
     out.ended = ended_from(in.value("ended", json::array()));
+    out.commands = in.value("commands", out.commands);
     out.durable = in.value("durable", false);
     in.at("wanted_up").get_to(out.wanted_up);
     out.gave_up = in.value("gave_up", false);

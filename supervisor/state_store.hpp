@@ -16,6 +16,17 @@
 
 namespace reeve::supervisor {
 
+/// How a process ended that is over, and in which of its runs.
+struct recorded_end {
+  /// Of a record that an older Reeve wrote, which did not say.
+  static constexpr auto any_run = ~std::uint64_t{0};
+
+  exit_reason reason;
+  std::uint64_t run = any_run;
+
+  bool operator==(const recorded_end&) const = default;
+};
+
 /// What is kept about one container. The spec's processes are those that a
 /// restart of the container starts again.
 struct container_record {
@@ -31,7 +42,9 @@ struct container_record {
   std::vector<std::uint32_t> serials;
   /// How those of them that are over ended. A new daemon could not tell them
   /// from processes that wait for their next start.
-  std::map<std::uint32_t, exit_reason> ended;
+  std::map<std::uint32_t, recorded_end> ended;
+  /// The numbers of the commands that ran those of them that were not declared.
+  std::map<std::uint32_t, std::uint64_t> commands;
   /// Every save of it is to outlive the machine's power, too.
   bool durable = false;
   /// The user wants it up. A stopped container is adopted as stopped.

@@ -241,8 +241,13 @@ public:
   }
 
   void on(const late_start& event) {
-    if (is_probe(event.report.process))
-      return kill_probe(event.report.process);
+    if (is_probe(event.report.process)) {
+      if (event.report.error == 0)
+        kill_probe(event.report.process);
+      else if (holder_)
+        self_->send(holder_, actors::acknowledge_end{event.report.process});
+      return;
+    }
     on_spawned(run_of(event.report.process), event.report);
   }
 
@@ -251,6 +256,7 @@ public:
     state_.phase = msg.reason.kind == exit_kind::gave_up
                        ? process_phase::gave_up
                        : process_phase::exited;
+    state_.run = std::max(state_.run, msg.run);
     state_.last = msg.reason;
     info_.has_ended = true;
     info_.last = msg.reason;
@@ -608,7 +614,9 @@ private:
   void on_spawned(std::uint64_t run, const actors::process_spawned& done) {
     if (done.error != 0) {
       remember_failure(done);
+      keep_failure(done);
       on_start_failed(run, step_of(done.failed_step), done.error);
+      tell_ends();
       return;
     }
     auto expected = run == state_.run && !state_.overdue
@@ -791,8 +799,10 @@ private:
     self_->request(holder_, caf::infinite, std::move(msg))
         .then(
             [this, probe = probe_](const actors::process_spawned& done) {
-              if (done.error != 0)
-                probe_over(probe, false);
+              if (done.error == 0)
+                return;
+              self_->send(holder_, actors::acknowledge_end{probe});
+              probe_over(probe, false);
             },
             [this, probe = probe_](const caf::error&) {
               probe_over(probe, false);
@@ -984,6 +994,16 @@ private:
     return event_time_ != 0 ? event_time_ : unix_ms();
   }
 
+  // PID 1 keeps a start that failed as it does an end: the next daemon is to
+  // count it, too. With its notes it knows what came before.
+  void keep_failure(const actors::process_spawned& done) {
+    if (!done.is_kept)
+      return;
+    superseded_.insert(superseded_.end(), ended_.begin(), ended_.end());
+    ended_.clear();
+    remember_end(done.process);
+  }
+
   // The holder repeats a report that is not acknowledged.
   void remember_end(std::uint64_t process) {
     if (std::ranges::find(ended_, process) == ended_.end())
@@ -1032,8 +1052,11 @@ private:
     std::vector<std::uint64_t> over;
     if (may_tell_ends())
       over = std::exchange(ended_, {});
-    how_.on_change({info(), std::exchange(happened_, {}), std::move(over),
-                    output_awaited_, state_.turn, std::exchange(fell_, false)});
+    over.insert(over.end(), superseded_.begin(), superseded_.end());
+    superseded_.clear();
+    how_.on_change({info(), state_.run, std::exchange(happened_, {}),
+                    std::move(over), output_awaited_, state_.turn,
+                    std::exchange(fell_, false)});
   }
 
   self_pointer self_ = nullptr;
@@ -1053,10 +1076,11 @@ private:
   bool released_ = true;
   std::uint64_t ended_process_ = 0;
   std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
-  std::uint64_t command_ = 0;        ///< that ran it first
-  milliseconds late_by_{0};          ///< we see what happens now
-  std::int64_t event_time_ = 0;      ///< of what happened before; 0: now
-  std::vector<event> happened_;      ///< not told on yet
+  std::vector<std::uint64_t> superseded_; ///< those that may be, at any time
+  std::uint64_t command_ = 0;             ///< that ran it first
+  milliseconds late_by_{0};               ///< we see what happens now
+  std::int64_t event_time_ = 0;           ///< of what happened before; 0: now
+  std::vector<event> happened_;           ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   clock::time_point next_told_;
   bool waits_for_room_ = false;

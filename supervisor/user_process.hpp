@@ -79,6 +79,7 @@ struct adopt_process {
 /// itself. Comes before anything else.
 struct restore_end {
   exit_reason reason;
+  std::uint64_t run = 0; ///< its next one has a higher number
 };
 
 struct get_process {};
@@ -86,6 +87,7 @@ struct get_process {};
 /// What its container is told on every change.
 struct process_change {
   process_info info;
+  std::uint64_t run = 0; ///< the latest
   std::vector<event> happened;
   /// Runs that have ended and been answered, by their numbers in the holder: to
   /// be acknowledged when what has to be known of them is recorded. One that is

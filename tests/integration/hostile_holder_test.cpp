@@ -329,14 +329,3 @@ TEST_CASE("hostile holder: silence costs each order its deadline, nothing more",
   }
   CHECK(tests::leaked_since(before).empty());
 }
-
-TEST_CASE("hostile holder: a failed start is acknowledged, or it would be told "
-          "for ever",
-          "[integration][hostile]") {
-  hostile_holder them;
-  them.greet();
-  them.say(spawn_failed_report{7, spawn_step::execute, ENOENT, "/none"});
-  acknowledge_order order;
-  REQUIRE(kernel::wire::decode(them.next_packet().body, order));
-  CHECK(order.process == 7);
-}
