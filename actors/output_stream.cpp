@@ -19,6 +19,16 @@ namespace reeve::actors {
 using kernel::output_spool;
 using kernel::unique_fd;
 
+namespace {
+
+std::int64_t unix_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+} // namespace
+
 std::shared_ptr<output_stream>
 output_stream::make(poller& watch, output_spool spool, without_room then,
                     std::function<void()> on_news) {
@@ -41,6 +51,11 @@ kernel::result<void> output_stream::connect(unique_fd source) {
   auto flags = ::fcntl(source.get(), F_GETFL);
   if (flags < 0 || ::fcntl(source.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return kernel::last_error("make an output pipe non-blocking");
+  {
+    std::lock_guard guard{mutex_};
+    if (source_)
+      take_rest();
+  }
   disconnect();
   std::lock_guard guard{mutex_};
   source_ = std::move(source);
@@ -112,8 +127,7 @@ void output_stream::on_ready() {
     std::lock_guard guard{mutex_};
     if (!source_)
       return;
-    auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-        std::chrono::system_clock::now().time_since_epoch());
+    auto now = unix_ms();
     // A bound, so that one busy writer cannot keep the others waiting.
     auto ended = false;
     auto empty = false;
@@ -124,9 +138,8 @@ void output_stream::on_ready() {
         break;
       }
       auto moved = spool_.append_from(
-          source_.get(), std::min<std::uint64_t>(64 * 1024, hold_ - end),
-          now.count());
-      if (!moved && then_ == without_room::wait) {
+          source_.get(), std::min<std::uint64_t>(64 * 1024, hold_ - end), now);
+      if (!moved && waits_for(moved.error())) {
         blocked_ = std::move(moved.error());
         resting_ = is_news = true;
         break;
@@ -149,8 +162,28 @@ void output_stream::on_ready() {
     on_news_();
 }
 
+bool output_stream::waits_for(const kernel::sys_error& why) const {
+  auto is_ours = why.code == ENOMEM || why.code == EMFILE || why.code == ENFILE;
+  return then_ == without_room::wait || is_ours;
+}
+
+// Under the lock. Of a run that has ended, before the pipe of the next one
+// takes its place: no more than a pipe holds, whoever holds it back.
+void output_stream::take_rest() {
+  using progress = output_spool::progress;
+  auto now = unix_ms();
+  auto moved = kernel::result<progress>{progress::moved};
+  for (auto round = 0; round < 32 && moved && *moved == progress::moved;
+       ++round)
+    moved = spool_.append_from(source_.get(), 64 * 1024, now);
+  auto left = 0;
+  if (!moved && ::ioctl(source_.get(), FIONREAD, &left) == 0)
+    dropped_ += static_cast<std::uint64_t>(left) + spool_.drop_unwritten();
+}
+
 // Under the lock. Counted, so that the loss is shown.
 void output_stream::discard() {
+  dropped_ += spool_.drop_unwritten();
   std::array<char, 16384> waste{};
   auto n = ::read(source_.get(), waste.data(), waste.size());
   if (n > 0)

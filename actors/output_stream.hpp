@@ -24,6 +24,7 @@ namespace reeve::actors {
 ///
 /// When the spool takes no more, as on a full disk, either what comes is thrown
 /// away, so that no disk stops a program, or the program waits until `retry`.
+/// For what we are short of ourselves, descriptors or memory, it waits always.
 ///
 /// Shared by the `user_process` actor that owns it and the poller's thread.
 class output_stream : public std::enable_shared_from_this<output_stream> {
@@ -104,6 +105,8 @@ private:
                 std::function<void()> on_news);
 
   void on_ready();
+  [[nodiscard]] bool waits_for(const kernel::sys_error& why) const;
+  void take_rest();
   void discard();
 
   poller& poller_;

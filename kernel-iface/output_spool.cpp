@@ -89,7 +89,7 @@ bool output_spool::is_full() const {
 // next, and no bytes without one.
 void output_spool::note_time(std::int64_t now_ms) {
   if (!times_)
-    if (auto opened = time_index::open(index_of(segments_.back())))
+    if (auto opened = time_index::open(index_of(segments_.back()), end_))
       times_.emplace(std::move(*opened));
   if (times_)
     (void)times_->note({end_, now_ms}); // tried again with the next bytes
@@ -164,6 +164,35 @@ ssize_t read_terminal(int source, char* buffer, std::size_t size) {
 
 } // namespace
 
+void output_spool::count(std::uint64_t moved) {
+  std::lock_guard guard{*mutex_};
+  segments_.back().size += moved;
+  end_ += moved;
+}
+
+// How many bytes were written. What was read and finds no room is the first to
+// be written the next time.
+ssize_t output_spool::copy_from_terminal(int source, std::size_t max) {
+  if (unwritten_.empty()) {
+    std::array<char, 16384> buffer{};
+    auto n = read_terminal(source, buffer.data(), std::min(max, buffer.size()));
+    if (n <= 0)
+      return n;
+    unwritten_.assign(buffer.data(), static_cast<std::size_t>(n));
+  }
+  ssize_t n = -1;
+  do {
+    n = ::write(current_.get(), unwritten_.data(), unwritten_.size());
+  } while (n < 0 && errno == EINTR);
+  if (n > 0)
+    unwritten_.erase(0, static_cast<std::size_t>(n));
+  return n;
+}
+
+std::uint64_t output_spool::drop_unwritten() {
+  return std::exchange(unwritten_, {}).size();
+}
+
 result<output_spool::progress>
 output_spool::append_from(int source, std::size_t max, std::int64_t now_ms) {
   // Each time: every run of a process has another source.
@@ -173,10 +202,11 @@ output_spool::append_from(int source, std::size_t max, std::int64_t now_ms) {
   if (!current_ || is_full()) {
     // A stream that ends without a byte makes no file.
     pollfd wait{source, POLLIN, 0};
-    if (::poll(&wait, 1, 0) == 1 && (wait.revents & POLLIN) == 0
+    auto is_ready = ::poll(&wait, 1, 0) == 1;
+    if (unwritten_.empty() && is_ready && (wait.revents & POLLIN) == 0
         && (wait.revents & POLLHUP) != 0)
       return progress::ended;
-    if (wait.revents == 0)
+    if (unwritten_.empty() && wait.revents == 0)
       return progress::empty;
     if (auto ok = start_segment(); !ok)
       return tl::make_unexpected(std::move(ok.error()));
@@ -184,32 +214,18 @@ output_spool::append_from(int source, std::size_t max, std::int64_t now_ms) {
   max = std::min<std::uint64_t>(max,
                                 options_.segment_size - segments_.back().size);
   note_time(now_ms);
-  ssize_t moved = -1;
-  if (!*is_terminal) {
-    moved = ::splice(source, nullptr, current_.get(), nullptr, max,
-                     SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
-  } else {
-    std::array<char, 16384> buffer{};
-    moved = read_terminal(source, buffer.data(), std::min(max, buffer.size()));
-    for (ssize_t done = 0; moved > 0 && done < moved;) {
-      auto n = ::write(current_.get(), buffer.data() + done,
-                       static_cast<std::size_t>(moved - done));
-      if (n < 0 && errno != EINTR)
-        return last_error("write", path_of(segments_.back()));
-      done += std::max<ssize_t>(n, 0);
-    }
-  }
+  auto moved = *is_terminal ? copy_from_terminal(source, max)
+                            : ::splice(source, nullptr, current_.get(), nullptr,
+                                       max, SPLICE_F_NONBLOCK | SPLICE_F_MOVE);
   if (moved > 0) {
-    std::lock_guard guard{*mutex_};
-    segments_.back().size += static_cast<std::uint64_t>(moved);
-    end_ += static_cast<std::uint64_t>(moved);
+    count(static_cast<std::uint64_t>(moved));
     return progress::moved;
   }
   if (moved == 0)
     return progress::ended;
   if (errno == EAGAIN || errno == EINTR)
     return progress::empty;
-  if (errno == EIO)
+  if (errno == EIO && *is_terminal && unwritten_.empty())
     return progress::ended; // a master whose last slave was closed
   return last_error("move output to", path_of(segments_.back()));
 }

@@ -7,6 +7,8 @@
 #include "kernel-iface/time_index.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -70,6 +72,9 @@ public:
   [[nodiscard]] result<std::vector<time_stamp>> times(std::uint64_t begin,
                                                       std::uint64_t end) const;
 
+  /// What was read from a terminal and could not be written; forgets it.
+  std::uint64_t drop_unwritten();
+
   /// Offset of the oldest byte kept, and of the next one to come.
   [[nodiscard]] std::uint64_t begin() const;
   [[nodiscard]] std::uint64_t end() const;
@@ -92,6 +97,8 @@ private:
   [[nodiscard]] result<void> start_segment();
   [[nodiscard]] result<std::uint64_t> line_start(std::uint64_t offset) const;
   void note_time(std::int64_t now_ms);
+  [[nodiscard]] ssize_t copy_from_terminal(int source, std::size_t max);
+  void count(std::uint64_t moved);
   void unlink(const segment& which) const noexcept;
 
   options options_;
@@ -100,6 +107,7 @@ private:
   std::deque<segment> segments_;
   std::uint64_t end_ = 0;
   unique_fd current_;
+  std::string unwritten_; ///< of a terminal, which cannot be read by splice(2)
   std::optional<time_index> times_; ///< of the current one
 };
 

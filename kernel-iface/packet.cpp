@@ -83,6 +83,17 @@ result<void> send_packet(int socket, std::uint16_t type, std::uint64_t id,
   }
 }
 
+namespace {
+
+// The packet stays in the queue, and the socket readable: want of memory is
+// ours, and no end of the peer.
+bool is_for_later(int code) {
+  return code == EAGAIN || code == EWOULDBLOCK || code == ENOMEM
+         || code == ENOBUFS;
+}
+
+} // namespace
+
 result<reception> receive_packet(int socket, packet& into) {
   // One receive buffer for the process: packets are large at most and rare.
   // Grown only here, so that a holder stays small.
@@ -98,7 +109,7 @@ result<reception> receive_packet(int socket, packet& into) {
                   MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
   } while (size < 0 && errno == EINTR);
   if (size < 0) {
-    if (errno == EAGAIN || errno == EWOULDBLOCK)
+    if (is_for_later(errno))
       return reception::empty;
     if (errno == ECONNRESET)
       return reception::closed;
@@ -120,6 +131,8 @@ result<reception> receive_packet(int socket, packet& into) {
   do {
     size = ::recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   } while (size < 0 && errno == EINTR);
+  if (size < 0 && is_for_later(errno))
+    return reception::empty;
   if (size < 0)
     return last_error("receive packet");
   adopt_descriptors(msg, into.fds);

@@ -79,7 +79,8 @@ private:
 
 } // namespace
 
-result<time_index> time_index::open(const std::string& path) {
+result<time_index> time_index::open(const std::string& path,
+                                    std::uint64_t end) {
   auto file = unique_fd::adopt(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   struct stat st {};
@@ -88,13 +89,19 @@ result<time_index> time_index::open(const std::string& path) {
   auto size =
       static_cast<std::uint64_t>(st.st_size) / record_size * record_size;
   std::optional<time_stamp> last;
-  if (size > 0) {
+  for (; size > 0; size -= record_size) {
     auto found = time_stamp{};
-    if (::pread(file.get(), &found, record_size,
-                static_cast<off_t>(size - record_size))
-        == static_cast<ssize_t>(record_size))
+    auto n = ::pread(file.get(), &found, record_size,
+                     static_cast<off_t>(size - record_size));
+    if (n != static_cast<ssize_t>(record_size))
+      return last_error("read", path);
+    if (found.offset <= end) {
       last = found;
+      break;
+    }
   }
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0)
+    return last_error("cut", path);
   return time_index{path, std::move(file), size, last};
 }
 

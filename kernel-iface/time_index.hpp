@@ -31,9 +31,12 @@ public:
   /// Of the times: what came within it has one record.
   static constexpr std::int64_t resolution_ms = 10;
 
-  /// Goes on in a file that an earlier daemon left, or makes one. A record that
-  /// was being written when that one died is written over.
-  [[nodiscard]] static result<time_index> open(const std::string& path);
+  /// Goes on in a file that an earlier daemon left, or makes one, for bytes
+  /// from `end` on. A record that was being written when that one died is
+  /// written over, and so are those of bytes that were lost with the host's
+  /// power.
+  [[nodiscard]] static result<time_index> open(const std::string& path,
+                                               std::uint64_t end);
 
   /// Says that what comes next begins at `offset`. Does nothing within
   /// `resolution_ms` of the last one.

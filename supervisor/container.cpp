@@ -128,7 +128,6 @@ container_actor_state::create(const create_container& msg) {
   record_.created_ms = unix_ms();
   record_.durable = msg.durable;
   take_policies();
-  begin_lease();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(next_serial_++);
   record_.next_serial = next_serial_ + serials_at_once;
@@ -142,7 +141,6 @@ container_actor_state::adopt(const adopt_container& msg) {
   record_ = msg.record;
   next_serial_ = record_.next_serial;
   take_policies();
-  begin_lease();
   add_declared();
   adopter_ = actors::owe<container_is>(self_);
   adopt_what_stands();
@@ -209,7 +207,7 @@ void container_actor_state::on(holder_gone event) {
 }
 
 void container_actor_state::on(record_due) {
-  if (std::exchange(save_due_, false))
+  if (save_due_)
     save();
 }
 
@@ -255,8 +253,10 @@ void container_actor_state::carry_out(
     const container_effect::report_phase& effect) {
   keep_up_with(effect.phase);
   if (effect.phase == container_phase::running
-      && std::exchange(creating_, false))
+      && std::exchange(creating_, false)) {
     tell(event_kind::container_created, {}, {});
+    begin_lease();
+  }
   auto before = std::exchange(told_, effect.phase);
   if (auto kind = kind_of(effect.phase)) {
     if (*kind == event_kind::container_started
@@ -416,14 +416,16 @@ void container_actor_state::when_saved(std::function<void()> then) {
 kernel::result<void> container_actor_state::try_save() {
   if (record_.id.empty() || unrecorded_)
     return {};
-  save_due_ = false;
   if (auto ok = with_->store->save(record_); !ok)
     return ok;
+  save_due_ = false;
   if (std::exchange(save_failed_, false))
     with_->log->info("container '{}': its record is up to date again",
                      record_.spec.name);
   for (auto process : std::exchange(to_acknowledge_, {}))
     acknowledge(process);
+  for (auto& then : std::exchange(after_save_, {}))
+    then();
   return {};
 }
 
@@ -483,9 +485,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const write_input& msg) {
         return s->forward<process_is>(msg.process, msg);
       },
-      [s](const read_output& msg) {
-        return s->forward<output_chunk>(msg.process, msg);
-      },
+      [s](const read_output& msg) { return s->read(msg); },
       [s](const wait_process& msg) {
         return s->forward<process_is>(msg.process, msg);
       },

@@ -66,7 +66,9 @@ struct record_due {};
 /// PID 1 had another's connection still, or did not greet.
 struct adoption_due {};
 
-struct lease_due {};
+struct lease_due {
+  std::uint64_t number = 0; ///< another one may have been set since
+};
 
 } // namespace reeve::supervisor
 
@@ -115,6 +117,7 @@ public:
   caf::result<process_started> run(const run_process& msg,
                                    std::vector<actors::shared_fd> stdio);
   caf::result<process_started> start(const start_process& msg);
+  caf::result<output_chunk> read(const read_output& msg);
   caf::result<process_is> stop(const stop_process& msg);
   caf::result<process_is> remove(const remove_process& msg);
 
@@ -144,7 +147,7 @@ public:
   void on(ready_process event);
   void on(record_due);
   void on(adoption_due);
-  void on(lease_due);
+  void on(lease_due event);
 
 private:
   struct entry {
@@ -302,7 +305,7 @@ private:
   // -- the lease --------------------------------------------------------------
 
   void begin_lease();
-  void watch_lease();
+  void look_at_lease(std::chrono::steady_clock::duration after);
   [[nodiscard]] std::optional<caf::error> check_lease() const;
 
   // -- answers ----------------------------------------------------------------
@@ -359,7 +362,9 @@ private:
   std::map<std::uint32_t, std::vector<actors::owed_answer<process_started>>>
       runs_under_way_;
   std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
-  std::optional<lease> lease_; ///< of a weak one
+  lease lease_; ///< of a weak one
+  bool lease_begun_ = false;
+  std::uint64_t lease_timer_ = 0;
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
   actors::owed_answer<container_is> adopter_;

@@ -15,11 +15,18 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cerrno>
 #include <utility>
 
 namespace reeve::supervisor {
 
 namespace event_of = container_event;
+
+namespace {
+
+constexpr unsigned most_adoption_tries = 100;
+
+} // namespace
 using namespace std::chrono_literals;
 
 void container_actor_state::adopt_what_stands() {
@@ -70,10 +77,15 @@ void container_actor_state::connect_and_adopt() {
           [this](const caf::error& err) { connect_later(err); });
 }
 
-// What we are out of now we will have again, and PID 1 waits.
+// What we are out of now we will have again, and PID 1 waits. Of what else goes
+// wrong little says that it is dead; the rest may be over the next time.
 bool container_actor_state::is_for_later(const kernel::sys_error& why) {
   with_->log->warn("container '{}': {}", record_.spec.name, to_string(why));
-  if (actors::code_of(actors::make_error(why)) != actors::errc::exhausted)
+  auto is_over = why.code == ENOENT || why.code == ECONNREFUSED
+                 || why.code == ECONNRESET || why.code == EPROTO;
+  auto is_want =
+      actors::code_of(actors::make_error(why)) == actors::errc::exhausted;
+  if (is_over || (!is_want && ++adoption_tries_ >= most_adoption_tries))
     return false;
   self_->delayed_send(self_, 200ms, adoption_due{});
   return true;
@@ -84,13 +96,12 @@ bool container_actor_state::is_for_later(const kernel::sys_error& why) {
 void container_actor_state::connect_later(const caf::error& why) {
   if (actors::says_of_failure(why)) // which says nothing of PID 1
     return begin_anew(why);
-  constexpr unsigned most_tries = 100;
   if (kit_->holder)
     self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
   kit_->holder = nullptr;
   ++generation_; // nothing that it said counts
   if (actors::code_of(why) == actors::errc::gone
-      && ++adoption_tries_ < most_tries) {
+      && ++adoption_tries_ < most_adoption_tries) {
     self_->delayed_send(self_, 50ms, adoption_due{});
     return;
   }
@@ -142,6 +153,7 @@ void container_actor_state::take_inventory(
     if (--*pending > 0)
       return;
     release_turns();
+    begin_lease();
     // The daemon died while it stopped it.
     if (!record_.wanted_up && !record_.gave_up)
       apply(event_of::command_given{container_command::stop});
@@ -280,6 +292,7 @@ void container_actor_state::adopt_remains() {
   apply(
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
+  begin_lease();
   if (record_.gave_up) {
     waiters_.push_back({adopter_, container_phase::gave_up});
     return settle_waiters();

@@ -7,25 +7,30 @@
 
 #include <spdlog/logger.h>
 
+#include <utility>
+
 namespace reeve::supervisor {
 
 using actors::errc;
 using actors::make_error;
 namespace event_of = container_event;
 
+// When it is made, or taken over: before that nobody can hold it, and a destroy
+// would not know what there is.
 void container_actor_state::begin_lease() {
-  if (!record_.spec.weak)
+  if (!record_.spec.weak || std::exchange(lease_begun_, true))
     return;
-  lease_.emplace(clock::now());
-  watch_lease();
+  lease_.begin(clock::now());
+  look_at_lease(lease_.next() - clock::now());
 }
 
-void container_actor_state::watch_lease() {
-  self_->delayed_send(self_, lease_->next() - clock::now(), lease_due{});
+// One timer at a time.
+void container_actor_state::look_at_lease(clock::duration after) {
+  self_->delayed_send(self_, after, lease_due{++lease_timer_});
 }
 
 std::optional<caf::error> container_actor_state::check_lease() const {
-  if (lease_)
+  if (record_.spec.weak)
     return std::nullopt;
   return make_error(errc::wrong_state,
                     "container '" + record_.spec.name
@@ -38,7 +43,7 @@ container_actor_state::hold(const hold_container& msg) {
     return std::move(*refused);
   if (msg.holder == 0)
     return make_error(errc::invalid_argument, "0 is no number for a holder");
-  lease_->hold(msg.holder, clock::now());
+  lease_.hold(msg.holder, clock::now());
   return is_now();
 }
 
@@ -46,25 +51,25 @@ caf::result<container_is>
 container_actor_state::release(const release_container& msg) {
   if (auto refused = check_lease())
     return std::move(*refused);
-  lease_->release(msg.holder);
-  if (lease_->is_over(clock::now()))
-    self_->send(self_, lease_due{});
+  lease_.release(msg.holder);
+  if (lease_begun_ && lease_.is_over(clock::now()))
+    look_at_lease({});
   return is_now();
 }
 
 // A destroy that is refused or fails is tried again: nobody else would.
-void container_actor_state::on(lease_due) {
-  if (gone_)
+void container_actor_state::on(lease_due event) {
+  if (gone_ || event.number != lease_timer_)
     return;
-  if (!lease_->is_over(clock::now()))
-    return watch_lease();
+  if (!lease_.is_over(clock::now()))
+    return look_at_lease(lease_.next() - clock::now());
   if (!unrecorded_) {
     with_->log->info("container '{}' is weak, and nobody holds it any more",
                      record_.spec.name);
     apply(event_of::command_given{container_command::destroy_forced,
                                   std::nullopt});
   }
-  self_->delayed_send(self_, lease::term, lease_due{});
+  look_at_lease(lease::term);
 }
 
 } // namespace reeve::supervisor

@@ -11,6 +11,7 @@
 #include "supervisor/auto_stop.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
+#include "supervisor/process_streams.hpp"
 
 #include <caf/send.hpp>
 
@@ -154,6 +155,13 @@ container_actor_state::start(const start_process& msg) {
   return forward<process_started>(msg.process, bring_up{});
 }
 
+// One number is taken: the next one serves as well.
+caf::result<output_chunk> container_actor_state::read(const read_output& msg) {
+  auto query = msg;
+  query.reader = std::min(query.reader, process_streams::forwarding_reader - 1);
+  return forward<output_chunk>(msg.process, query);
+}
+
 // Answered when the record knows of it: the next daemon must not take the end
 // for one that nobody asked for.
 caf::result<process_is> container_actor_state::stop(const stop_process& msg) {
@@ -242,8 +250,16 @@ container_actor_state::repeat(const std::string& made) {
     return make_error(errc::not_found,
                       "the process of this command was removed since");
   const auto& now = item->info;
-  if (now.phase == process_phase::starting) // by an earlier daemon
+  // By an earlier daemon, which did not come to its end.
+  auto is_on_its_way = now.phase == process_phase::starting
+                       || now.phase == process_phase::waiting
+                       || now.phase == process_phase::backing_off;
+  auto has_failed = now.has_ended && now.last.kind == exit_kind::start_failed;
+  if (is_on_its_way && (!now.has_ended || has_failed))
     return forward<process_started>(now.process, bring_up{});
+  if (has_failed && !is_live(now.phase))
+    return make_error(errc::gone,
+                      "process '" + now.process + "': " + to_string(now.last));
   return process_started{record_.spec.name, now.process, now.pid, now.ns_pid};
 }
 

@@ -8,7 +8,9 @@
 namespace reeve::supervisor {
 
 void lease::hold(std::uint64_t holder, clock::time_point now) {
-  until_.erase(nobody);
+  std::erase_if(until_, [now](const auto& item) {
+    return item.first == nobody || item.second <= now;
+  });
   until_[holder] = now + term;
 }
 

@@ -18,7 +18,12 @@ public:
 
   static constexpr auto term = std::chrono::seconds{15};
 
-  explicit lease(clock::time_point now) : until_{{nobody, now + term}} {}
+  /// Before it begins it is not over.
+  void begin(clock::time_point now) {
+    until_.erase(nobody);
+    if (until_.empty())
+      until_[nobody] = now + term;
+  }
 
   void hold(std::uint64_t holder, clock::time_point now);
 
@@ -33,7 +38,8 @@ public:
 private:
   static constexpr std::uint64_t nobody = 0; ///< who is still to come
 
-  std::map<std::uint64_t, clock::time_point> until_;
+  std::map<std::uint64_t, clock::time_point> until_{
+      {nobody, clock::time_point::max()}};
 };
 
 } // namespace reeve::supervisor

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -89,7 +90,7 @@ log_outlet::call_when_writable(config::log_forward where,
     return {};
   // One of our own: the journal's may be closed, and ours is anybody's.
   which.fd = unique_fd::adopt(::fcntl(
-      to_journal ? journal_.poll_fd() : STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
+      to_journal ? journal_.poll_fd() : output_fd(), F_DUPFD_CLOEXEC, 0));
   if (!which.fd) {
     which.calls.pop_back();
     return kernel::last_error("wait for room in the outlet of logs");
@@ -121,32 +122,52 @@ void log_outlet::on_writable(queue& which) {
 
 kernel::result<log_outlet::delivery> log_outlet::print(const log_line& line) {
   std::lock_guard guard{mutex_};
+  auto text = how_.json ? as_json(line) : as_text(line);
+  if (written_ > 0) { // whose it is does not matter: it is to be whole
+    if (auto ok = write_some(); !ok)
+      return tl::make_unexpected(std::move(ok.error()));
+    if (written_ < line_.size())
+      return delivery::full;
+    written_ = 0;
+    if (line_ == text)
+      return delivery::taken;
+  }
+  line_ = std::move(text);
   if (auto ok = write_some(); !ok)
     return tl::make_unexpected(std::move(ok.error()));
-  if (!unwritten_.empty())
+  if (written_ < line_.size())
     return delivery::full;
-  unwritten_ = how_.json ? as_json(line) : as_text(line);
-  if (auto ok = write_some(); !ok) {
-    unwritten_.clear(); // it was not taken
-    return tl::make_unexpected(std::move(ok.error()));
-  }
+  written_ = 0;
   return delivery::taken;
 }
 
-// Without O_NONBLOCK, which would hit everybody who shares the open file.
+// Of a pipe or a terminal an open file of our own, that does not block: the
+// flag of the one that we were given would be everybody's. A file's is used as
+// it is, since its offset is everybody's, too.
+int log_outlet::output_fd() {
+  struct stat st {};
+  if (output_ || ::fstat(STDOUT_FILENO, &st) != 0
+      || (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode)))
+    return output_ ? output_.get() : STDOUT_FILENO;
+  output_ = unique_fd::adopt(
+      ::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY));
+  return output_ ? output_.get() : STDOUT_FILENO;
+}
+
 kernel::result<void> log_outlet::write_some() {
-  while (!unwritten_.empty()) {
-    pollfd wait{STDOUT_FILENO, POLLOUT, 0};
+  auto fd = output_fd();
+  while (written_ < line_.size()) {
+    // Where it could not be opened anew, this much does not block as a rule.
+    pollfd wait{fd, POLLOUT, 0};
     if (::poll(&wait, 1, 0) <= 0)
       return {};
-    // A writable pipe has room for so many bytes; more might block.
-    auto part = std::string_view{unwritten_}.substr(0, PIPE_BUF);
-    auto n = write_quietly(STDOUT_FILENO, part);
+    auto part = std::string_view{line_}.substr(written_, PIPE_BUF);
+    auto n = write_quietly(fd, part);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
       return {};
     if (n < 0)
       return kernel::last_error("write output to", "standard output");
-    unwritten_.erase(0, static_cast<std::size_t>(n));
+    written_ += static_cast<std::size_t>(n);
   }
   return {};
 }

@@ -33,7 +33,7 @@ struct log_line {
 /// journal, an entry a line, and our own standard output, a line a line, with
 /// the time, the process and the stream in front, or as JSON like our own log.
 ///
-/// Any thread; never blocks but for a file on a slow disk.
+/// Any thread; blocks for a file on a slow disk only.
 class log_outlet : public std::enable_shared_from_this<log_outlet> {
 public:
   /// `watch` outlives it.
@@ -44,8 +44,8 @@ public:
 
   using delivery = kernel::journal::delivery;
 
-  /// What is taken is out, or the first to be written when there is room: of
-  /// what comes meanwhile nothing is taken.
+  /// What is taken is out. When it is not, the same line is to be put again: a
+  /// part of it may be out, and until the rest is, no other is taken.
   [[nodiscard]] kernel::result<delivery> put(config::log_forward where,
                                              const log_line& line);
 
@@ -65,6 +65,7 @@ private:
   void on_writable(queue& which);
   [[nodiscard]] kernel::result<delivery> put_to_journal(const log_line& line);
   [[nodiscard]] kernel::result<delivery> print(const log_line& line);
+  [[nodiscard]] int output_fd();
   [[nodiscard]] kernel::result<void> write_some();
 
   const config::daemon_log how_;
@@ -73,7 +74,9 @@ private:
   kernel::journal journal_;
   queue for_journal_;
   queue for_output_;
-  std::string unwritten_; ///< of a line on its way to standard output
+  kernel::unique_fd output_; ///< -1: not looked at yet, or not a pipe
+  std::string line_;         ///< on its way to standard output
+  std::size_t written_ = 0;  ///< of it
 };
 
 } // namespace reeve::supervisor

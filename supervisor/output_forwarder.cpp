@@ -106,7 +106,7 @@ public:
   }
 
   void on(outlet_writable) {
-    is_waiting_ = false;
+    is_queued_ = is_waiting_ = false;
     pass_on();
   }
 
@@ -216,6 +216,8 @@ private:
   }
 
   void wait_for_room() {
+    if (is_queued_)
+      return try_again(when_full);
     auto me = caf::actor_cast<caf::weak_actor_ptr>(
         caf::actor_cast<internal_actor>(self_));
     auto asked = how_.with->outlet->call_when_writable(how_.log.forward, [me] {
@@ -223,6 +225,7 @@ private:
         caf::anon_send(caf::actor_cast<internal_actor>(strong),
                        outlet_writable{});
     });
+    is_queued_ = asked.has_value();
     if (!asked)
       complain(to_string(asked.error()));
     try_again(asked ? when_full : when_absent);
@@ -271,6 +274,7 @@ private:
   bool is_asking_ = false;
   bool is_waiting_ = false; ///< for the outlet
   bool has_timer_ = false;  ///< to try again
+  bool is_queued_ = false;  ///< and is told when there is room in it
   bool is_at_end_ = false;  ///< of a run: what is pending is a last line
   bool has_ended_ = false;  ///< and we have it all
   bool has_complained_ = false;

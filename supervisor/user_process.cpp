@@ -403,10 +403,7 @@ public:
   void on(output_news) {
     serve_readers(false);
     watch_room();
-    if (streams_->dropped() != told_dropped_ && clock::now() >= next_told_) {
-      next_told_ = clock::now() + told_interval;
-      changed();
-    }
+    tell_of_drops();
     if (!streams_->is_open())
       release_outputs();
   }
@@ -614,6 +611,7 @@ private:
   void on_spawned(std::uint64_t run, const actors::process_spawned& done) {
     if (done.error != 0) {
       remember_failure(done);
+      give_up_start(run); // first: what it tells is not that of the end
       keep_failure(done);
       on_start_failed(run, step_of(done.failed_step), done.error);
       tell_ends();
@@ -703,10 +701,12 @@ private:
   void reconnect(const actors::process_spawned& handles) {
     if (how_.attached)
       arm_poll_timer(); // whoever is awaited may never come
+    release_outputs();  // of the run before, if some of its are still open
     if (auto ok = streams_->connect(handles); !ok)
       how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
                             how_.container, to_string(ok.error()));
     streams_->want_news();
+    watch_room();
     forward_outputs();
   }
 
@@ -931,10 +931,24 @@ private:
       self_->delayed_send(self_, room_interval, output_retry{});
     if (text == info_.output_blocked)
       return;
-    if (why)
+    if (why && info_.output_blocked.empty())
       how_.with->log->warn("process '{}' of container '{}' waits: {}",
                            how_.spec.id, how_.container, text);
     info_.output_blocked = std::move(text);
+    changed();
+  }
+
+  void tell_of_drops() {
+    auto now = clock::now();
+    tells_later_ = tells_later_ && now < next_told_;
+    if (streams_->dropped() == told_dropped_)
+      return;
+    if (now < next_told_) {
+      if (!std::exchange(tells_later_, true))
+        self_->delayed_send(self_, next_told_ - now, output_news{});
+      return;
+    }
+    next_told_ = now + told_interval;
     changed();
   }
 
@@ -1083,6 +1097,7 @@ private:
   std::vector<event> happened_;           ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   clock::time_point next_told_;
+  bool tells_later_ = false;
   bool waits_for_room_ = false;
   std::vector<output_forwarder_actor> forwarders_;
   caf::error start_failed_;

@@ -16,8 +16,8 @@ namespace {
 
 class index_fixture {
 protected:
-  [[nodiscard]] time_index open() const {
-    auto out = time_index::open(path);
+  [[nodiscard]] time_index open(std::uint64_t end = 1'000'000) const {
+    auto out = time_index::open(path, end);
     REQUIRE(out);
     return std::move(*out);
   }
@@ -113,11 +113,27 @@ TEST_CASE_METHOD(index_fixture,
   CHECK(between(0, 30) == std::vector<time_stamp>{{0, 1000}, {20, 3000}});
 }
 
+TEST_CASE_METHOD(
+    index_fixture,
+    "time_index: what the log has lost with the power is forgotten",
+    "[kernel-iface][unit]") {
+  {
+    auto uut = open();
+    REQUIRE(uut.note({0, 1000}));
+    REQUIRE(uut.note({10, 2000}));
+    REQUIRE(uut.note({20, 3000}));
+  }
+  auto uut = open(5);
+  CHECK(uut.size() == 16);
+  REQUIRE(uut.note({5, 9000}));
+  CHECK(between(0, 30) == std::vector<time_stamp>{{0, 1000}, {5, 9000}});
+}
+
 TEST_CASE_METHOD(index_fixture,
                  "time_index: a directory in its place is an error with a name",
                  "[kernel-iface][unit]") {
   fs::create_directory(path);
-  auto got = time_index::open(path);
+  auto got = time_index::open(path, 0);
   REQUIRE_FALSE(got);
   CHECK(to_string(got.error()).find(path) != std::string::npos);
 }

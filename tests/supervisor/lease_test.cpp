@@ -17,7 +17,8 @@ constexpr auto term = lease::term;
 
 TEST_CASE("lease: the first holder has its time to come",
           "[supervisor][unit]") {
-  lease uut{start};
+  lease uut;
+  uut.begin(start);
   CHECK_FALSE(uut.is_over(start + term - 1ns));
   CHECK(uut.is_over(start + term));
   CHECK(uut.next() == start + term);
@@ -25,7 +26,8 @@ TEST_CASE("lease: the first holder has its time to come",
 
 TEST_CASE("lease: goes on as long as one holder renews it",
           "[supervisor][unit]") {
-  lease uut{start};
+  lease uut;
+  uut.begin(start);
   auto now = start;
   uut.hold(7, now);
   uut.hold(8, now);
@@ -39,7 +41,8 @@ TEST_CASE("lease: goes on as long as one holder renews it",
 
 TEST_CASE("lease: is over at once when the last holder lets go",
           "[supervisor][unit]") {
-  lease uut{start};
+  lease uut;
+  uut.begin(start);
   uut.release(7); // who never had it
   CHECK_FALSE(uut.is_over(start));
   uut.hold(7, start);
@@ -52,7 +55,23 @@ TEST_CASE("lease: is over at once when the last holder lets go",
 
 TEST_CASE("lease: nobody can take the place of who is to come",
           "[supervisor][unit]") {
-  lease uut{start};
+  lease uut;
+  uut.begin(start);
   uut.release(0);
   CHECK_FALSE(uut.is_over(start));
+}
+
+TEST_CASE("lease: does not end before it has begun", "[supervisor][unit]") {
+  lease uut;
+  CHECK_FALSE(uut.is_over(start + 100h));
+  SECTION("nobody has come") {
+    uut.begin(start);
+    CHECK(uut.is_over(start + term));
+  }
+  SECTION("somebody has") {
+    uut.hold(7, start);
+    uut.begin(start + 5s);
+    CHECK_FALSE(uut.is_over(start + 5s));
+    CHECK(uut.is_over(start + term));
+  }
 }

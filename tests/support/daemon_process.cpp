@@ -180,6 +180,29 @@ void daemon_process::start() {
   connect();
 }
 
+bool daemon_process::try_start() {
+  pid_ = spawn(command(), options_);
+  disconnect();
+  client_ = std::make_unique<client_system>();
+  auto has_ended = false;
+  eventually("reeved listens or ends", [&] {
+    auto found = actors::connect<api_actor>(client_->get(),
+                                            root_ + "/run/reeved.sock", limit);
+    if (found)
+      api_ = *found;
+    has_ended = !found && ::waitpid(pid_, nullptr, WNOHANG) == pid_;
+    return found || has_ended;
+  });
+  if (has_ended) {
+    pid_ = -1;
+    disconnect();
+    return false;
+  }
+  note_groups_of(pid_);
+  talk_to(client_->get(), caf::actor_cast<local_api_actor>(api_));
+  return true;
+}
+
 void daemon_process::connect() {
   disconnect();
   client_ = std::make_unique<client_system>();

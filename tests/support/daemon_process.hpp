@@ -70,6 +70,9 @@ public:
   /// Starts another one on the same root and connects to it.
   void start();
 
+  /// The same with one that may refuse or fail to start: false if it has ended.
+  bool try_start();
+
   /// Again, where a connection was lost and the process was not.
   void connect();
 
