@@ -40,8 +40,8 @@ public:
     return count_;
   }
 
-  result<std::vector<time_stamp>> read(std::uint64_t first,
-                                       std::uint64_t count) const {
+  [[nodiscard]] result<std::vector<time_stamp>>
+  read(std::uint64_t first, std::uint64_t count) const {
     std::vector<time_stamp> out(std::min(count, count_ - first));
     auto size = out.size() * record_size;
     auto n = ::pread(file_.get(), out.data(), size,
@@ -53,7 +53,7 @@ public:
   }
 
   /// Number of the last record at or before `offset`; 0 if there is none.
-  result<std::uint64_t> last_at(std::uint64_t offset) const {
+  [[nodiscard]] result<std::uint64_t> last_at(std::uint64_t offset) const {
     std::uint64_t low = 0; // it, or none
     for (auto high = count_; low + 1 < high;) {
       auto middle = low + (high - low) / 2;

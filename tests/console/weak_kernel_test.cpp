@@ -22,7 +22,8 @@ namespace {
 /// A command that goes on, and what it prints.
 struct holding {
   holding(const daemon_process& daemon, const words& line)
-      : console{at(daemon, line), {-1, out.write.get(), -1, {}, {}}} {
+      : console{reeve::tests::at(daemon, line),
+                {-1, out.write.get(), -1, {}, {}}} {
     out.write.reset();
   }
 
@@ -117,8 +118,8 @@ TEST_CASE("console: a weak one-shot container goes with its console",
   (void)uut.console.finish();
   expect_gone(daemon, pid);
 
-  auto refused = run_console(
-      at(daemon, {"run", "-d", "--image", "busybox", "--weak", "--", "true"}));
+  auto refused = run_console(reeve::tests::at(
+      daemon, {"run", "-d", "--image", "busybox", "--weak", "--", "true"}));
   CHECK(refused.status == 125);
   CHECK_THAT(refused.err,
              ContainsSubstring("a weak container ends with this command"));
