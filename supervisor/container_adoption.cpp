@@ -21,13 +21,13 @@
 namespace reeve::supervisor {
 
 namespace event_of = container_event;
+using namespace std::chrono_literals;
 
 namespace {
 
 constexpr unsigned most_adoption_tries = 100;
 
 } // namespace
-using namespace std::chrono_literals;
 
 void container_actor_state::adopt_what_stands() {
   if (!claim_ids())
@@ -161,6 +161,12 @@ void container_actor_state::take_inventory(
   };
   restart_snapshot restarts; // of all together
   for (const auto& [serial, known] : newest) {
+    // The start of a `run` that nobody has recorded: it has not happened.
+    if (known->state.failed_code != 0 && run_of(known->state.process) == 1
+        && find(serial) == nullptr) {
+      forget_run(*known);
+      continue;
+    }
     auto noted = parse_noted_run(known->state.spec);
     auto* item = adopted_entry(serial, noted);
     if (item == nullptr)
