@@ -229,7 +229,6 @@ TEST_CASE("forward: a slow journal costs lines, or the process waits, as it is "
     while (got.empty() || !got.back().starts_with(last))
       for (auto& item : journal.messages())
         got.push_back(std::move(item));
-    CHECK_THAT(got.front(), StartsWith("1 "));
     CHECK(got.size() < lines);
     auto is_loss = [](const std::string& text) {
       return text.starts_with("reeve: ");
