@@ -801,7 +801,8 @@ private:
             [this, probe = probe_](const actors::process_spawned& done) {
               if (done.error == 0)
                 return;
-              self_->send(holder_, actors::acknowledge_end{probe});
+              if (holder_)
+                self_->send(holder_, actors::acknowledge_end{probe});
               probe_over(probe, false);
             },
             [this, probe = probe_](const caf::error&) {
