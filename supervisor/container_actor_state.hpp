@@ -256,6 +256,9 @@ private:
                      std::uint64_t command = 0);
   void add_declared();
   void drop_process(const std::string& id);
+  void when_dismissed(std::uint32_t serial,
+                      actors::owed_answer<process_is> promise,
+                      const process_is& done);
   void end_unrecorded(std::uint32_t serial, const caf::error& why);
   void declare(const config::process_spec& spec, std::uint32_t serial,
                std::uint64_t command);

@@ -192,14 +192,36 @@ container_actor_state::remove(const remove_process& msg) {
   auto promise = actors::owe<process_is>(self_);
   self_->request(found->second.actor, caf::infinite, msg)
       .then(
-          [this, promise, id = msg.process](const process_is& done) mutable {
+          [this, promise, id = msg.process,
+           serial = found->second.serial](const process_is& done) {
             drop_process(id);
-            promise.deliver(done);
+            when_dismissed(serial, promise, done);
           },
           [promise](caf::error& err) mutable {
             promise.deliver(std::move(err));
           });
   return promise;
+}
+
+// Answered when PID 1 was told so: it would tell the next one of us of a
+// process that the client knows to be gone. One more word to it comes behind
+// all others.
+void container_actor_state::when_dismissed(
+    std::uint32_t serial, actors::owed_answer<process_is> promise,
+    const process_is& done) {
+  if (!kit_ || !kit_->holder)
+    return promise.deliver(done);
+  self_
+      ->request(kit_->holder, caf::infinite,
+                actors::acknowledge_end{holder_number(serial, 0)})
+      .then([promise,
+             done](actors::holder_done) mutable { promise.deliver(done); },
+            [promise, done](const caf::error& err) mutable {
+              if (actors::says_of_failure(err))
+                promise.deliver(err); // it may not have heard
+              else
+                promise.deliver(done); // it has gone, with all that it knew
+            });
 }
 
 container_actor_state::entry*
@@ -469,7 +491,7 @@ void container_actor_state::note_end(const entry& item) {
 // it hears that we do.
 void container_actor_state::acknowledge(std::uint64_t process) {
   if (kit_ && kit_->holder)
-    self_->send(kit_->holder, actors::acknowledge_end{process});
+    caf::anon_send(kit_->holder, actors::acknowledge_end{process});
 }
 
 // Nobody wants to know of it any more: PID 1 may forget it.

@@ -245,7 +245,7 @@ public:
       if (event.report.error == 0)
         kill_probe(event.report.process);
       else if (holder_)
-        self_->send(holder_, actors::acknowledge_end{event.report.process});
+        caf::anon_send(holder_, actors::acknowledge_end{event.report.process});
       return;
     }
     on_spawned(run_of(event.report.process), event.report);
@@ -802,7 +802,7 @@ private:
               if (done.error == 0)
                 return;
               if (holder_)
-                self_->send(holder_, actors::acknowledge_end{probe});
+                caf::anon_send(holder_, actors::acknowledge_end{probe});
               probe_over(probe, false);
             },
             [this, probe = probe_](const caf::error&) {
@@ -823,7 +823,7 @@ private:
 
   void end_probe(const end_process& msg) {
     if (holder_)
-      self_->send(holder_, actors::acknowledge_end{msg.process});
+      caf::anon_send(holder_, actors::acknowledge_end{msg.process});
     auto how = reason_of(msg.end);
     probe_over(msg.process, how == exit_reason::exited(0));
   }
