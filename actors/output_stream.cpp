@@ -3,6 +3,8 @@
 
 #include "actors/output_stream.hpp"
 
+#include "kernel-iface/unix_time.hpp"
+
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -11,23 +13,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <utility>
 
 namespace reeve::actors {
 
 using kernel::output_spool;
 using kernel::unique_fd;
-
-namespace {
-
-std::int64_t unix_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
-} // namespace
 
 std::shared_ptr<output_stream>
 output_stream::make(poller& watch, output_spool spool, without_room then,
@@ -127,7 +118,7 @@ void output_stream::on_ready() {
     std::lock_guard guard{mutex_};
     if (!source_)
       return;
-    auto now = unix_ms();
+    auto now = kernel::unix_ms();
     // A bound, so that one busy writer cannot keep the others waiting.
     auto ended = false;
     auto empty = false;
@@ -171,7 +162,7 @@ bool output_stream::waits_for(const kernel::sys_error& why) const {
 // takes its place: no more than a pipe holds, whoever holds it back.
 void output_stream::take_rest() {
   using progress = output_spool::progress;
-  auto now = unix_ms();
+  auto now = kernel::unix_ms();
   auto moved = kernel::result<progress>{progress::moved};
   for (auto round = 0; round < 32 && moved && *moved == progress::moved;
        ++round)

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <string>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -15,11 +14,12 @@ namespace reeve::supervisor {
 /// Which commands were carried out lately, and what each has made: a client
 /// that repeats one gets the same answer. Number 0 means "none" and is not
 /// remembered. The oldest make room.
+template <class Made>
 class command_memory {
 public:
   explicit command_memory(std::size_t capacity) : capacity_(capacity) {}
 
-  void remember(std::uint64_t command, std::string made) {
+  void remember(std::uint64_t command, Made made) {
     if (command == 0)
       return;
     if (done_.size() >= capacity_)
@@ -27,7 +27,7 @@ public:
     done_.emplace_back(command, std::move(made));
   }
 
-  [[nodiscard]] std::optional<std::string> find(std::uint64_t command) const {
+  [[nodiscard]] std::optional<Made> find(std::uint64_t command) const {
     for (const auto& [known, made] : done_)
       if (command != 0 && known == command)
         return made;
@@ -35,13 +35,13 @@ public:
   }
 
   /// What was made has failed or gone: a repeat makes it anew.
-  void forget(const std::string& made) {
+  void forget(const Made& made) {
     std::erase_if(done_, [&](const auto& item) { return item.second == made; });
   }
 
 private:
   std::size_t capacity_;
-  std::deque<std::pair<std::uint64_t, std::string>> done_;
+  std::deque<std::pair<std::uint64_t, Made>> done_;
 };
 
 } // namespace reeve::supervisor

@@ -3,9 +3,9 @@
 
 #include "actors/failure.hpp"
 #include "actors/owed_answer.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
-#include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
@@ -125,7 +125,7 @@ container_actor_state::create(const create_container& msg) {
   }
   record_.spec = msg.spec;
   record_.command = msg.command;
-  record_.created_ms = unix_ms();
+  record_.created_ms = kernel::unix_ms();
   record_.durable = msg.durable;
   take_policies();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
@@ -331,7 +331,7 @@ void container_actor_state::carry_out(const container_effect::forget&) {
   processes_.clear();
   container_change change{how_.key, info(), {}};
   change.happened.push_back({0,
-                             unix_ms(),
+                             kernel::unix_ms(),
                              event_kind::container_destroyed,
                              record_.spec.name,
                              {},

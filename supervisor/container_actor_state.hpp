@@ -262,9 +262,9 @@ private:
   void end_unrecorded(std::uint32_t serial, const caf::error& why);
   void declare(const config::process_spec& spec, std::uint32_t serial,
                std::uint64_t command);
-  void settle_run(std::uint32_t serial, const process_started& started);
-  void settle_run(std::uint32_t serial, const caf::error& err);
-  caf::result<process_started> repeat(const std::string& made);
+  template <class Answer>
+  void settle_run(std::uint32_t serial, const Answer& answer);
+  caf::result<process_started> repeat(std::uint32_t serial);
   [[nodiscard]] caf::error unknown(const std::string& process) const;
   static constexpr std::uint32_t serials_at_once = 1024;
   kernel::result<std::uint32_t> new_serial();
@@ -360,7 +360,7 @@ private:
   bool turns_wait_ = false;           ///< not all processes are adopted yet
   std::vector<std::uint32_t> fallen_; ///< meanwhile
   std::deque<std::uint32_t> over_;    ///< temporary ones that have ended
-  command_memory commands_{256};      ///< and the serials of what they made
+  command_memory<std::uint32_t> commands_{256}; ///< and the serials
   /// Who waits for a process that was run, and is not recorded yet.
   std::map<std::uint32_t, std::vector<actors::owed_answer<process_started>>>
       runs_under_way_;

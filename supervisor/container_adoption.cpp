@@ -6,9 +6,9 @@
 #include "actors/failure.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
-#include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
 #include <spdlog/logger.h>
@@ -173,7 +173,7 @@ void container_actor_state::take_inventory(
       continue;
     auto notes = noted ? std::move(noted->notes) : run_notes{};
     item->info.restarts = notes.restarts;
-    commands_.remember(notes.command, std::to_string(serial));
+    commands_.remember(notes.command, serial);
     next_serial_ = std::max(next_serial_, serial + 1);
     for (const auto& past : notes.tracker.restarts)
       restarts.restarts.push_back({past.at, std::nullopt});
@@ -210,7 +210,7 @@ void container_actor_state::take_inventory(
   // waiting for its next start. How often it had been started, nobody knows:
   // seconds outrun any number of runs that a back-off allows.
   auto used_runs =
-      static_cast<std::uint64_t>(unix_ms() / 1000) & (probe_bit - 1);
+      static_cast<std::uint64_t>(kernel::unix_ms() / 1000) & (probe_bit - 1);
   for (auto* item : in_order()) {
     if (newest.count(item->serial) != 0)
       continue;

@@ -4,8 +4,8 @@
 // What a container tells: answers to those who wait, limits, listings, events.
 
 #include "config/validate.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/container_actor_state.hpp"
-#include "supervisor/unix_time.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -275,7 +275,8 @@ std::uint32_t container_actor_state::live_processes() const {
 
 void container_actor_state::tell(event_kind kind, const std::string& process,
                                  std::string text) {
-  publish({{0, unix_ms(), kind, record_.spec.name, process, std::move(text)}});
+  publish({{0, kernel::unix_ms(), kind, record_.spec.name, process,
+            std::move(text)}});
 }
 
 void container_actor_state::publish(std::vector<event> what) {

@@ -47,6 +47,15 @@ auto_stop rule_of(config::auto_stop rule) {
 
 } // namespace
 
+// With what was started, or an error.
+template <class Answer>
+void container_actor_state::settle_run(std::uint32_t serial,
+                                       const Answer& answer) {
+  if (auto waiting = runs_under_way_.extract(serial))
+    for (auto& promise : waiting.mapped())
+      promise.deliver(answer);
+}
+
 caf::result<process_started>
 container_actor_state::run(const run_process& msg,
                            std::vector<actors::shared_fd> stdio) {
@@ -75,7 +84,7 @@ container_actor_state::run(const run_process& msg,
   auto serial = *number;
   auto& entry = add_process(msg.spec, serial, msg.attached, std::move(stdio),
                             msg.command);
-  commands_.remember(msg.command, std::to_string(serial));
+  commands_.remember(msg.command, serial);
   self_->send(entry.actor, use_holder{kit_->holder, kit_->cgroup});
   auto promise = actors::owe<process_started>(self_);
   runs_under_way_[serial].push_back(promise);
@@ -96,7 +105,7 @@ container_actor_state::run(const run_process& msg,
             if (actors::says_of_failure(err)) { // and it may run
               begin_anew(err);
             } else {
-              commands_.forget(std::to_string(serial)); // a repeat tries again
+              commands_.forget(serial); // a repeat tries again
               drop_process(id);
             }
             settle_run(serial, err);
@@ -114,24 +123,10 @@ void container_actor_state::declare(const config::process_spec& spec,
     record_.commands[serial] = command;
 }
 
-void container_actor_state::settle_run(std::uint32_t serial,
-                                       const process_started& started) {
-  if (auto waiting = runs_under_way_.extract(serial))
-    for (auto& promise : waiting.mapped())
-      promise.deliver(started);
-}
-
-void container_actor_state::settle_run(std::uint32_t serial,
-                                       const caf::error& err) {
-  if (auto waiting = runs_under_way_.extract(serial))
-    for (auto& promise : waiting.mapped())
-      promise.deliver(err);
-}
-
 // It was to be kept and cannot be: the next daemon would not know of it.
 void container_actor_state::end_unrecorded(std::uint32_t serial,
                                            const caf::error& why) {
-  commands_.forget(std::to_string(serial));
+  commands_.forget(serial);
   auto* item = find(serial);
   if (item == nullptr)
     return settle_run(serial, why);
@@ -259,8 +254,7 @@ caf::error container_actor_state::unknown(const std::string& process) const {
 
 // Of a command that has made the process with this serial, or is about to.
 caf::result<process_started>
-container_actor_state::repeat(const std::string& made) {
-  auto serial = static_cast<std::uint32_t>(std::stoul(made));
+container_actor_state::repeat(std::uint32_t serial) {
   if (auto waiting = runs_under_way_.find(serial);
       waiting != runs_under_way_.end()) {
     auto promise = actors::owe<process_started>(self_);
@@ -431,7 +425,7 @@ void container_actor_state::add_declared() {
     auto ran = record_.commands.find(serial);
     auto command = ran == record_.commands.end() ? 0 : ran->second;
     add_process(record_.spec.processes[i], serial, false, {}, command);
-    commands_.remember(command, std::to_string(serial));
+    commands_.remember(command, serial);
   }
 }
 

@@ -3,8 +3,8 @@
 
 #pragma once
 
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/api.hpp"
-#include "supervisor/unix_time.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -19,7 +19,7 @@ namespace reeve::supervisor {
 class event_log {
 public:
   explicit event_log(std::size_t capacity = 16'384,
-                     std::uint64_t first = first_of(unix_ms()))
+                     std::uint64_t first = first_of(kernel::unix_ms()))
       : capacity_(capacity),
         base_(first - 1),
         last_(base_) {}

@@ -9,13 +9,13 @@
 #include "kernel-iface/features.hpp"
 #include "kernel-iface/helper_process.hpp"
 #include "kernel-iface/process_identity.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/file_sweeper.hpp"
 #include "supervisor/holder_pool.hpp"
 #include "supervisor/keeper.hpp"
 #include "supervisor/log_outlet.hpp"
 #include "supervisor/logging.hpp"
 #include "supervisor/services.hpp"
-#include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 #include "supervisor/warden.hpp"
 
@@ -233,7 +233,7 @@ warden_actor keep_warden(caf::actor_system& sys, const warden_options& how) {
 
 std::shared_ptr<event_log> new_event_log() {
   auto out = std::make_shared<event_log>();
-  out->add({0, unix_ms(), event_kind::daemon_started, {}, {}, version});
+  out->add({0, kernel::unix_ms(), event_kind::daemon_started, {}, {}, version});
   return out;
 }
 

@@ -9,9 +9,9 @@
 #include "kernel-iface/capabilities.hpp"
 #include "kernel-iface/cgroup_instance.hpp"
 #include "kernel-iface/cgroup_mounts.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/id_ranges.hpp"
 #include "supervisor/state_store.hpp"
-#include "supervisor/unix_time.hpp"
 #include "supervisor/unswept_files.hpp"
 
 #include <caf/fwd.hpp>
@@ -51,7 +51,7 @@ struct services : std::enable_shared_from_this<services> {
   unswept_files unswept;
   actors::zygote_actor zygote;
   actors::mount_broker_actor broker;
-  std::int64_t started_ms = unix_ms();
+  std::int64_t started_ms = kernel::unix_ms();
   std::atomic<bool> closing{false}; ///< the runtime stops: nothing new
   std::atomic<bool> leaving{false}; ///< what takes long is for the next daemon
 

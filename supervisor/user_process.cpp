@@ -11,10 +11,10 @@
 #include "config/units.hpp"
 #include "kernel-iface/listening_port.hpp"
 #include "kernel-iface/process_identity.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/output_forwarder.hpp"
 #include "supervisor/process_streams.hpp"
 #include "supervisor/spawn_order.hpp"
-#include "supervisor/unix_time.hpp"
 
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
@@ -132,14 +132,14 @@ public:
       state_.rules.turn_timeout = how_.spec.after_timeout;
     if (how_.spec.ready)
       state_.rules.ready_timeout = how_.spec.ready->timeout;
-    next_probe_ = static_cast<std::uint64_t>(unix_ms());
+    next_probe_ = static_cast<std::uint64_t>(kernel::unix_ms());
     command_ = how_.command;
     info_.container = how_.container;
     info_.process = how_.spec.id;
     info_.restart = how_.spec.restart.type;
     info_.argv = how_.spec.argv;
     info_.has_tty = how_.spec.stdio == config::stdio_mode::tty;
-    info_.since_ms = unix_ms();
+    info_.since_ms = kernel::unix_ms();
     process_streams::options streams;
     streams.directory = how_.with->store->log_of(how_.container_id);
     streams.prefix = how_.spec.id + "." + std::to_string(how_.serial);
@@ -739,7 +739,7 @@ private:
   void carry_out(const process_effect::arm_timer& effect) {
     auto left = std::max(effect.delay - late_by_, 0ms);
     if (effect.use == process_effect::timer_use::backoff) {
-      info_.next_restart_ms = unix_ms() + left.count();
+      info_.next_restart_ms = kernel::unix_ms() + left.count();
       note(event_kind::process_restarting,
            "in " + std::to_string(left.count()) + " ms");
     }
@@ -1006,7 +1006,7 @@ private:
   }
 
   [[nodiscard]] std::int64_t event_ms() const {
-    return event_time_ != 0 ? event_time_ : unix_ms();
+    return event_time_ != 0 ? event_time_ : kernel::unix_ms();
   }
 
   // PID 1 keeps a start that failed as it does an end: the next daemon is to

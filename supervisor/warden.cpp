@@ -10,10 +10,10 @@
 #include "actors/owed_answer.hpp"
 #include "config/text.hpp"
 #include "config/validate.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
 #include "supervisor/keeper.hpp"
-#include "supervisor/unix_time.hpp"
 #include "supervisor/version.hpp"
 
 #include <caf/send.hpp>
@@ -434,7 +434,7 @@ private:
       with_->log->error("container '{}' has given up too often and stays down",
                         name);
       add_event({0,
-                 unix_ms(),
+                 kernel::unix_ms(),
                  event_kind::container_gave_up,
                  name,
                  {},
@@ -617,7 +617,7 @@ private:
     with_->log->error("container '{}' is not adopted: {}", which.info.container,
                       to_string(why));
     add_event({0,
-               unix_ms(),
+               kernel::unix_ms(),
                event_kind::container_destroyed,
                which.info.container,
                {},
@@ -744,9 +744,9 @@ private:
   warden_options how_;
   services* with_ = nullptr;
   std::uint64_t last_key_ = 0;
-  std::map<std::string, entry> entries_;     ///< by key
-  std::map<std::string, std::string> names_; ///< name to key
-  command_memory commands_{1024};
+  std::map<std::string, entry> entries_;       ///< by key
+  std::map<std::string, std::string> names_;   ///< name to key
+  command_memory<std::string> commands_{1024}; ///< and the names
   std::vector<reader> readers_;
   bool has_begun_ = false; ///< to adopt
   all_adopted adopted_;

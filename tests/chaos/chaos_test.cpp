@@ -9,6 +9,7 @@
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/patience.hpp"
+#include "tests/support/setting.hpp"
 #include "tests/support/skip.hpp"
 
 #include <algorithm>
@@ -32,11 +33,6 @@ namespace {
 
 using std::chrono::microseconds;
 using clock_type = std::chrono::steady_clock;
-
-unsigned setting(const char* name, unsigned usual) {
-  const auto* text = std::getenv(name);
-  return text != nullptr ? static_cast<unsigned>(std::stoul(text)) : usual;
-}
 
 // Goes on from the number in its file, whoever has killed it.
 config::process_spec counter(const std::string& id) {

@@ -26,6 +26,20 @@ std::vector<std::string> lines_of(const std::string& text);
 /// The cells of a line of a table: two spaces or more are between them.
 std::vector<std::string> cells_of(const std::string& line);
 
+/// A command that goes on, and what it prints.
+struct following {
+  following(const daemon_process& daemon, const words& line)
+      : console{at(daemon, line),
+                {-1, out.write.get(), err.write.get(), {}, {}}} {
+    out.write.reset();
+    err.write.reset();
+  }
+
+  pipe_ends out;
+  pipe_ends err;
+  console_process console;
+};
+
 /// The next line out of a pipe; fails the test if none comes in time.
 std::string next_line(int fd);
 

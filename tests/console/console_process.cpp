@@ -206,31 +206,4 @@ pipe_ends::pipe_ends() {
   write = unique_fd::adopt(fds[1]);
 }
 
-unique_fd memory_file(const std::string& contents) {
-  auto out = unique_fd::adopt(::memfd_create("console", MFD_CLOEXEC));
-  require(static_cast<bool>(out), "memfd_create");
-  auto done = std::size_t{0};
-  while (done < contents.size()) {
-    auto n = ::write(out.get(), contents.data() + done, contents.size() - done);
-    require(n > 0, "write");
-    done += static_cast<std::size_t>(n);
-  }
-  require(::lseek(out.get(), 0, SEEK_SET) == 0, "lseek");
-  return out;
-}
-
-std::string contents_of(const unique_fd& file) {
-  struct stat info {};
-  require(::fstat(file.get(), &info) == 0, "fstat");
-  auto out = std::string(static_cast<std::size_t>(info.st_size), '\0');
-  auto done = std::size_t{0};
-  while (done < out.size()) {
-    auto n = ::pread(file.get(), out.data() + done, out.size() - done,
-                     static_cast<off_t>(done));
-    require(n > 0, "pread");
-    done += static_cast<std::size_t>(n);
-  }
-  return out;
-}
-
 } // namespace reeve::tests

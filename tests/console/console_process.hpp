@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel-iface/unique_fd.hpp"
+#include "tests/support/memory_file.hpp"
 
 #include <sys/types.h>
 
@@ -100,10 +101,5 @@ struct pipe_ends {
 
   pipe_ends();
 };
-
-/// A file without a name, at its beginning.
-kernel::unique_fd memory_file(const std::string& contents = {});
-
-std::string contents_of(const kernel::unique_fd& file);
 
 } // namespace reeve::tests

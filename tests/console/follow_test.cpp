@@ -5,6 +5,7 @@
 
 #include "kernel-iface/unique_fd.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/memory_file.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/actor_system.hpp>
@@ -23,6 +24,8 @@
 #include <thread>
 
 using namespace reeve::console;
+using reeve::tests::contents_of;
+using reeve::tests::memory_file;
 using namespace reeve::supervisor;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
@@ -50,17 +53,6 @@ private:
   int stream_;
   unique_fd before_;
 };
-
-std::string contents(const unique_fd& file) {
-  auto out = std::string(4096, '\0');
-  auto got = ::pread(file.get(), out.data(), out.size(), 0);
-  out.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-  return out;
-}
-
-unique_fd memory_file() {
-  return unique_fd::adopt(::memfd_create("follow", MFD_CLOEXEC));
-}
 
 /// A daemon with one process that has ended with status 0, whose output is
 /// what the test says.
@@ -128,13 +120,13 @@ TEST_CASE("follow: output that was lost is told, and counted as a failure",
   }();
   REQUIRE(how);
   CHECK(how->how == farewell::kind::ended);
-  CHECK(contents(out) == "late\n");
+  CHECK(contents_of(out) == "late\n");
   // Who comes late has lost nothing of what was gone before.
   CHECK(how->lost_output == !is_late);
   if (is_late)
-    CHECK(contents(err).empty());
+    CHECK(contents_of(err).empty());
   else
-    CHECK_THAT(contents(err),
+    CHECK_THAT(contents_of(err),
                ContainsSubstring("100 bytes of the output of process 'p' of "
                                  "container 'web' were lost\n"));
 }

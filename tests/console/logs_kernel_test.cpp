@@ -4,7 +4,7 @@
 // `logs` and `events`: what was, and with -f what comes.
 
 #include "config/times.hpp"
-#include "supervisor/unix_time.hpp"
+#include "kernel-iface/unix_time.hpp"
 #include "supervisor/version.hpp"
 #include "tests/console/at_daemon.hpp"
 #include "tests/support/catch.hpp"
@@ -36,20 +36,6 @@ void type(daemon_process& daemon, const std::string& process,
   daemon.ask<reeve::supervisor::process_is>(
       reeve::supervisor::write_input{"web", process, text, false});
 }
-
-/// A command that goes on, and what it prints.
-struct following {
-  following(const daemon_process& daemon, const words& line)
-      : console{at(daemon, line),
-                {-1, out.write.get(), err.write.get(), {}, {}}} {
-    out.write.reset();
-    err.write.reset();
-  }
-
-  pipe_ends out;
-  pipe_ends err;
-  console_process console;
-};
 
 /// Takes lines until one has the text; returns it.
 std::string line_with(int fd, const std::string& text) {
@@ -158,7 +144,7 @@ TEST_CASE("console: logs can begin late, and tell when each line came",
   eventually("its first word is in the log",
              [&] { return logs({}).out == "one\n"; });
   std::this_thread::sleep_for(std::chrono::milliseconds{50});
-  auto middle = reeve::supervisor::unix_ms();
+  auto middle = reeve::kernel::unix_ms();
   type(daemon, "p", "go\n");
   eventually("its last word is in the log", [&] {
     return logs({"-n", "1"}).out == "three\n";
@@ -183,7 +169,7 @@ TEST_CASE("console: logs can begin late, and tell when each line came",
   };
   CHECK(time_in(lines[0]) < middle);
   CHECK(time_in(lines[1]) + 10 >= middle);
-  CHECK(time_in(lines[2]) <= reeve::supervisor::unix_ms());
+  CHECK(time_in(lines[2]) <= reeve::kernel::unix_ms());
 
   following uut{daemon, {"logs", "-f", "-t", "-n", "1", "web", "p"}};
   CHECK(next_line(uut.out.read.get()) == lines[2]);

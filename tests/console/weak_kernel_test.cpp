@@ -19,19 +19,17 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-/// A command that goes on, and what it prints.
-struct holding {
-  holding(const daemon_process& daemon, const words& line)
-      : console{reeve::tests::at(daemon, line),
-                {-1, out.write.get(), -1, {}, {}}} {
-    out.write.reset();
+/// A console that holds the container `web`, in which something runs.
+struct weak_fixture {
+  weak_fixture() {
+    REQUIRE(next_line(uut.out.read.get()) == "web");
+    main = daemon.run("web", daemon_process::sleeper("main"));
   }
 
-  pipe_ends out;
-  console_process console;
+  daemon_process daemon;
+  following uut{daemon, {"create", "--image", "busybox", "--weak", "web"}};
+  process_started main;
 };
-
-const words weak_web{"create", "--image", "busybox", "--weak", "web"};
 
 void expect_gone(daemon_process& daemon, std::int32_t pid) {
   eventually("the container is gone",
@@ -45,11 +43,9 @@ TEST_CASE("console: a weak container goes with who made it, however he goes",
           "[console][kernel][weak]") {
   if (!is_root())
     return;
-  daemon_process daemon;
   auto signo = GENERATE(SIGINT, SIGKILL);
-  holding uut{daemon, weak_web};
-  CHECK(next_line(uut.out.read.get()) == "web");
-  auto main = daemon.run("web", daemon_process::sleeper("main"));
+  weak_fixture with;
+  auto& [daemon, uut, main] = with;
   std::this_thread::sleep_for(std::chrono::milliseconds{200});
   CHECK(is_alive(main.pid));
   uut.console.signal(signo);
@@ -65,10 +61,8 @@ TEST_CASE("console: what a weak container runs goes on while it is held, over "
           "[console][kernel][weak]") {
   if (!is_root())
     return;
-  daemon_process daemon;
-  holding uut{daemon, weak_web};
-  CHECK(next_line(uut.out.read.get()) == "web");
-  auto main = daemon.run("web", daemon_process::sleeper("main"));
+  weak_fixture with;
+  auto& [daemon, uut, main] = with;
   daemon.kill();
   daemon.start();
   // Beyond the time that nobody's coming would have left it.
@@ -85,10 +79,8 @@ TEST_CASE(
     "[console][kernel][weak]") {
   if (!is_root())
     return;
-  daemon_process daemon;
-  holding uut{daemon, weak_web};
-  CHECK(next_line(uut.out.read.get()) == "web");
-  auto main = daemon.run("web", daemon_process::sleeper("main"));
+  weak_fixture with;
+  auto& [daemon, uut, main] = with;
   daemon.create("kept"); // and no other
   daemon.kill();
   uut.console.signal(SIGKILL);
@@ -107,9 +99,9 @@ TEST_CASE("console: a weak one-shot container goes with its console",
   if (!is_root())
     return;
   daemon_process daemon;
-  holding uut{daemon,
-              {"run", "--image", "busybox", "--weak", "--", "sh", "-c",
-               "echo up; exec sleep 1000"}};
+  following uut{daemon,
+                {"run", "--image", "busybox", "--weak", "--", "sh", "-c",
+                 "echo up; exec sleep 1000"}};
   CHECK(next_line(uut.out.read.get()) == "up");
   auto names = daemon.container_names();
   REQUIRE(names.size() == 1);
@@ -129,9 +121,8 @@ TEST_CASE("console: a weak container that somebody removes lets its holder go",
           "[console][kernel][weak]") {
   if (!is_root())
     return;
-  daemon_process daemon;
-  holding uut{daemon, weak_web};
-  CHECK(next_line(uut.out.read.get()) == "web");
+  weak_fixture with;
+  auto& [daemon, uut, main] = with;
   daemon.destroy("web");
   CHECK(uut.console.finish() == 0);
 }

@@ -9,6 +9,7 @@
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/memory_file.hpp"
 #include "tests/support/patience.hpp"
 #include "tests/support/temp_directory.hpp"
 
@@ -85,18 +86,6 @@ std::ptrdiff_t times_open(pid_t pid, const std::string& path) {
     if (fs::read_symlink(item.path(), err) == path)
       ++out;
   return out;
-}
-
-std::string read_all(const unique_fd& file) {
-  std::string out;
-  std::array<char, 4096> buffer{};
-  for (;;) {
-    auto n = ::pread(file.get(), buffer.data(), buffer.size(),
-                     static_cast<off_t>(out.size()));
-    if (n <= 0)
-      return out;
-    out.append(buffer.data(), static_cast<std::size_t>(n));
-  }
 }
 
 /// What a service manager offers in $NOTIFY_SOCKET.
@@ -313,7 +302,7 @@ TEST_CASE("reeved: standard error has the priorities of the journal where that "
           "[integration][daemon]") {
   if (!is_root())
     return;
-  auto err = unique_fd::adopt(::memfd_create("standard error", MFD_CLOEXEC));
+  auto err = memory_file();
   daemon_options options;
   options.standard_error = err.get();
   SECTION("journald") {
@@ -321,14 +310,15 @@ TEST_CASE("reeved: standard error has the priorities of the journal where that "
     daemon_process daemon{options};
     provoke_a_warning(daemon);
     CHECK(WEXITSTATUS(daemon.stop(SIGTERM)) == 0);
-    CHECK_THAT(read_all(err), StartsWith("<6>adopted 0 containers\n<4>closed "
-                                         "a connection of uid 0, pid "));
+    CHECK_THAT(contents_of(err),
+               StartsWith("<6>adopted 0 containers\n<4>closed "
+                          "a connection of uid 0, pid "));
   }
   SECTION("journald, as JSON") {
     options.log = "sink = \"journald\"\njson = true";
     daemon_process daemon{options};
     CHECK(WEXITSTATUS(daemon.stop(SIGTERM)) == 0);
-    auto text = read_all(err);
+    auto text = contents_of(err);
     REQUIRE_THAT(text, StartsWith("<6>{"));
     CHECK(json::parse(text.substr(3))["message"] == "adopted 0 containers");
   }
@@ -336,7 +326,7 @@ TEST_CASE("reeved: standard error has the priorities of the journal where that "
     options.log = "sink = \"console\"";
     daemon_process daemon{options};
     CHECK(WEXITSTATUS(daemon.stop(SIGTERM)) == 0);
-    auto text = read_all(err);
+    auto text = contents_of(err);
     CHECK(text.find('<') == std::string::npos);
     CHECK_THAT(text, ContainsSubstring("Z info adopted 0 containers\n"));
   }

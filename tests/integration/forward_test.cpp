@@ -9,12 +9,12 @@
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/memory_file.hpp"
 #include "tests/support/temp_directory.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -108,13 +108,6 @@ std::uint64_t last_of_sequence(const std::vector<std::string>& lines) {
   return last;
 }
 
-std::string text_of(const kernel::unique_fd& file) {
-  std::string out(1024 * 1024, '\0');
-  auto n = ::pread(file.get(), out.data(), out.size(), 0);
-  out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return out;
-}
-
 } // namespace
 
 TEST_CASE("forward: each line of a process is an entry of the journal",
@@ -189,8 +182,7 @@ TEST_CASE("forward: a journal that is not there is waited for",
     return;
   temp_directory dir;
   daemon_options options;
-  auto err =
-      kernel::unique_fd::adopt(::memfd_create("standard error", MFD_CLOEXEC));
+  auto err = memory_file();
   options.standard_error = err.get();
   options.log = "level = \"warning\"\njournal = \"" + dir.path() + "/none\"";
   daemon_process reeve{options};
@@ -198,9 +190,10 @@ TEST_CASE("forward: a journal that is not there is waited for",
   reeve.run("web", forwarding("seq 1 1000", config::log_forward::journald));
   CHECK(reeve.wait("web", "app").last == exit_reason::exited(0));
   eventually("it is told", [&] {
-    return text_of(err).find("cannot forward the output of process 'app' of "
-                             "container 'web': send to the journal at "
-                             + dir.path() + "/none: No such file or directory")
+    return contents_of(err).find(
+               "cannot forward the output of process 'app' of "
+               "container 'web': send to the journal at "
+               + dir.path() + "/none: No such file or directory")
            != std::string::npos;
   });
 }
@@ -282,8 +275,7 @@ TEST_CASE("forward: the daemon's standard output has a line for each",
           "[integration][forward]") {
   if (!is_root())
     return;
-  auto out =
-      kernel::unique_fd::adopt(::memfd_create("standard output", MFD_CLOEXEC));
+  auto out = memory_file();
   daemon_options options;
   options.standard_output = out.get();
   SECTION("as text") {
@@ -292,9 +284,9 @@ TEST_CASE("forward: the daemon's standard output has a line for each",
     reeve.run("web", forwarding("echo hello; sleep 0.2; echo bad >&2",
                                 config::log_forward::standard_output));
     eventually("both are there", [&] {
-      return text_of(out).find(" web/app err bad\n") != std::string::npos;
+      return contents_of(out).find(" web/app err bad\n") != std::string::npos;
     });
-    auto text = text_of(out);
+    auto text = contents_of(out);
     auto end = text.find(' ');
     CHECK(config::parse_time(text.substr(0, end)).has_value());
     CHECK_THAT(text.substr(end), StartsWith(" web/app out hello\n"));
@@ -305,8 +297,8 @@ TEST_CASE("forward: the daemon's standard output has a line for each",
     reeve.create("web");
     reeve.run("web", forwarding("printf 'a\"\\377\\n'",
                                 config::log_forward::standard_output));
-    eventually("it is there", [&] { return text_of(out).ends_with("\n"); });
-    auto line = json::parse(text_of(out));
+    eventually("it is there", [&] { return contents_of(out).ends_with("\n"); });
+    auto line = json::parse(contents_of(out));
     CHECK(line["container"] == "web");
     CHECK(line["process"] == "app");
     CHECK(line["stream"] == "out");

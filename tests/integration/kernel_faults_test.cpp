@@ -13,8 +13,9 @@
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/memory_file.hpp"
+#include "tests/support/setting.hpp"
 
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -25,20 +26,6 @@ using namespace reeve::supervisor;
 using namespace reeve::tests;
 
 namespace {
-
-unsigned setting(const char* name, unsigned otherwise) {
-  const auto* text = std::getenv(name);
-  return text == nullptr
-             ? otherwise
-             : static_cast<unsigned>(std::strtoul(text, nullptr, 10));
-}
-
-std::string text_of(int file) {
-  std::string out(64 * 1024, '\0');
-  auto n = ::pread(file, out.data(), out.size(), 0);
-  out.resize(n > 0 ? static_cast<std::size_t>(n) : 0);
-  return out;
-}
 
 // Everything that a container's life has, each with any answer.
 void live_through(daemon_process& reeve) {
@@ -88,8 +75,7 @@ TEST_CASE(
   auto happened = 0U;
   for (auto i = 0U; i < tries; ++i) {
     auto at = i * width + 1 + random() % width;
-    auto err =
-        kernel::unique_fd::adopt(::memfd_create("standard error", MFD_CLOEXEC));
+    auto err = memory_file();
     reeve.kill();
     reeve.options().environment = {"REEVE_KERNEL_FAULT_AT="
                                    + std::to_string(at)};
@@ -99,7 +85,7 @@ TEST_CASE(
       live_through(reeve);
       reeve.kill();
     }
-    auto text = text_of(err.get());
+    auto text = contents_of(err);
     if (text.find("was made to fail") != std::string::npos)
       ++happened;
     INFO(text << (is_up ? "" : "(and the daemon has ended)"));

@@ -182,37 +182,34 @@ void daemon_process::start() {
 
 bool daemon_process::try_start() {
   pid_ = spawn(command(), options_);
-  disconnect();
-  client_ = std::make_unique<client_system>();
   auto has_ended = false;
-  eventually("reeved listens or ends", [&] {
-    auto found = actors::connect<api_actor>(client_->get(),
-                                            root_ + "/run/reeved.sock", limit);
-    if (found)
-      api_ = *found;
-    has_ended = !found && ::waitpid(pid_, nullptr, WNOHANG) == pid_;
-    return found || has_ended;
-  });
+  connect_unless(
+      [&] { return has_ended = ::waitpid(pid_, nullptr, WNOHANG) == pid_; });
   if (has_ended) {
     pid_ = -1;
     disconnect();
-    return false;
   }
-  note_groups_of(pid_);
-  talk_to(client_->get(), caf::actor_cast<local_api_actor>(api_));
-  return true;
+  return !has_ended;
 }
 
 void daemon_process::connect() {
+  connect_unless([] { return false; });
+}
+
+void daemon_process::connect_unless(const std::function<bool()>& is_futile) {
   disconnect();
   client_ = std::make_unique<client_system>();
-  eventually("reeved listens", [this] {
+  auto is_there = false;
+  eventually("reeved listens", [&] {
     auto found = actors::connect<api_actor>(client_->get(),
                                             root_ + "/run/reeved.sock", limit);
+    is_there = static_cast<bool>(found);
     if (found)
       api_ = *found;
-    return static_cast<bool>(found);
+    return is_there || is_futile();
   });
+  if (!is_there)
+    return;
   note_groups_of(pid_);
   talk_to(client_->get(), caf::actor_cast<local_api_actor>(api_));
 }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -97,6 +98,7 @@ private:
   class client_system;
 
   void disconnect();
+  void connect_unless(const std::function<bool()>& is_futile);
 
   [[nodiscard]] std::vector<std::string> command() const;
 

@@ -6,7 +6,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace reeve::supervisor {
+namespace reeve::kernel {
 
 /// Milliseconds since the epoch: what messages and records tell. Never for
 /// measuring, since the wall clock may be set.
@@ -16,4 +16,4 @@ namespace reeve::supervisor {
       .count();
 }
 
-} // namespace reeve::supervisor
+} // namespace reeve::kernel
