@@ -27,6 +27,7 @@
 #include <csignal>
 #include <deque>
 #include <functional>
+#include <map>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -115,6 +116,10 @@ public:
     sweeper_ = std::move(sweeper);
     front_ = std::move(front);
     stats_.size = with_->config.pool_size;
+    self->set_down_handler([this](const caf::down_msg& down) {
+      if (auto waiting = ends_.extract(down.source))
+        waiting.mapped()(down.reason);
+    });
   }
 
   void fill() {
@@ -265,8 +270,22 @@ private:
 
   using shared_making = std::shared_ptr<making>;
 
-  // Told when nothing of it is left.
+  // A PID 1 that is not sealed ends with the actor that talks to it, and then
+  // everybody else finds nothing: the failure is what there is to tell.
   void fail(const shared_making& m, caf::error err) {
+    const auto& holder = m->out->holder;
+    if (!holder)
+      return give_up(m, std::move(err));
+    ends_[holder.address()] = [this, m, err = std::move(err)](
+                                  const caf::error& reason) {
+      give_up(m, actors::is_failure(reason) ? reason : err);
+    };
+    self_->monitor(holder);
+    self_->send_exit(holder, caf::exit_reason::user_shutdown);
+  }
+
+  // Told when nothing of it is left.
+  void give_up(const shared_making& m, caf::error err) {
     discard(m->out, [m, err = std::move(err)] { m->failed(err); });
   }
 
@@ -441,6 +460,8 @@ private:
   bool draining_ = false;
   unsigned discarding_ = 0;
   std::vector<actors::owed_answer<pool_drained>> drainers_;
+  /// What follows the end of an actor that we have told to end.
+  std::map<caf::actor_addr, std::function<void(const caf::error&)>> ends_;
 };
 
 internal_actor::behavior_type

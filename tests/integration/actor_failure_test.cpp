@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -181,6 +182,23 @@ TEST_CASE("actor failure: a create and a destroy happen as a whole or not at "
       if (is_over)
         break;
     }
+  }
+}
+
+TEST_CASE("actor failure: who asks again makes a container, whatever else a "
+          "PID 1 that is not ready breaks with the actor that talks to it",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve{0};
+  for (std::uint64_t command = 1; command <= 20; ++command) {
+    INFO("command " << command);
+    arm_fault("namespace_holder"); // as the greeting comes
+    auto spec = instance::spec("web");
+    (void)reeve.insist<container_created>(
+        create_container{command, spec, false});
+    CHECK(fault_has_happened());
+    reeve.destroy("web");
   }
 }
 
