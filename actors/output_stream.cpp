@@ -42,12 +42,7 @@ kernel::result<void> output_stream::connect(unique_fd source) {
   auto flags = ::fcntl(source.get(), F_GETFL);
   if (flags < 0 || ::fcntl(source.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return kernel::last_error("make an output pipe non-blocking");
-  {
-    std::lock_guard guard{mutex_};
-    if (source_)
-      take_rest();
-  }
-  disconnect();
+  finish();
   std::lock_guard guard{mutex_};
   source_ = std::move(source);
   resting_ = false;
@@ -101,6 +96,15 @@ void output_stream::retry() {
   blocked_.reset();
   resting_ = false;
   poller_.rearm(token_, source_.get(), EPOLLIN);
+}
+
+void output_stream::finish() {
+  {
+    std::lock_guard guard{mutex_};
+    if (source_)
+      take_rest();
+  }
+  disconnect();
 }
 
 void output_stream::disconnect() {
@@ -158,8 +162,7 @@ bool output_stream::waits_for(const kernel::sys_error& why) const {
   return then_ == without_room::wait || is_ours;
 }
 
-// Under the lock. Of a run that has ended, before the pipe of the next one
-// takes its place: no more than a pipe holds, whoever holds it back.
+// Under the lock.
 void output_stream::take_rest() {
   using progress = output_spool::progress;
   auto now = kernel::unix_ms();

@@ -91,6 +91,10 @@ public:
   /// Stops reading at once, whatever the pipe still holds.
   void disconnect();
 
+  /// Moves what the pipe of a run that has ended still holds, no more than a
+  /// pipe can, whoever holds it back; and stops reading.
+  void finish();
+
   /// Bytes that could not be kept (for example on a full disk).
   [[nodiscard]] std::uint64_t dropped() const {
     return dropped_;

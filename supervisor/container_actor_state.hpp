@@ -241,8 +241,14 @@ private:
   void take_inventory(const actors::holder_inventory& found);
   kernel::result<void>
   adopt_groups(kernel::result<kernel::container_cgroup> found);
-  using newest_runs = std::map<std::uint32_t, const actors::known_process*>;
-  void restore_ends_before(const newest_runs& newest);
+  /// What PID 1 knows of one process.
+  struct known_runs {
+    const actors::known_process* newest = nullptr;
+    std::vector<actors::known_process> ended; ///< before that one
+  };
+  using runs_by_serial = std::map<std::uint32_t, known_runs>;
+  runs_by_serial sort_runs(const actors::holder_inventory& found);
+  void restore_ends_before(const runs_by_serial& known);
   void forget_run(const actors::known_process& known);
   void mark_lost();
   entry* adopted_entry(std::uint32_t serial,
@@ -256,9 +262,9 @@ private:
                      std::uint64_t command = 0);
   void add_declared();
   void drop_process(const std::string& id);
-  void when_dismissed(std::uint32_t serial,
-                      actors::owed_answer<process_is> promise,
-                      const process_is& done);
+  template <class Answer>
+  void when_dismissed(actors::owed_answer<process_is> promise,
+                      const Answer& answer);
   void end_unrecorded(std::uint32_t serial, const caf::error& why);
   void declare(const config::process_spec& spec, std::uint32_t serial,
                std::uint64_t command);

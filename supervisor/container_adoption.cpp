@@ -133,21 +133,8 @@ void container_actor_state::take_inventory(
     const actors::holder_inventory& found) {
   adopting_ = false;
   turns_wait_ = true;
-  // The newest run of each serial is the one that counts.
-  newest_runs newest;
-  for (const auto& known : found.processes) {
-    if (is_probe(known.state.process)) {
-      forget_run(known);
-      continue;
-    }
-    auto& slot = newest[serial_of(known.state.process)];
-    const auto* older = &known;
-    if (slot == nullptr || slot->state.process < known.state.process)
-      std::swap(slot, older);
-    if (older != nullptr)
-      forget_run(*older);
-  }
-  restore_ends_before(newest);
+  auto runs = sort_runs(found);
+  restore_ends_before(runs);
   auto pending = std::make_shared<std::size_t>(1);
   auto one_done = [this, pending]() {
     if (--*pending > 0)
@@ -160,7 +147,8 @@ void container_actor_state::take_inventory(
     adopter_.deliver(is_now());
   };
   restart_snapshot restarts; // of all together
-  for (const auto& [serial, known] : newest) {
+  for (auto& [serial, of_it] : runs) {
+    const auto* known = of_it.newest;
     // The start of a `run` that nobody has recorded: it has not happened.
     if (known->state.failed_code != 0 && run_of(known->state.process) == 1
         && find(serial) == nullptr) {
@@ -180,8 +168,9 @@ void container_actor_state::take_inventory(
     ++*pending;
     self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup});
     self_
-        ->request(item->actor, caf::infinite,
-                  adopt_process{*known, std::move(notes)})
+        ->request(
+            item->actor, caf::infinite,
+            adopt_process{*known, std::move(notes), std::move(of_it.ended)})
         .then([one_done](const process_is&) mutable { one_done(); },
               [one_done](const caf::error&) mutable { one_done(); });
   }
@@ -212,7 +201,7 @@ void container_actor_state::take_inventory(
   auto used_runs =
       static_cast<std::uint64_t>(kernel::unix_ms() / 1000) & (probe_bit - 1);
   for (auto* item : in_order()) {
-    if (newest.count(item->serial) != 0)
+    if (runs.count(item->serial) != 0)
       continue;
     self_->send(item->actor, use_holder{kit_->holder, kit_->cgroup, used_runs});
     // Or a rebuild that was cut short had not come to it.
@@ -225,6 +214,30 @@ void container_actor_state::take_inventory(
     caf::anon_send(item->actor, bring_up{process_event::start_cause::rebuild});
   }
   one_done();
+}
+
+// The newest run of each serial is the one that counts. Of those before it
+// there is some output left at most.
+container_actor_state::runs_by_serial
+container_actor_state::sort_runs(const actors::holder_inventory& found) {
+  runs_by_serial out;
+  std::vector<const actors::known_process*> all;
+  for (const auto& known : found.processes)
+    if (is_probe(known.state.process))
+      forget_run(known);
+    else
+      all.push_back(&known);
+  std::ranges::sort(all, {},
+                    [](const auto* known) { return known->state.process; });
+  for (const auto* known : all) {
+    auto& runs = out[serial_of(known->state.process)];
+    const auto* older = std::exchange(runs.newest, known);
+    if (older != nullptr && older->state.ended)
+      runs.ended.push_back(*older);
+    else if (older != nullptr)
+      forget_run(*older);
+  }
+  return out;
 }
 
 container_actor_state::entry*
@@ -249,11 +262,11 @@ container_actor_state::adopted_entry(std::uint32_t serial,
 
 // What was over, unless PID 1 knows of a run that came after: the record may
 // lag behind that.
-void container_actor_state::restore_ends_before(const newest_runs& newest) {
-  for (const auto& [serial, known] : newest) {
+void container_actor_state::restore_ends_before(const runs_by_serial& known) {
+  for (const auto& [serial, runs] : known) {
     auto end = record_.ended.find(serial);
     if (end == record_.ended.end()
-        || end->second.run >= run_of(known->state.process))
+        || end->second.run >= run_of(runs.newest->state.process))
       continue;
     record_.ended.erase(end);
     save_soon();

@@ -175,48 +175,49 @@ caf::result<process_is> container_actor_state::stop(const stop_process& msg) {
   return promise;
 }
 
+// PID 1 would tell the next one of us of a process that the client knows to be
+// gone: it is answered when it was told so. One more word to it comes behind
+// all others.
+template <class Answer>
+void container_actor_state::when_dismissed(
+    actors::owed_answer<process_is> promise, const Answer& answer) {
+  if (!kit_ || !kit_->holder)
+    return promise.deliver(answer);
+  self_
+      ->request(kit_->holder, caf::infinite,
+                actors::acknowledge_end{holder_number(0, 0)})
+      .then([promise,
+             answer](actors::holder_done) mutable { promise.deliver(answer); },
+            [promise, answer](const caf::error& err) mutable {
+              if (actors::says_of_failure(err))
+                promise.deliver(err); // it may not have heard
+              else
+                promise.deliver(answer); // it has gone, with all that it knew
+            });
+}
+
 caf::result<process_is>
 container_actor_state::remove(const remove_process& msg) {
-  auto found = processes_.find(msg.process);
-  if (found == processes_.end())
-    return unknown(msg.process);
   if (const auto* other = needed_by(msg.process))
     return make_error(errc::wrong_state, "process '" + msg.process
                                              + "' is needed by '" + *other
                                              + "': remove that first");
   auto promise = actors::owe<process_is>(self_);
+  auto found = processes_.find(msg.process);
+  if (found == processes_.end()) { // or is about to have gone
+    when_dismissed(promise, unknown(msg.process));
+    return promise;
+  }
   self_->request(found->second.actor, caf::infinite, msg)
       .then(
-          [this, promise, id = msg.process,
-           serial = found->second.serial](const process_is& done) {
+          [this, promise, id = msg.process](const process_is& done) {
             drop_process(id);
-            when_dismissed(serial, promise, done);
+            when_dismissed(promise, done);
           },
           [promise](caf::error& err) mutable {
             promise.deliver(std::move(err));
           });
   return promise;
-}
-
-// Answered when PID 1 was told so: it would tell the next one of us of a
-// process that the client knows to be gone. One more word to it comes behind
-// all others.
-void container_actor_state::when_dismissed(
-    std::uint32_t serial, actors::owed_answer<process_is> promise,
-    const process_is& done) {
-  if (!kit_ || !kit_->holder)
-    return promise.deliver(done);
-  self_
-      ->request(kit_->holder, caf::infinite,
-                actors::acknowledge_end{holder_number(serial, 0)})
-      .then([promise,
-             done](actors::holder_done) mutable { promise.deliver(done); },
-            [promise, done](const caf::error& err) mutable {
-              if (actors::says_of_failure(err))
-                promise.deliver(err); // it may not have heard
-              else
-                promise.deliver(done); // it has gone, with all that it knew
-            });
 }
 
 container_actor_state::entry*

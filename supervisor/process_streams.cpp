@@ -116,6 +116,17 @@ process_streams::connect(const actors::process_spawned& handles) {
   return {};
 }
 
+kernel::result<void>
+process_streams::take_rest(const actors::process_spawned& handles) {
+  if (auto ok = connect(handles); !ok)
+    return ok;
+  close_input();
+  for (auto& stream : outputs_)
+    if (stream)
+      stream->finish();
+  return {};
+}
+
 kernel::result<output_chunk> process_streams::read(const read_output& query) {
   auto index = index_of(query.stream);
   // Nothing was ever written, but an earlier daemon may have kept something.

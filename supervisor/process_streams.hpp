@@ -61,6 +61,11 @@ public:
   [[nodiscard]] kernel::result<void>
   connect(const actors::process_spawned& handles);
 
+  /// Keeps what the pipes of a run that has ended still hold. Its successor's
+  /// may be connected then, which does the same.
+  [[nodiscard]] kernel::result<void>
+  take_rest(const actors::process_spawned& handles);
+
   /// Answers at once, with what there is, from `offset` or from the oldest byte
   /// that is kept: an answer that begins later than asked for means that the
   /// bytes between are lost. An offset beyond the end counts as the end.

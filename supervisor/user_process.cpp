@@ -270,6 +270,8 @@ public:
     command_ = msg.notes.command;
     info_.restarts = msg.notes.restarts;
     state_.restarts = restart_tracker{how_.spec.restart, msg.notes.tracker};
+    for (const auto& older : msg.before)
+      take_rest_of(older);
     auto run = run_of(known.process);
     if (known.ended) {
       reconnect(msg.known.handles);
@@ -701,13 +703,26 @@ private:
   void reconnect(const actors::process_spawned& handles) {
     if (how_.attached)
       arm_poll_timer(); // whoever is awaited may never come
-    release_outputs();  // of the run before, if some of its are still open
-    if (auto ok = streams_->connect(handles); !ok)
-      how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
-                            how_.container, to_string(ok.error()));
+    log_unless(streams_->connect(handles));
+    release_outputs(); // of the run before, if some of its were still open
     streams_->want_news();
     watch_room();
     forward_outputs();
+  }
+
+  // Until this is done PID 1 keeps it for whoever comes after us.
+  void take_rest_of(const actors::known_process& older) {
+    if (!log_unless(streams_->take_rest(older.handles)))
+      return;
+    release(older.state.process, 0xff);
+    superseded_.push_back(older.state.process);
+  }
+
+  bool log_unless(const kernel::result<void>& ok) {
+    if (!ok)
+      how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
+                            how_.container, to_string(ok.error()));
+    return ok.has_value();
   }
 
   // From outside: the child itself may not even raise its own score, since its

@@ -71,8 +71,11 @@ struct end_process {
 
 /// A new daemon found this process in its container.
 struct adopt_process {
-  actors::known_process known;
+  actors::known_process known; ///< its newest run
   run_notes notes;
+  /// Ended ones that PID 1 still knows: a daemon that saw the successor start
+  /// may have died with output of theirs unread.
+  std::vector<actors::known_process> before;
 };
 
 /// It was over before the daemon began, and is not to be started again by

@@ -15,8 +15,10 @@
 #include <csignal>
 #include <cstdint>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 #ifdef REEVE_FAULT_POINTS
 
@@ -200,6 +202,70 @@ TEST_CASE("actor failure: who asks again makes a container, whatever else a "
     CHECK(fault_has_happened());
     reeve.destroy("web");
   }
+}
+
+TEST_CASE("actor failure: output that a run has left in its pipe is kept, "
+          "although the next one runs already",
+          "[integration][failure]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  // Each line is a number, and as long as that the pipe is soon full. What is
+  // recorded was written.
+  auto writer = instance::process(
+      "main", {"sh", "-c",
+               "i=$(cat /n 2>/dev/null || echo 0); while :; do i=$((i+1));"
+               " printf '%01000d\\n' $i; echo $i > /n.new; mv /n.new /n;"
+               " done"});
+  writer.restart.type = config::restart_type::permanent;
+  writer.restart.max_restarts = 1'000;
+  auto spec = instance::spec("web");
+  spec.processes = {writer};
+  reeve.create(spec);
+  std::uint64_t read = 0;
+  long last = 0;
+  auto failures = 0;
+  for (auto nth = 1U; nth <= 8; ++nth) {
+    INFO("message " << nth);
+    // Followed and not read on: it goes on to write until the pipe is full.
+    read_output follow{"web", "main"};
+    follow.offset = read;
+    follow.follow = true;
+    follow.reader = nth;
+    (void)reeve.ask<output_chunk>(follow);
+    std::string held;
+    eventually("it is held up", [&] {
+      auto now = reeve.shell("web", "cat /n").out;
+      return !now.empty() && std::exchange(held, now) == now;
+    });
+    auto pid = reeve.process_of("web", "main").pid;
+    arm_fault("namespace_holder", nth);
+    REQUIRE(::kill(pid, SIGKILL) == 0);
+    eventually("it runs again", [&] {
+      auto now = reeve.details_of("web").processes;
+      return now.size() >= 1 && now[0].phase == process_phase::running
+             && now[0].pid != pid;
+    });
+    failures += fault_has_happened() ? 1 : 0; // it may have had less to do
+    arm_fault("", 0);
+    // All that it had written before is there.
+    for (auto goal = std::stol(held); last < goal;) {
+      follow.offset = read;
+      follow.wait_ms = 5'000;
+      auto got = reeve.ask<output_chunk>(follow);
+      REQUIRE(got.offset == read);
+      auto whole = got.bytes.rfind('\n') + 1;
+      REQUIRE(whole > 0);
+      std::istringstream in{got.bytes.substr(0, whole)};
+      for (std::string line; std::getline(in, line);) {
+        auto number = std::stol(line);
+        REQUIRE((number == last + 1 || number == last)); // killed in between
+        last = number;
+      }
+      read += whole;
+    }
+  }
+  CHECK(failures >= 3);
 }
 
 TEST_CASE("actor failure: who has no descriptors to adopt with tears nothing "
