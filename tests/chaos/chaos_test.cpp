@@ -337,11 +337,14 @@ private:
       ++happened_.holders;
     wait(5'000);
     kill_the_daemon();
-    eventually("'" + name + "' is built again", [&] {
-      auto now = details(name).info;
-      return now.phase == container_phase::running && now.pid != pid_1
-             && is_alive(process(name, "count").pid);
-    });
+    eventually(
+        "'" + name + "' is built again",
+        [&] {
+          auto now = details(name).info;
+          return now.phase == container_phase::running && now.pid != pid_1
+                 && is_alive(process(name, "count").pid);
+        },
+        60s); // with actors that fail it may take some tries, and pauses
     CHECK(process(name, "once").last == exit_reason::lost());
   }
 

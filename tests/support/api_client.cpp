@@ -183,9 +183,9 @@ std::vector<std::string> api_client::container_names() {
   return out;
 }
 
-void eventually(const std::string& what, const std::function<bool()>& holds) {
-  auto deadline =
-      std::chrono::steady_clock::now() + patiently(std::chrono::seconds{10});
+void eventually(const std::string& what, const std::function<bool()>& holds,
+                std::chrono::seconds limit) {
+  auto deadline = std::chrono::steady_clock::now() + patiently(limit);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline)
       FAIL("it did not happen: " + what);

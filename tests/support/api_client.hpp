@@ -15,8 +15,9 @@
 
 namespace reeve::tests {
 
-/// Polls until the condition holds; fails the test after ten seconds.
-void eventually(const std::string& what, const std::function<bool()>& holds);
+/// Polls until the condition holds; fails the test at the limit.
+void eventually(const std::string& what, const std::function<bool()>& holds,
+                std::chrono::seconds limit = std::chrono::seconds{10});
 
 /// Short forms of what most tests ask of a Reeve, be it in this process or
 /// behind a socket. Any thread may ask.
