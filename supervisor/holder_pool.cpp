@@ -276,8 +276,8 @@ private:
     const auto& holder = m->out->holder;
     if (!holder)
       return give_up(m, std::move(err));
-    ends_[holder.address()] = [this, m, err = std::move(err)](
-                                  const caf::error& reason) {
+    ends_[holder.address()] = [this, m,
+                               err = std::move(err)](const caf::error& reason) {
       give_up(m, actors::is_failure(reason) ? reason : err);
     };
     self_->monitor(holder);

@@ -8,9 +8,9 @@
 #include "kernel-iface/cgroup_stats.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/system_config.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -129,7 +129,7 @@ public:
   }
 
 private:
-  caf::actor_system_config config_;
+  tests::system_config config_;
   caf::actor_system system_{config_};
   std::optional<kernel::cgroup_instance> instance_;
   std::shared_ptr<kernel::container_cgroup> group_;

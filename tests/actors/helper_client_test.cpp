@@ -6,9 +6,9 @@
 #include "actors/error.hpp"
 #include "actors/poller.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/system_config.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -81,7 +81,7 @@ public:
   }
 
 private:
-  caf::actor_system_config config_;
+  tests::system_config config_;
   std::promise<void> gone_;
   std::unique_ptr<poller> poller_;
   std::unique_ptr<caf::actor_system> system_;

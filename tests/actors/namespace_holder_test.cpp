@@ -7,9 +7,9 @@
 #include "actors/poller.hpp"
 #include "kernel-iface/packet.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/system_config.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -82,7 +82,7 @@ protected:
     return out;
   }
 
-  caf::actor_system_config config_;
+  tests::system_config config_;
   std::promise<void> ended_;
   std::promise<std::string> lost_;
   std::unique_ptr<poller> poller_;

@@ -7,9 +7,9 @@
 #include "tests/support/api_client.hpp"
 #include "tests/support/leak_guard.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/system_config.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
 
 #include <memory>
 #include <string>
@@ -54,7 +54,7 @@ private:
   leak_guard guard_;
   std::string root_;
   config::daemon_config config_;
-  caf::actor_system_config system_config_;
+  system_config system_config_;
   std::unique_ptr<caf::actor_system> system_;
   std::unique_ptr<supervisor::runtime> runtime_;
 };

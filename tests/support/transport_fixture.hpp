@@ -4,8 +4,8 @@
 #pragma once
 
 #include "actors/unix_transport.hpp"
+#include "tests/support/system_config.hpp"
 
-#include <caf/actor_system_config.hpp>
 #include <caf/all.hpp>
 #include <caf/io/middleman.hpp>
 
@@ -77,11 +77,10 @@ echo_service(echo_actor::stateful_pointer<echo_state> self) {
   };
 }
 
-class transport_config : public caf::actor_system_config {
+class transport_config : public tests::system_config {
 public:
   transport_config() {
     add_message_types<caf::id_block::reeve_transport_test>();
-    set("scheduler.policy", caf::atom("sharing"));
     set("scheduler.max-threads", size_t{2});
     load<caf::io::middleman>();
   }
