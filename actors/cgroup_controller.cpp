@@ -320,6 +320,7 @@ private:
     owed_answer<cgroup_done> promise;
     clock::time_point deadline;
     std::chrono::microseconds pause{200};
+    unsigned tries = 3; ///< left, with errors: want of memory passes
     shared_fd dying;
     poller::token token = 0;
     bool begun = false; ///< with `dying`: it is dead, or was waited for enough
@@ -377,6 +378,8 @@ private:
   // True when there is nothing left to do, well or badly.
   bool attempt(task& doing) {
     auto done = doing.try_it();
+    if (!done && --doing.tries > 0)
+      return false;
     if (!done)
       doing.promise.deliver(make_error(done.error()));
     else if (*done)

@@ -18,6 +18,12 @@ bool is_gone(const kernel::sys_error& err) {
   return err.code == EPIPE || err.code == ECONNRESET;
 }
 
+// Want of memory passes, and most of what is sent is told to nobody if it is
+// lost.
+bool is_for_later(const kernel::sys_error& err) {
+  return err.code == EAGAIN || err.code == ENOBUFS || err.code == ENOMEM;
+}
+
 std::shared_ptr<packet_channel> packet_channel::make(poller& watch,
                                                      unique_fd socket) {
   return std::shared_ptr<packet_channel>(
@@ -68,7 +74,7 @@ kernel::result<void> packet_channel::send_raw(std::uint16_t type,
                               "it has gone");
   if (waiting_.empty()) {
     auto sent = kernel::send_packet(socket_.get(), type, id, body, borrowed);
-    if (sent || sent.error().code != EAGAIN)
+    if (sent || !is_for_later(sent.error()))
       return sent;
   }
   if (waiting_.size() >= max_waiting)
@@ -95,7 +101,7 @@ bool packet_channel::flush(std::vector<refusal>& refused) {
       fds.push_back(fd.get());
     auto sent =
         kernel::send_packet(socket_.get(), next.type, next.id, next.body, fds);
-    if (!sent && sent.error().code == EAGAIN)
+    if (!sent && is_for_later(sent.error()))
       return false;
     if (!sent && is_gone(sent.error()))
       waiting_.clear(); // a dead peer shows on reading

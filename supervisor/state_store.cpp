@@ -330,8 +330,11 @@ state_store::load(std::vector<broken_record>& broken) const {
   if (!all)
     return tl::make_unexpected(std::move(all.error()));
   std::vector<container_record> out;
+  constexpr auto tries = 3; // what was short for a moment costs no container
   for (const auto& id : *all) {
     auto record = load(id);
+    for (auto n = 1; n < tries && !record && record.error().code != ENOENT; ++n)
+      record = load(id);
     if (record)
       out.push_back(std::move(*record));
     else if (record.error().code != ENOENT)

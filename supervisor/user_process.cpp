@@ -202,6 +202,7 @@ public:
     holder_ = nullptr;
     probe_ = 0;
     info_.pid = info_.ns_pid = 0;
+    pidfd_ = nullptr;
     streams_->abandon_input();
     apply(process_event::holder_lost{});
   }
@@ -694,10 +695,19 @@ private:
   void take_handles(const actors::process_spawned& handles) {
     info_.ns_pid = handles.ns_pid;
     info_.pid = 0;
-    if (handles.pidfd)
-      if (auto pid = kernel::pid_of(handles.pidfd->get()); pid && *pid)
-        info_.pid = **pid;
+    pidfd_ = handles.pidfd;
+    for (auto tries = 3; pidfd_ && tries > 0; --tries)
+      find_pid();
     reconnect(handles);
+  }
+
+  // It has one for sure: what keeps us from seeing it passes.
+  void find_pid() {
+    auto pid = kernel::pid_of(pidfd_->get());
+    if (!pid)
+      return;
+    info_.pid = pid->value_or(0);
+    pidfd_ = nullptr;
   }
 
   void reconnect(const actors::process_spawned& handles) {
@@ -765,6 +775,7 @@ private:
     info_.has_ended = true;
     info_.last = effect.reason;
     info_.pid = info_.ns_pid = 0;
+    pidfd_ = nullptr;
     has_ended_ = true;
     fell_ |= effect.reason.kind != exit_kind::stopped && is_live(state_.phase);
     auto kind = effect.reason.kind == exit_kind::gave_up
@@ -1006,6 +1017,8 @@ private:
   }
 
   process_info info() {
+    if (pidfd_)
+      find_pid();
     info_.phase = state_.phase;
     info_.ready = state_.ready && state_.phase == process_phase::running;
     info_.restarts_in_window = static_cast<std::uint32_t>(
@@ -1096,6 +1109,7 @@ private:
   actors::namespace_holder_actor holder_;
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::unique_ptr<process_streams> streams_;
+  actors::shared_fd pidfd_; ///< until its pid is known
   bool has_ended_ = false;
   bool fell_ = false; ///< not told on yet
   std::uint64_t probe_ = 0;

@@ -8,6 +8,7 @@
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/kernel_view.hpp"
+#include "tests/support/memory_file.hpp"
 #include "tests/support/patience.hpp"
 #include "tests/support/setting.hpp"
 #include "tests/support/skip.hpp"
@@ -15,7 +16,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
+#include <exception>
 #include <iostream>
 #include <map>
 #include <random>
@@ -96,6 +99,8 @@ sequence sequence_in(const std::string& text) {
 struct figures {
   unsigned daemons = 0;
   unsigned daemons_at_start = 0; ///< of them, before they answered
+  unsigned upgrades = 0;         ///< some of them killed on the way
+  unsigned failed_calls = 0;
   unsigned helpers = 0;
   unsigned processes = 0;
   unsigned grouped = 0; ///< processes that take another one along
@@ -108,9 +113,12 @@ struct figures {
 /// One Reeve that is never left alone.
 class chaos {
 public:
-  explicit chaos(unsigned seed, daemon_options how = {})
+  enum class also_fails { nothing, actors, kernel_calls };
+
+  chaos(unsigned seed, also_fails what)
       : random_(seed),
-        reeve_(std::move(how)) {
+        fails_(what),
+        reeve_(options_for(what)) {
     make(with("steady", {counter("count"), counter("other")}));
     make(with("killed", {counter("a"), counter("b")}));
     make(with("rebuilt", {counter("count")}));
@@ -118,6 +126,22 @@ public:
     make(with("jobs", {}));
     for (const auto* id : {"count", "other"})
       steady_[id] = process("steady", id).pid;
+    if (what == also_fails::kernel_calls) {
+      reeve_.options().standard_error = errors_.get();
+      reeve_.put_up_with_refusals(true);
+    }
+  }
+
+  chaos(const chaos&) = delete;
+  chaos& operator=(const chaos&) = delete;
+
+  ~chaos() {
+    auto said = contents_of(errors_);
+    constexpr std::size_t most = 4'000;
+    if (std::uncaught_exceptions() > 0)
+      std::cout << "The last that a daemon said:\n"
+                << said.substr(said.size() - std::min(said.size(), most))
+                << "\n";
   }
 
   void run(unsigned kills) {
@@ -138,7 +162,10 @@ public:
       auto job = begin_job();
       auto made = begin_container();
       wait(30'000);
-      kill_the_daemon();
+      if (pick(6) == 0)
+        upgrade_the_daemon();
+      else
+        kill_the_daemon();
       finish(job);
       finish(made);
       if (!made.spec.name.empty()) {
@@ -150,8 +177,12 @@ public:
   }
 
   void check() {
-    reeve_.options().environment.clear(); // no more failures
+    fails_ = also_fails::nothing;
+    reeve_.options().environment.clear();
+    reeve_.options().standard_error = -1;
     kill_the_daemon();
+    reeve_.put_up_with_refusals(false);
+    happened_.failed_calls = times("was made to fail", contents_of(errors_));
     for (const auto& [container, id] : permanent_)
       eventually(container + "/" + id + " runs", [&, c = container, i = id] {
         auto now = process(c, i);
@@ -196,6 +227,34 @@ public:
   }
 
 private:
+  static daemon_options options_for(also_fails what) {
+    daemon_options out;
+    if (what == also_fails::actors)
+      out.environment = {"REEVE_FAULT_EVERY=60"};
+    if (what != also_fails::nothing)
+      out.log = "level = \"off\"";
+    return out;
+  }
+
+  static unsigned times(const std::string& words, const std::string& text) {
+    unsigned out = 0;
+    for (auto at = text.find(words); at != std::string::npos;
+         at = text.find(words, at + 1))
+      ++out;
+    return out;
+  }
+
+  static std::string to_string(const container_details& all) {
+    std::ostringstream out;
+    out << name_of(all.info.phase) << ", PID 1 " << all.info.pid;
+    for (const auto& text : all.info.problems)
+      out << "; " << text;
+    for (const auto& item : all.processes)
+      out << "; " << item.process << " " << name_of(item.phase) << " "
+          << item.pid << ", last " << supervisor::to_string(item.last);
+    return out.str();
+  }
+
   container_details details(const std::string& container) {
     return reeve_.insist<container_details>(get_container{container});
   }
@@ -270,16 +329,51 @@ private:
     reeve_.kill();
     ++happened_.daemons;
     for (auto n = pick(3); n > 0; --n) {
+      let_a_call_fail();
       reeve_.start_for(patiently(microseconds{pick(60'000)}));
       ++happened_.daemons;
       ++happened_.daemons_at_start;
       since = clock_type::now();
     }
-    reeve_.start();
+    start_the_daemon();
     (void)names();
     auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
         clock_type::now() - since);
     happened_.longest_absence = std::max(happened_.longest_absence, took);
+  }
+
+  // One call to the kernel of each daemon does, and may be one that it cannot
+  // begin without.
+  void let_a_call_fail() {
+    constexpr unsigned calls_of_a_life = 600; // or so
+    if (fails_ == also_fails::kernel_calls)
+      reeve_.options().environment = {
+          "REEVE_KERNEL_FAULT_AT=" + std::to_string(1 + pick(calls_of_a_life))};
+  }
+
+  void start_the_daemon() {
+    if (fails_ != also_fails::kernel_calls)
+      return reeve_.start();
+    do
+      let_a_call_fail();
+    while (!reeve_.try_start());
+  }
+
+  // Or kills it on the way.
+  void upgrade_the_daemon() {
+    ++happened_.upgrades;
+    auto before = reeve_.insist<daemon_info>(get_daemon{}).started_ms;
+    auto why = reeve_.complaint<daemon_upgrading>(upgrade_daemon{});
+    if (fails_ != also_fails::nothing || pick(2) == 0) {
+      wait(60'000);
+      return kill_the_daemon();
+    }
+    CHECK(why.empty());
+    eventually("another one has its place", [&] {
+      reeve_.connect();
+      auto now = reeve_.answer<daemon_info>(get_daemon{});
+      return now && now->started_ms != before;
+    });
   }
 
   run_process begin_job() {
@@ -325,7 +419,8 @@ private:
       return reeve_.complaint<container_created>(made).empty();
     });
     for (const auto* id : {"count", "once"}) {
-      INFO("made/" << id);
+      auto now = details("made");
+      INFO("made/" << id << ": " << to_string(now));
       CHECK(is_alive(process("made", id).pid));
     }
   }
@@ -344,6 +439,7 @@ private:
           return now.phase == container_phase::running && now.pid != pid_1
                  && is_alive(process(name, "count").pid);
         },
+        [&] { return to_string(details(name)); },
         60s); // with actors that fail it may take some tries, and pauses
     CHECK(process(name, "once").last == exit_reason::lost());
   }
@@ -394,6 +490,8 @@ private:
       {"grouped", "front"}};
 
   std::mt19937 random_;
+  also_fails fails_;
+  kernel::unique_fd errors_ = memory_file(); ///< what daemons say on them
   daemon_process reeve_;
   std::map<std::string, pid_t> steady_;
   std::uint64_t last_command_ = 0;
@@ -410,26 +508,30 @@ TEST_CASE("chaos: whatever is killed, whenever, nothing that runs is lost or "
   auto kills = setting("REEVE_CHAOS_KILLS", 60);
   auto seed = setting("REEVE_CHAOS_SEED", 1);
   INFO("seed " << seed);
-  daemon_options how;
+  auto fails = chaos::also_fails::nothing;
   auto title = std::string{"its daemon is killed"};
   SECTION("its daemon, helpers, holders and processes") {}
 #ifdef REEVE_FAULT_POINTS
   SECTION("and its actors fail as well") {
     title = "its actors fail as well";
-    how.environment = {"REEVE_FAULT_EVERY=60"};
-    how.log = "level = \"off\"";
+    fails = chaos::also_fails::actors;
+  }
+  SECTION("and its calls to the kernel fail as well") {
+    title = "its calls to the kernel fail as well";
+    fails = chaos::also_fails::kernel_calls;
   }
 #endif
-  chaos one{seed, how};
+  chaos one{seed, fails};
   one.run(kills);
   one.check();
   const auto& all = one.happened();
   std::cout << "chaos, " << title << ", seed " << seed << ": killed "
             << all.daemons << " daemons (" << all.daemons_at_start
-            << " before they answered), " << all.helpers << " helpers, "
-            << all.processes + all.grouped << " processes (" << all.grouped
-            << " that take another along), " << all.holders << " PID 1s; ran "
-            << all.jobs << " jobs and made " << all.containers
-            << " containers meanwhile; longest absence "
+            << " before they answered), upgraded " << all.upgrades
+            << " times, let " << all.failed_calls << " calls fail; killed "
+            << all.helpers << " helpers, " << all.processes + all.grouped
+            << " processes (" << all.grouped << " that take another along), "
+            << all.holders << " PID 1s; ran " << all.jobs << " jobs and made "
+            << all.containers << " containers meanwhile; longest absence "
             << all.longest_absence.count() << " ms\n";
 }

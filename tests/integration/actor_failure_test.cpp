@@ -222,6 +222,12 @@ TEST_CASE("actor failure: output that a run has left in its pipe is kept, "
   auto spec = instance::spec("web");
   spec.processes = {writer};
   reeve.create(spec);
+  auto process_of_web = [&] {
+    return reeve.insist<container_details>(get_container{"web"})
+        .processes.at(0);
+  };
+  auto counted =
+      "/proc/" + std::to_string(reeve.details_of("web").info.pid) + "/root/n";
   std::uint64_t read = 0;
   long last = 0;
   auto failures = 0;
@@ -232,19 +238,18 @@ TEST_CASE("actor failure: output that a run has left in its pipe is kept, "
     follow.offset = read;
     follow.follow = true;
     follow.reader = nth;
-    (void)reeve.ask<output_chunk>(follow);
+    (void)reeve.insist<output_chunk>(follow);
     std::string held;
     eventually("it is held up", [&] {
-      auto now = reeve.shell("web", "cat /n").out;
+      auto now = read_file(counted);
       return !now.empty() && std::exchange(held, now) == now;
     });
-    auto pid = reeve.process_of("web", "main").pid;
+    auto pid = process_of_web().pid;
     arm_fault("namespace_holder", nth);
     REQUIRE(::kill(pid, SIGKILL) == 0);
     eventually("it runs again", [&] {
-      auto now = reeve.details_of("web").processes;
-      return now.size() >= 1 && now[0].phase == process_phase::running
-             && now[0].pid != pid;
+      auto now = process_of_web();
+      return now.phase == process_phase::running && now.pid != pid;
     });
     failures += fault_has_happened() ? 1 : 0; // it may have had less to do
     arm_fault("", 0);
@@ -252,7 +257,7 @@ TEST_CASE("actor failure: output that a run has left in its pipe is kept, "
     for (auto goal = std::stol(held); last < goal;) {
       follow.offset = read;
       follow.wait_ms = 5'000;
-      auto got = reeve.ask<output_chunk>(follow);
+      auto got = reeve.insist<output_chunk>(follow);
       REQUIRE(got.offset == read);
       auto whole = got.bytes.rfind('\n') + 1;
       REQUIRE(whole > 0);

@@ -185,10 +185,17 @@ std::vector<std::string> api_client::container_names() {
 
 void eventually(const std::string& what, const std::function<bool()>& holds,
                 std::chrono::seconds limit) {
+  eventually(
+      what, holds, [] { return std::string{}; }, limit);
+}
+
+void eventually(const std::string& what, const std::function<bool()>& holds,
+                const std::function<std::string()>& instead,
+                std::chrono::seconds limit) {
   auto deadline = std::chrono::steady_clock::now() + patiently(limit);
   while (!holds()) {
     if (std::chrono::steady_clock::now() > deadline)
-      FAIL("it did not happen: " + what);
+      FAIL("it did not happen: " << what << "; " << instead());
     std::this_thread::sleep_for(std::chrono::milliseconds{2});
   }
 }

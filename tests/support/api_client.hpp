@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,11 @@ namespace reeve::tests {
 
 /// Polls until the condition holds; fails the test at the limit.
 void eventually(const std::string& what, const std::function<bool()>& holds,
+                std::chrono::seconds limit = std::chrono::seconds{10});
+
+/// The same, and says how it was at the end.
+void eventually(const std::string& what, const std::function<bool()>& holds,
+                const std::function<std::string()>& instead,
                 std::chrono::seconds limit = std::chrono::seconds{10});
 
 /// Short forms of what most tests ask of a Reeve, be it in this process or
@@ -65,26 +71,42 @@ public:
     return out;
   }
 
+  /// Asks and takes the answer, if there is one.
+  template <class Reply, class Request>
+  std::optional<Reply> answer(const Request& what) {
+    std::optional<Reply> out;
+    caf::scoped_actor self{*system_};
+    self->request(api_, limit, what)
+        .receive([&](Reply& reply) { out = std::move(reply); },
+                 [](const caf::error&) {});
+    return out;
+  }
+
+  /// From here on `insist` also asks again after a refusal.
+  void put_up_with_refusals(bool does) {
+    refusals_pass_ = does;
+  }
+
   /// Asks again until there is an answer that is no failure of an actor.
   template <class Reply, class Request>
   Reply insist(const Request& what) {
-    Reply out;
-    eventually("there is an answer", [&] {
-      auto answered = false;
-      caf::scoped_actor self{*system_};
-      self->request(api_, limit, what)
-          .receive(
-              [&](Reply& reply) {
-                out = std::move(reply);
-                answered = true;
-              },
-              [&](const caf::error& err) {
-                if (!says_of_failure(err))
-                  fail(text(err));
-              });
-      return answered;
-    });
-    return out;
+    std::optional<Reply> out;
+    std::string problem;
+    eventually(
+        "there is an answer",
+        [&] {
+          caf::scoped_actor self{*system_};
+          self->request(api_, limit, what)
+              .receive([&](Reply& reply) { out = std::move(reply); },
+                       [&](const caf::error& err) {
+                         problem = text(err);
+                         if (!refusals_pass_ && !says_of_failure(err))
+                           fail(problem);
+                       });
+          return out.has_value();
+        },
+        [&] { return problem; });
+    return std::move(*out);
   }
 
   /// A spec over the busybox image.
@@ -158,6 +180,7 @@ protected:
 private:
   caf::actor_system* system_ = nullptr;
   supervisor::local_api_actor api_;
+  bool refusals_pass_ = false;
 };
 
 } // namespace reeve::tests

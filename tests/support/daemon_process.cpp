@@ -9,6 +9,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/system_config.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/io/middleman.hpp>
@@ -91,7 +92,7 @@ public:
   }
 
 private:
-  caf::actor_system_config config_;
+  system_config config_;
   std::unique_ptr<caf::actor_system> system_;
 };
 
