@@ -493,7 +493,7 @@ TEST_CASE("life: whoever asks while a container goes has an answer",
     }
     for (auto& asker : askers)
       asker.join();
-    CHECK(answers.front().empty());
+    CHECK(std::ranges::count(answers, "") >= 1); // whose thread was first
     for (const auto& answer : answers)
       if (!answer.empty())
         CHECK_THAT(answer, ContainsSubstring("there is no container \"web\""));
