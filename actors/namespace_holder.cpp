@@ -569,7 +569,6 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
       [=](const listen_to_holder& msg) { s->listen(msg.to); },
       [=](const acknowledge_end& msg) {
         s->tell_holder(acknowledge_order{msg.process});
-        return holder_done{};
       },
       [=](const annotate_process& msg) { s->tell_holder(msg.order); },
       [=](quit_holder) { s->tell_holder(quit_order{}); },

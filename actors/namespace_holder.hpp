@@ -131,8 +131,8 @@ using namespace_holder_actor = caf::typed_actor<
     caf::replies_to<signal_holder_process>::with<holder_done>,
     caf::replies_to<resize_holder_terminal>::with<holder_done>,
     caf::reacts_to<release_streams>, caf::reacts_to<listen_to_holder>,
-    caf::replies_to<acknowledge_end>::with<holder_done>,
-    caf::reacts_to<annotate_process>, caf::reacts_to<quit_holder>>;
+    caf::reacts_to<acknowledge_end>, caf::reacts_to<annotate_process>,
+    caf::reacts_to<quit_holder>>;
 
 struct holder_options {
   shared_fd control;

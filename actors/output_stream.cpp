@@ -42,7 +42,12 @@ kernel::result<void> output_stream::connect(unique_fd source) {
   auto flags = ::fcntl(source.get(), F_GETFL);
   if (flags < 0 || ::fcntl(source.get(), F_SETFL, flags | O_NONBLOCK) != 0)
     return kernel::last_error("make an output pipe non-blocking");
-  finish();
+  auto finished = finish();
+  for (auto tries = 2; !finished && tries > 0; --tries)
+    finished = finish();
+  if (!finished)
+    drop_rest();
+  disconnect();
   std::lock_guard guard{mutex_};
   source_ = std::move(source);
   resting_ = false;
@@ -98,13 +103,11 @@ void output_stream::retry() {
   poller_.rearm(token_, source_.get(), EPOLLIN);
 }
 
-void output_stream::finish() {
-  {
-    std::lock_guard guard{mutex_};
-    if (source_)
-      take_rest();
-  }
+kernel::result<void> output_stream::finish() {
+  if (auto ok = take_rest(); !ok)
+    return ok;
   disconnect();
+  return {};
 }
 
 void output_stream::disconnect() {
@@ -162,16 +165,30 @@ bool output_stream::waits_for(const kernel::sys_error& why) const {
   return then_ == without_room::wait || is_ours;
 }
 
-// Under the lock.
-void output_stream::take_rest() {
+kernel::result<void> output_stream::take_rest() {
   using progress = output_spool::progress;
   auto now = kernel::unix_ms();
-  auto moved = kernel::result<progress>{progress::moved};
-  for (auto round = 0; round < 32 && moved && *moved == progress::moved;
-       ++round)
-    moved = spool_.append_from(source_.get(), 64 * 1024, now);
+  {
+    std::lock_guard guard{mutex_};
+    if (!source_)
+      return {};
+    auto moved = kernel::result<progress>{progress::moved};
+    for (auto round = 0; round < 32 && moved && *moved == progress::moved;
+         ++round)
+      moved = spool_.append_from(source_.get(), 64 * 1024, now);
+    if (moved)
+      return {};
+    if (waits_for(moved.error()))
+      return tl::make_unexpected(std::move(moved.error()));
+  }
+  drop_rest();
+  return {};
+}
+
+void output_stream::drop_rest() {
+  std::lock_guard guard{mutex_};
   auto left = 0;
-  if (!moved && ::ioctl(source_.get(), FIONREAD, &left) == 0)
+  if (source_ && ::ioctl(source_.get(), FIONREAD, &left) == 0)
     dropped_ += static_cast<std::uint64_t>(left) + spool_.drop_unwritten();
 }
 

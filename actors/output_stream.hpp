@@ -92,8 +92,9 @@ public:
   void disconnect();
 
   /// Moves what the pipe of a run that has ended still holds, no more than a
-  /// pipe can, whoever holds it back; and stops reading.
-  void finish();
+  /// pipe can, whoever holds it back; and stops reading. An error: some is
+  /// left, for want of what may be there later.
+  [[nodiscard]] kernel::result<void> finish();
 
   /// Bytes that could not be kept (for example on a full disk).
   [[nodiscard]] std::uint64_t dropped() const {
@@ -110,7 +111,8 @@ private:
 
   void on_ready();
   [[nodiscard]] bool waits_for(const kernel::sys_error& why) const;
-  void take_rest();
+  [[nodiscard]] kernel::result<void> take_rest();
+  void drop_rest();
   void discard();
 
   poller& poller_;

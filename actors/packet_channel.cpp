@@ -14,14 +14,18 @@ namespace reeve::actors {
 using kernel::packet;
 using kernel::unique_fd;
 
-bool is_gone(const kernel::sys_error& err) {
-  return err.code == EPIPE || err.code == ECONNRESET;
-}
+namespace {
 
 // Want of memory passes, and most of what is sent is told to nobody if it is
 // lost.
 bool is_for_later(const kernel::sys_error& err) {
   return err.code == EAGAIN || err.code == ENOBUFS || err.code == ENOMEM;
+}
+
+} // namespace
+
+bool is_gone(const kernel::sys_error& err) {
+  return err.code == EPIPE || err.code == ECONNRESET;
 }
 
 std::shared_ptr<packet_channel> packet_channel::make(poller& watch,

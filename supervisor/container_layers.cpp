@@ -214,6 +214,7 @@ void container_actor_state::end_holder() {
     self_->send(kit_->holder, actors::quit_holder{});
   if (kit_->holder)
     self_->send_exit(kit_->holder, caf::exit_reason::user_shutdown);
+  kit_->holder = nullptr;
 }
 
 // A kit comes with its PID 1: a plan that changes while it is being made, or

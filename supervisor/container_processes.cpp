@@ -176,23 +176,26 @@ caf::result<process_is> container_actor_state::stop(const stop_process& msg) {
 }
 
 // PID 1 would tell the next one of us of a process that the client knows to be
-// gone: it is answered when it was told so. One more word to it comes behind
-// all others.
+// gone. It is answered when PID 1 has done what it was told, and so refuses
+// what comes behind that: a signal for nobody.
 template <class Answer>
 void container_actor_state::when_dismissed(
     actors::owed_answer<process_is> promise, const Answer& answer) {
   if (!kit_ || !kit_->holder)
     return promise.deliver(answer);
+  auto is_gone = [this, n = generation_] { // with all that it knew
+    return n != generation_ || !kit_ || kit_->holder_pid == 0;
+  };
   self_
       ->request(kit_->holder, caf::infinite,
-                actors::acknowledge_end{holder_number(0, 0)})
+                actors::signal_holder_process{{0, 0, false}})
       .then([promise,
              answer](actors::holder_done) mutable { promise.deliver(answer); },
-            [promise, answer](const caf::error& err) mutable {
-              if (actors::says_of_failure(err))
-                promise.deliver(err); // it may not have heard
+            [promise, answer, is_gone](const caf::error& err) mutable {
+              if (actors::code_of(err) == errc::not_found || is_gone())
+                promise.deliver(answer);
               else
-                promise.deliver(answer); // it has gone, with all that it knew
+                promise.deliver(err); // it may not have heard
             });
 }
 

@@ -276,8 +276,10 @@ private:
     const auto& holder = m->out->holder;
     if (!holder)
       return give_up(m, std::move(err));
+    ++discarding_; // who drains the pool waits for it
     ends_[holder.address()] = [this, m,
                                err = std::move(err)](const caf::error& reason) {
+      --discarding_;
       give_up(m, actors::is_failure(reason) ? reason : err);
     };
     self_->monitor(holder);

@@ -123,7 +123,8 @@ process_streams::take_rest(const actors::process_spawned& handles) {
   close_input();
   for (auto& stream : outputs_)
     if (stream)
-      stream->finish();
+      if (auto ok = stream->finish(); !ok)
+        return ok;
   return {};
 }
 

@@ -305,6 +305,10 @@ void process_actor_state::carry_out(const process_effect::forget&) {
   streams_->disconnect();
   streams_->remove_files();
   release(holder_number(how_.serial, state_.run), 0xff);
+  for (auto process : std::exchange(untaken_, {})) {
+    release(process, 0xff);
+    superseded_.push_back(process);
+  }
   note(event_kind::process_removed, {});
 }
 

@@ -127,8 +127,13 @@ void process_actor_state::reconnect(const actors::process_spawned& handles) {
 
 // Until this is done PID 1 keeps it for whoever comes after us.
 void process_actor_state::take_rest_of(const actors::known_process& older) {
-  if (!log_unless(streams_->take_rest(older.handles)))
+  const auto& handles = older.handles;
+  auto came = handles.stdout_end || handles.stderr_end || handles.master;
+  if ((!came && older.state.carries != 0)
+      || !log_unless(streams_->take_rest(handles))) {
+    untaken_.push_back(older.state.process);
     return;
+  }
   release(older.state.process, 0xff);
   superseded_.push_back(older.state.process);
 }

@@ -29,6 +29,8 @@ void process_actor_state::on(look_whether_ready event) {
   if (event.run != state_.run || state_.phase != process_phase::running
       || state_.ready || state_.overdue)
     return;
+  if (pidfd_)
+    find_pid();
   if (state_.suspended || info_.pid == 0)
     return watch_readiness();
   const auto& how = *how_.spec.ready;

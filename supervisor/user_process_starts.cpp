@@ -166,7 +166,7 @@ void process_actor_state::take_handles(const actors::process_spawned& handles) {
   reconnect(handles);
 }
 
-// It has one for sure: what keeps us from seeing it passes.
+// It has one for sure: what keeps us from seeing it may pass.
 void process_actor_state::find_pid() {
   auto pid = kernel::pid_of(pidfd_->get());
   if (!pid)

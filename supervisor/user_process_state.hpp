@@ -238,10 +238,11 @@ private:
   std::uint64_t ended_process_ = 0;
   std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
   std::vector<std::uint64_t> superseded_; ///< those that may be, at any time
-  std::uint64_t command_ = 0;             ///< that ran it first
-  std::chrono::milliseconds late_by_{0};  ///< we see what happens now
-  std::int64_t event_time_ = 0;           ///< of what happened before; 0: now
-  std::vector<event> happened_;           ///< not told on yet
+  std::vector<std::uint64_t> untaken_; ///< some output of theirs is with PID 1
+  std::uint64_t command_ = 0;          ///< that ran it first
+  std::chrono::milliseconds late_by_{0}; ///< we see what happens now
+  std::int64_t event_time_ = 0;          ///< of what happened before; 0: now
+  std::vector<event> happened_;          ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   clock::time_point next_told_;
   bool tells_later_ = false;

@@ -101,6 +101,7 @@ struct figures {
   unsigned daemons_at_start = 0; ///< of them, before they answered
   unsigned upgrades = 0;         ///< some of them killed on the way
   unsigned failed_calls = 0;
+  unsigned refused_starts = 0; ///< for one of those
   unsigned helpers = 0;
   unsigned processes = 0;
   unsigned grouped = 0; ///< processes that take another one along
@@ -177,12 +178,14 @@ public:
   }
 
   void check() {
+    auto calls_fail = fails_ == also_fails::kernel_calls;
     fails_ = also_fails::nothing;
     reeve_.options().environment.clear();
     reeve_.options().standard_error = -1;
     kill_the_daemon();
     reeve_.put_up_with_refusals(false);
     happened_.failed_calls = times("was made to fail", contents_of(errors_));
+    CHECK((happened_.failed_calls > 0) == calls_fail);
     for (const auto& [container, id] : permanent_)
       eventually(container + "/" + id + " runs", [&, c = container, i = id] {
         auto now = process(c, i);
@@ -354,9 +357,14 @@ private:
   void start_the_daemon() {
     if (fails_ != also_fails::kernel_calls)
       return reeve_.start();
-    do
+    for (auto tries = 1;; ++tries) {
       let_a_call_fail();
-    while (!reeve_.try_start());
+      if (reeve_.try_start())
+        return;
+      ++happened_.refused_starts;
+      if (tries == 20)
+        FAIL("twenty daemons in a row did not come up");
+    }
   }
 
   // Or kills it on the way.
@@ -440,7 +448,8 @@ private:
                  && is_alive(process(name, "count").pid);
         },
         [&] { return to_string(details(name)); },
-        60s); // with actors that fail it may take some tries, and pauses
+        // With what fails it may take some tries, and pauses.
+        fails_ == also_fails::nothing ? 10s : 60s);
     CHECK(process(name, "once").last == exit_reason::lost());
   }
 
@@ -528,7 +537,8 @@ TEST_CASE("chaos: whatever is killed, whenever, nothing that runs is lost or "
   std::cout << "chaos, " << title << ", seed " << seed << ": killed "
             << all.daemons << " daemons (" << all.daemons_at_start
             << " before they answered), upgraded " << all.upgrades
-            << " times, let " << all.failed_calls << " calls fail; killed "
+            << " times, let " << all.failed_calls << " calls fail, of which "
+            << all.refused_starts << " cost a daemon its start; killed "
             << all.helpers << " helpers, " << all.processes + all.grouped
             << " processes (" << all.grouped << " that take another along), "
             << all.holders << " PID 1s; ran " << all.jobs << " jobs and made "

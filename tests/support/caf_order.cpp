@@ -7,9 +7,13 @@
 // These functions take the place of CAF's own (a program's symbols come before
 // those of its libraries), say so, and call them.
 
+#include <caf/abstract_actor.hpp>
+#include <caf/actor_control_block.hpp>
+#include <caf/ref_counted.hpp>
+
 #include <dlfcn.h>
 
-#include <cstddef>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 
@@ -38,13 +42,6 @@ void* mailbox_of(void* actor) {
   return static_cast<char*>(actor) + 1;
 }
 
-// The one that finds itself the last deletes the object: then it comes after
-// everybody else.
-void drop(void* reference_count) {
-  before(reference_count);
-  after(reference_count);
-}
-
 } // namespace
 
 // The arguments that are unique_ptrs come as pointers to them.
@@ -68,14 +65,6 @@ void drop(void* reference_count) {
   "_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE"
 #define BLOCKING_HANDLE                                                        \
   "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE"
-#define DEREF "_ZNK3caf11ref_counted5derefEv"
-#define RELEASE_STRONG                                                         \
-  "_ZN3caf21intrusive_ptr_releaseEPNS_19actor_control_blockE"
-#define RELEASE_WEAK                                                           \
-  "_ZN3caf26intrusive_ptr_release_weakEPNS_19actor_control_blockE"
-#define UPGRADE_WEAK                                                           \
-  "_ZN3caf26intrusive_ptr_upgrade_weakEPNS_19actor_control_blockE"
-
 extern "C" {
 
 using enqueue_function = void(void* actor, void** element, void* host);
@@ -151,33 +140,36 @@ int blocking_handle(void* visitor, void* element) {
   after(element);
   return caf(visitor, element);
 }
-
-void deref(void* counted) REEVE_IN_PLACE_OF(DEREF);
-void deref(void* counted) {
-  static auto* caf = original<void(void*)>(DEREF);
-  drop(counted);
-  caf(counted);
 }
 
-void release_strong(void* block) REEVE_IN_PLACE_OF(RELEASE_STRONG);
-void release_strong(void* block) {
-  static auto* caf = original<void(void*)>(RELEASE_STRONG);
-  drop(block);
-  caf(block);
+// What counts references is written again here, where its atomic operations are
+// seen.
+namespace caf {
+
+void ref_counted::deref() const noexcept {
+  if (rc_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    request_deletion(true);
 }
 
-void release_weak(void* block) REEVE_IN_PLACE_OF(RELEASE_WEAK);
-void release_weak(void* block) {
-  static auto* caf = original<void(void*)>(RELEASE_WEAK);
-  drop(block);
-  caf(block);
+void intrusive_ptr_release_weak(actor_control_block* x) {
+  if (x->weak_refs.fetch_sub(1, std::memory_order_acq_rel) == 1)
+    x->block_dtor(x);
 }
 
-bool upgrade_weak(void* block) REEVE_IN_PLACE_OF(UPGRADE_WEAK);
-bool upgrade_weak(void* block) {
-  static auto* caf = original<bool(void*)>(UPGRADE_WEAK);
-  auto out = caf(block);
-  after(block);
-  return out;
+void intrusive_ptr_release(actor_control_block* x) {
+  if (x->strong_refs.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return;
+  x->data_dtor(x->get());
+  intrusive_ptr_release_weak(x); // all strong ones together held this one
 }
+
+bool intrusive_ptr_upgrade_weak(actor_control_block* x) {
+  auto count = x->strong_refs.load();
+  while (count != 0
+         && !x->strong_refs.compare_exchange_weak(count, count + 1,
+                                                  std::memory_order_acq_rel)) {
+  }
+  return count != 0;
 }
+
+} // namespace caf
