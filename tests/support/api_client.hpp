@@ -71,12 +71,14 @@ public:
     return out;
   }
 
-  /// Asks and takes the answer, if there is one.
+  /// Asks and takes the answer, if there is one. Who loses its connection
+  /// after it has asked gets none.
   template <class Reply, class Request>
-  std::optional<Reply> answer(const Request& what) {
+  std::optional<Reply> answer(const Request& what,
+                              std::chrono::milliseconds within) {
     std::optional<Reply> out;
     caf::scoped_actor self{*system_};
-    self->request(api_, limit, what)
+    self->request(api_, within, what)
         .receive([&](Reply& reply) { out = std::move(reply); },
                  [](const caf::error&) {});
     return out;
