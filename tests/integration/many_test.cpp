@@ -170,6 +170,8 @@ TEST_CASE("many: a thousand containers, sixteen at a time, leave nothing",
   crowd all{reeve};
   all.live(32, 16); // what is made once is made now
   REQUIRE(all.problem() == "");
+  eventually("the files of the last one are deleted",
+             [&] { return counts::take(reeve).directories == 0; });
   counts before = counts::take(reeve);
   all.live(1000, 16);
   REQUIRE(all.problem() == "");
