@@ -110,10 +110,12 @@ public:
   using self_pointer = internal_actor::pointer;
 
   void init(self_pointer self, std::shared_ptr<services> with,
-            file_sweeper_actor sweeper, caf::weak_actor_ptr front) {
+            file_sweeper_actor sweeper, std::shared_ptr<dropped_kits> dropped,
+            caf::weak_actor_ptr front) {
     self_ = self;
     with_ = std::move(with);
     sweeper_ = std::move(sweeper);
+    dropped_ = std::move(dropped);
     front_ = std::move(front);
     stats_.size = with_->config.pool_size;
     self->set_down_handler([this](const caf::down_msg& down) {
@@ -125,6 +127,7 @@ public:
   void fill() {
     draining_ = with_->closing;
     open_ = true;
+    discard_dropped_kits();
     refill();
   }
 
@@ -191,11 +194,19 @@ public:
     return promise;
   }
 
+  void discard_dropped_kits() {
+    std::vector<shared_kit> all;
+    for (auto& item : dropped_->take_all())
+      all.push_back(shared(std::move(item)));
+    for (const auto& item : all)
+      discard(item);
+  }
+
+private:
   void discard(const shared_kit& which) {
     discard(which, [] {});
   }
 
-private:
   // A PID 1 that waits may be killed like any other process.
   void drop_dead() {
     while (!ready_.empty() && has_ended(ready_.front()->holder_pidfd)) {
@@ -292,28 +303,30 @@ private:
   }
 
   // The last to drop it may be any actor's mailbox, or a pool that fails: it
-  // only sends.
+  // only writes that down and sends.
   struct give_back {
+    std::shared_ptr<dropped_kits> to;
     caf::weak_actor_ptr front;
 
     void operator()(kit* dropped) const {
-      constexpr unsigned most = 3; // one that has gone drops it, too
-      auto pool = front.lock();
-      if (dropped->is_claimed || !pool || ++dropped->returns > most)
-        delete dropped;
-      else
+      constexpr unsigned most = 3; // not again and again what we fail with
+      std::unique_ptr<kit> owned{dropped};
+      if (owned->is_claimed || ++owned->returns > most)
+        return;
+      to->add(std::move(owned));
+      if (auto pool = front.lock())
         caf::anon_send(caf::actor_cast<holder_pool_actor>(pool),
-                       discard_kit{shared_kit{dropped, *this}});
+                       discard_dropped{});
     }
   };
 
-  shared_kit new_kit() {
-    return {new kit, give_back{front_}};
+  shared_kit shared(std::unique_ptr<kit> what) {
+    return {what.release(), give_back{dropped_, front_}};
   }
 
   void make(const kit_request& request, on_made made, on_failed failed) {
     auto m = std::make_shared<making>();
-    m->out = new_kit();
+    m->out = shared(std::make_unique<kit>());
     m->request = request;
     m->made = std::move(made);
     m->failed = std::move(failed);
@@ -453,6 +466,7 @@ private:
   self_pointer self_ = nullptr;
   std::shared_ptr<services> with_;
   file_sweeper_actor sweeper_;
+  std::shared_ptr<dropped_kits> dropped_;
   caf::weak_actor_ptr front_; ///< what others know us by
   std::deque<shared_kit> ready_;
   pool_stats stats_;
@@ -469,13 +483,15 @@ private:
 internal_actor::behavior_type
 behavior(internal_actor::stateful_pointer<pool_state> self,
          const std::shared_ptr<services>& with,
-         const file_sweeper_actor& sweeper, const caf::weak_actor_ptr& front) {
-  self->state.init(self, with, sweeper, front);
+         const file_sweeper_actor& sweeper,
+         const std::shared_ptr<dropped_kits>& dropped,
+         const caf::weak_actor_ptr& front) {
+  self->state.init(self, with, sweeper, dropped, front);
   auto s = actors::handlers_for(self);
   return {
       [=](const take_kit& msg) { return s->take(msg); },
       [=](fill_pool) { s->fill(); },
-      [=](const discard_kit& msg) { s->discard(msg.which); },
+      [=](discard_dropped) { s->discard_dropped_kits(); },
       [=](get_pool_stats) { return s->stats(); },
       [=](drain_pool) { return s->drain(); },
       [=](refill_pool) { s->refill(); },
@@ -483,6 +499,16 @@ behavior(internal_actor::stateful_pointer<pool_state> self,
 }
 
 } // namespace
+
+void dropped_kits::add(std::unique_ptr<kit> what) {
+  std::lock_guard guard{mutex_};
+  all_.push_back(std::move(what));
+}
+
+std::vector<std::unique_ptr<kit>> dropped_kits::take_all() {
+  std::lock_guard guard{mutex_};
+  return std::exchange(all_, {});
+}
 
 kit_request default_request() {
   kit_request out;
@@ -495,9 +521,11 @@ kit_request default_request() {
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
                                     std::shared_ptr<services> with,
                                     file_sweeper_actor sweeper,
+                                    std::shared_ptr<dropped_kits> dropped,
                                     caf::weak_actor_ptr front) {
-  return caf::actor_cast<holder_pool_actor>(sys.spawn<caf::detached>(
-      behavior, std::move(with), std::move(sweeper), std::move(front)));
+  return caf::actor_cast<holder_pool_actor>(
+      sys.spawn<caf::detached>(behavior, std::move(with), std::move(sweeper),
+                               std::move(dropped), std::move(front)));
 }
 
 } // namespace reeve::supervisor

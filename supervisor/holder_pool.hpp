@@ -16,7 +16,9 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace reeve::supervisor {
 
@@ -57,15 +59,28 @@ struct kit {
 
 using shared_kit = std::shared_ptr<kit>;
 
+/// Kits that came back. Who drops one writes it here and then wakes the pool,
+/// so that neither a pool that fails nor one that has failed forgets any.
+///
+/// Any thread.
+class dropped_kits {
+public:
+  void add(std::unique_ptr<kit> what);
+
+  [[nodiscard]] std::vector<std::unique_ptr<kit>> take_all();
+
+private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<kit>> all_;
+};
+
 /// Takes a warm kit if the request is the usual one, else makes one.
 struct take_kit {
   kit_request request;
 };
 
-/// Ends what a kit holds: for one that was not used, or half made.
-struct discard_kit {
-  shared_kit which;
-};
+/// There is something new among the dropped kits: what they hold is to end.
+struct discard_dropped {};
 
 /// Starts to keep kits ready: only when adoption is over, since what nobody
 /// owns is swept then.
@@ -91,14 +106,16 @@ struct pool_drained {};
 /// cgroup lock; making goes on in the background, one kit at a time.
 using holder_pool_actor =
     caf::typed_actor<caf::replies_to<take_kit>::with<shared_kit>,
-                     caf::reacts_to<fill_pool>, caf::reacts_to<discard_kit>,
+                     caf::reacts_to<fill_pool>, caf::reacts_to<discard_dropped>,
                      caf::replies_to<get_pool_stats>::with<pool_stats>,
                      caf::replies_to<drain_pool>::with<pool_drained>>;
 
-/// Kits that are dropped without use go to `front`, who passes them on.
+/// Kits that are dropped without use go to `dropped`, where the next pool finds
+/// them, and `front` hears of it, who passes it on.
 holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
                                     std::shared_ptr<services> with,
                                     file_sweeper_actor sweeper,
+                                    std::shared_ptr<dropped_kits> dropped,
                                     caf::weak_actor_ptr front);
 
 /// The request that a spec without special wishes leads to.
@@ -108,7 +125,7 @@ holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::take_kit)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::shared_kit)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::discard_kit)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::discard_dropped)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::fill_pool)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::get_pool_stats)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::pool_stats)

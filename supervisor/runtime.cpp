@@ -204,9 +204,10 @@ file_sweeper_actor keep_sweeper(caf::actor_system& sys, const lease& with) {
 holder_pool_actor keep_pool(caf::actor_system& sys, const lease& with,
                             const file_sweeper_actor& sweeper) {
   kept_actor pool{"pool of holders", with,
-                  [sweeper](auto& in, auto& of, auto& front) {
+                  [sweeper, dropped = std::make_shared<dropped_kits>()](
+                      auto& in, auto& of, auto& front) {
                     return caf::actor_cast<caf::actor>(
-                        spawn_holder_pool(in, of, sweeper, front));
+                        spawn_holder_pool(in, of, sweeper, dropped, front));
                   }};
   pool.after_failure = [](auto* self, auto& next, auto done) {
     self->send(caf::actor_cast<holder_pool_actor>(next), fill_pool{});
