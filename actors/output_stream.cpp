@@ -45,9 +45,10 @@ kernel::result<void> output_stream::connect(unique_fd source) {
   auto finished = finish();
   for (auto tries = 2; !finished && tries > 0; --tries)
     finished = finish();
-  if (!finished)
+  if (!finished) {
     drop_rest();
-  disconnect();
+    disconnect();
+  }
   std::lock_guard guard{mutex_};
   source_ = std::move(source);
   resting_ = false;

@@ -14,16 +14,6 @@ namespace reeve::actors {
 using kernel::packet;
 using kernel::unique_fd;
 
-namespace {
-
-// Want of memory passes, and most of what is sent is told to nobody if it is
-// lost.
-bool is_for_later(const kernel::sys_error& err) {
-  return err.code == EAGAIN || err.code == ENOBUFS || err.code == ENOMEM;
-}
-
-} // namespace
-
 bool is_gone(const kernel::sys_error& err) {
   return err.code == EPIPE || err.code == ECONNRESET;
 }
@@ -78,7 +68,7 @@ kernel::result<void> packet_channel::send_raw(std::uint16_t type,
                               "it has gone");
   if (waiting_.empty()) {
     auto sent = kernel::send_packet(socket_.get(), type, id, body, borrowed);
-    if (sent || !is_for_later(sent.error()))
+    if (sent || !kernel::is_for_later(sent.error().code))
       return sent;
   }
   if (waiting_.size() >= max_waiting)
@@ -105,7 +95,7 @@ bool packet_channel::flush(std::vector<refusal>& refused) {
       fds.push_back(fd.get());
     auto sent =
         kernel::send_packet(socket_.get(), next.type, next.id, next.body, fds);
-    if (!sent && is_for_later(sent.error()))
+    if (!sent && kernel::is_for_later(sent.error().code))
       return false;
     if (!sent && is_gone(sent.error()))
       waiting_.clear(); // a dead peer shows on reading

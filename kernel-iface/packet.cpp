@@ -83,17 +83,11 @@ result<void> send_packet(int socket, std::uint16_t type, std::uint64_t id,
   }
 }
 
-namespace {
-
-// The packet stays in the queue, and the socket readable: want of memory is
-// ours, and no end of the peer.
-bool is_for_later(int code) {
-  return code == EAGAIN || code == EWOULDBLOCK || code == ENOMEM
-         || code == ENOBUFS;
+bool is_for_later(int code) noexcept {
+  return code == EAGAIN || code == ENOMEM || code == ENOBUFS;
 }
 
-} // namespace
-
+// While it is for later, the packet stays in the queue and the socket readable.
 result<reception> receive_packet(int socket, packet& into) {
   // One receive buffer for the process: packets are large at most and rare.
   // Grown only here, so that a holder stays small.

@@ -52,8 +52,14 @@ enum class reception : std::uint8_t {
   closed, ///< the peer has closed its end
 };
 
+/// Whether a packet that was not sent or received with this errno may be tried
+/// again: the buffer is full, or the kernel is out of memory for now. Neither
+/// is an end of the peer.
+[[nodiscard]] bool is_for_later(int code) noexcept;
+
 /// Sends without blocking; `borrowed` descriptors stay the caller's. EAGAIN
-/// when the peer's buffer is full, EPIPE when it has gone; never SIGPIPE.
+/// when the peer's buffer is full, ENOBUFS or ENOMEM when there is no memory,
+/// EPIPE when it has gone; never SIGPIPE.
 [[nodiscard]] result<void> send_packet(int socket, std::uint16_t type,
                                        std::uint64_t id, std::string_view body,
                                        std::span<const int> borrowed = {});

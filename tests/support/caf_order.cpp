@@ -5,7 +5,8 @@
 // CAF does: that a message is sent before it is handled, that an actor handles
 // one at a time, and that who drops the last reference comes after all others.
 // These functions take the place of CAF's own (a program's symbols come before
-// those of its libraries), say so, and call them.
+// those of its libraries), say so, and call them; those that count references
+// are written again.
 
 #include <caf/abstract_actor.hpp>
 #include <caf/actor_control_block.hpp>
@@ -65,26 +66,30 @@ void* mailbox_of(void* actor) {
   "_ZN3caf14blocking_actor7cleanupEONS_5errorEPNS_14execution_unitE"
 #define BLOCKING_HANDLE                                                        \
   "_ZN3caf14blocking_actor15mailbox_visitorclERNS_15mailbox_elementE"
+
 extern "C" {
 
 using enqueue_function = void(void* actor, void** element, void* host);
+
+static void enqueue(enqueue_function* with, void* actor, void** element,
+                    void* host) {
+  before(*element);
+  before(mailbox_of(actor));
+  with(actor, element, host);
+}
 
 void scheduled_enqueue(void* actor, void** element, void* host)
     REEVE_IN_PLACE_OF(SCHEDULED_ENQUEUE);
 void scheduled_enqueue(void* actor, void** element, void* host) {
   static auto* caf = original<enqueue_function>(SCHEDULED_ENQUEUE);
-  before(*element);
-  before(mailbox_of(actor));
-  caf(actor, element, host);
+  enqueue(caf, actor, element, host);
 }
 
 void blocking_enqueue(void* actor, void** element, void* host)
     REEVE_IN_PLACE_OF(BLOCKING_ENQUEUE);
 void blocking_enqueue(void* actor, void** element, void* host) {
   static auto* caf = original<enqueue_function>(BLOCKING_ENQUEUE);
-  before(*element);
-  before(mailbox_of(actor));
-  caf(actor, element, host);
+  enqueue(caf, actor, element, host);
 }
 
 int scheduled_handle(void* actor, void* element)
