@@ -104,6 +104,8 @@ private:
     sigaddset(&child, SIGCHLD);
     signals_ =
         unique_fd::adopt(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!signals_)
+      ::_exit(1); // before anything of the container: another one is tried
   }
 
   void wait_and_serve() {
@@ -124,11 +126,14 @@ private:
         polled_.push_back({entry.ready_end.get(), POLLIN, 0});
     if (::poll(polled_.data(), polled_.size(), next_timeout()) < 0)
       return; // EINTR, ENOMEM: look again
-    if (polled_[1].revents != 0)
-      admit();
     flush();
     if (control_ && (polled_[2].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
       read_orders();
+    // What a dead daemon has ordered comes first. poll(2) looks at one after
+    // the other: when it saw the next one there, it sees this one's end, too.
+    auto rest_is_unread = control_ && (polled_[2].revents & POLLHUP) != 0;
+    if (polled_[1].revents != 0 && !rest_is_unread)
+      admit();
     auto any_of = [this](std::size_t first, std::size_t last) {
       return std::any_of(polled_.begin() + static_cast<std::ptrdiff_t>(first),
                          polled_.begin() + static_cast<std::ptrdiff_t>(last),
@@ -181,13 +186,8 @@ private:
     ucred cred{};
     socklen_t size = sizeof(cred);
     if (::getsockopt(peer.get(), SOL_SOCKET, SO_PEERCRED, &cred, &size) != 0
-        || (daemon_has_no_pid_ && cred.pid != 0))
+        || (daemon_has_no_pid_ && cred.pid != 0) || control_)
       return;
-    if (control_) {
-      read_orders(); // notices a daemon that has just died
-      if (control_)
-        return;
-    }
     kernel::grow_packet_buffer(peer.get());
     control_ = std::move(peer);
     deadline_ns_ = 0;
@@ -271,7 +271,7 @@ private:
   template <class Report>
   void report(std::uint64_t id, const Report& what,
               const std::vector<int>& fds = {}) {
-    if (!control_)
+    if (!control_ || is_mute_)
       return; // the table has it all; the next daemon is told
     outbox::report out{static_cast<std::uint16_t>(Report::type),
                        id,
@@ -285,13 +285,20 @@ private:
       }
     if (outbox_.send(control_.get(), std::move(out), fds, elapsed_ns())
         == outbox::peer::gone)
-      owner_is_gone();
+      fall_silent();
   }
 
   void flush() {
     if (control_
         && outbox_.flush(control_.get(), elapsed_ns()) == outbox::peer::gone)
-      owner_is_gone();
+      fall_silent();
+  }
+
+  // Nobody listens any more. But what he ordered until then is to be done: he
+  // is gone for us when that is read.
+  void fall_silent() {
+    outbox_.clear();
+    is_mute_ = true;
   }
 
   void refuse(std::uint64_t id, int code, const char* operation) {
@@ -301,6 +308,7 @@ private:
   void owner_is_gone() {
     control_.reset();
     outbox_.clear();
+    is_mute_ = false;
     if (on_owner_loss_ == owner_loss::keep)
       return;
     if (!table_.has_living() || grace_ms_ == 0)
@@ -634,7 +642,7 @@ private:
     msg.msg_controllen = control.size();
     auto size = ::recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0)
-      return errno == EAGAIN || errno == EINTR ? -1 : 0;
+      return errno == EINTR || kernel::is_for_later(errno) ? -1 : 0;
     auto* c = CMSG_FIRSTHDR(&msg);
     if (c != nullptr && c->cmsg_type == SCM_RIGHTS
         && c->cmsg_len == CMSG_LEN(sizeof(int))) {
@@ -770,6 +778,7 @@ private:
   std::string clone3_guard_;
   process_table table_;
   outbox outbox_;
+  bool is_mute_ = false; ///< the daemon of this connection has gone
   std::vector<pollfd> polled_;
 };
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace reeve::kernel {
 
@@ -87,6 +88,27 @@ bool is_for_later(int code) noexcept {
   return code == EAGAIN || code == ENOMEM || code == ENOBUFS;
 }
 
+namespace {
+
+// A peer that ends with something unread is a reset, of which the kernel tells
+// once, and before it gives out what that peer had sent (`sock_error` in
+// net/unix/af_unix.c).
+template <class Call>
+ssize_t receive(Call call) {
+  auto was_reset = false;
+  for (;;) {
+    auto size = call();
+    if (size >= 0)
+      return size;
+    if (errno == ECONNRESET && !std::exchange(was_reset, true))
+      continue;
+    if (errno != EINTR)
+      return size;
+  }
+}
+
+} // namespace
+
 // While it is for later, the packet stays in the queue and the socket readable.
 result<reception> receive_packet(int socket, packet& into) {
   // One receive buffer for the process: packets are large at most and rare.
@@ -97,11 +119,10 @@ result<reception> receive_packet(int socket, packet& into) {
   into.fds.clear();
   into.descriptors_lost = false;
   // Ask for the size first: an idle holder shall not own a large buffer.
-  ssize_t size = 0;
-  do {
-    size = ::recv(socket, &head, sizeof(head),
+  auto size = receive([&] {
+    return ::recv(socket, &head, sizeof(head),
                   MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-  } while (size < 0 && errno == EINTR);
+  });
   if (size < 0) {
     if (is_for_later(errno))
       return reception::empty;
@@ -122,9 +143,8 @@ result<reception> receive_packet(int socket, packet& into) {
   control_buffer control{};
   msg.msg_control = control.bytes;
   msg.msg_controllen = sizeof(control.bytes);
-  do {
-    size = ::recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (size < 0 && errno == EINTR);
+  size = receive(
+      [&] { return ::recvmsg(socket, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC); });
   if (size < 0 && is_for_later(errno))
     return reception::empty;
   if (size < 0)

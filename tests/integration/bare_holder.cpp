@@ -134,6 +134,11 @@ kernel::packet bare_holder::next() {
   return receive(socket_.get());
 }
 
+bool bare_holder::has_report() const {
+  pollfd wait{socket_.get(), POLLIN, 0};
+  return ::poll(&wait, 1, 0) == 1;
+}
+
 std::vector<kernel::holder::process_state_report> bare_holder::greeting() {
   auto hello = next_of<kernel::holder::hello_report>();
   std::vector<kernel::holder::process_state_report> out;

@@ -41,6 +41,8 @@ public:
   /// The next report that comes, waited for.
   [[nodiscard]] kernel::packet next();
 
+  [[nodiscard]] bool has_report() const;
+
   /// Skips what comes before one of this type.
   template <class Report>
   Report next_of(kernel::packet* whole = nullptr) {

@@ -130,6 +130,24 @@ TEST_CASE("PID 1: a failed start is told to the daemon that comes next",
   CHECK(one.greeting().empty());
 }
 
+TEST_CASE("PID 1: what a daemon ordered before it died is done before the next "
+          "one is greeted",
+          "[integration][holder]") {
+  if (!is_root())
+    return;
+  constexpr auto orders = 150U; // more than are read at once
+  probe_image image;
+  bare_holder one{image.path()};
+  one.send(bare_holder::order(1, {"sleep", "1000"}));
+  eventually("there is a report", [&] { return one.has_report(); });
+  REQUIRE(::kill(one.pid(), SIGSTOP) == 0);
+  for (auto id = 2U; id <= orders; ++id)
+    one.send(bare_holder::order(id, {"sleep", "1000"}));
+  one.reconnect(); // and nobody has read what was told
+  REQUIRE(::kill(one.pid(), SIGCONT) == 0);
+  CHECK(one.greeting().size() == orders);
+}
+
 TEST_CASE("PID 1: keeps no more failed starts than it must",
           "[integration][holder]") {
   if (!is_root())

@@ -156,6 +156,27 @@ TEST_CASE("packet: nothing there and a closed peer are answers",
   CHECK(receive_packet(at.ours.get(), in).value() == reception::closed);
 }
 
+TEST_CASE("packet: the last words of a peer who has left something unread",
+          "[kernel-iface][unit]") {
+  auto at = make_sockets();
+  packet in;
+  REQUIRE(send_packet(at.ours.get(), 1, 1, "never read"));
+  REQUIRE(send_packet(at.theirs.get(), 1, 2, "last"));
+  REQUIRE(send_packet(at.theirs.get(), 1, 3, "words"));
+  SECTION("and nobody has noticed") {
+    at.theirs.reset();
+  }
+  SECTION("and sending has told") {
+    at.theirs.reset();
+    REQUIRE_FALSE(send_packet(at.ours.get(), 1, 4, "too late"));
+  }
+  CHECK(receive_packet(at.ours.get(), in).value() == reception::packet);
+  CHECK(in.body == "last");
+  CHECK(receive_packet(at.ours.get(), in).value() == reception::packet);
+  CHECK(in.body == "words");
+  CHECK(receive_packet(at.ours.get(), in).value() == reception::closed);
+}
+
 TEST_CASE("packet: sending to a closed peer is EPIPE and no signal",
           "[kernel-iface][unit]") {
   auto at = make_sockets();
