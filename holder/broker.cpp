@@ -3,6 +3,7 @@
 
 #include "holder/broker.hpp"
 
+#include "holder/reply.hpp"
 #include "kernel-iface/broker_namespace.hpp"
 #include "kernel-iface/broker_protocol.hpp"
 #include "kernel-iface/packet.hpp"
@@ -45,6 +46,8 @@ public:
         return 0;
       else if (*got == kernel::reception::packet)
         serve(in);
+      if (is_unheard_)
+        return 1;
     }
   }
 
@@ -77,8 +80,9 @@ private:
 
   template <class Report>
   void answer(std::uint64_t id, const Report& what) {
-    (void)kernel::send_packet(socket_, static_cast<std::uint16_t>(Report::type),
-                              id, kernel::wire::encode(what));
+    if (!reply(socket_, static_cast<std::uint16_t>(Report::type), id,
+               kernel::wire::encode(what)))
+      is_unheard_ = true;
   }
 
   void report_failure(std::uint64_t id, const sys_error& err) {
@@ -124,20 +128,19 @@ private:
 
   kernel::broker_namespace home_;
   int socket_;
+  bool is_unheard_ = false; ///< an answer of ours found no way
 };
 
 } // namespace
 
 int run_broker(int socket) {
-  ::prctl(PR_SET_NAME, "reeve-broker");
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   auto home = kernel::broker_namespace::enter();
   if (!home) {
     const auto& err = home.error();
-    (void)kernel::send_packet(
-        socket, static_cast<std::uint16_t>(message::failed), 0,
-        kernel::wire::encode(
-            failed_report{err.code, err.operation, err.subject, err.hint}));
+    (void)reply(socket, static_cast<std::uint16_t>(message::failed), 0,
+                kernel::wire::encode(failed_report{err.code, err.operation,
+                                                   err.subject, err.hint}));
     return 1;
   }
   return broker{std::move(*home), socket}.run();

@@ -81,6 +81,7 @@ int main(int argc, char** argv, char** envp) {
   auto zygote = std::strcmp(argv[1], "--zygote") == 0;
   if (!zygote && std::strcmp(argv[1], "--broker") != 0)
     return usage();
+  ::prctl(PR_SET_NAME, zygote ? "reeve-zygote" : "reeve-broker");
   // Only holders share a container with hostile code.
   if (zygote && !reeve::holder::continue_as_sealed_copy(argv, envp)) {
     std::perror("reeve-holder: run from a copy in memory");

@@ -7,6 +7,7 @@
 #include "holder/layout.hpp"
 #include "holder/newborn.hpp"
 #include "holder/pid_one.hpp"
+#include "holder/reply.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
@@ -29,7 +30,9 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <span>
 #include <string>
+#include <string_view>
 
 namespace reeve::holder {
 
@@ -69,14 +72,14 @@ public:
         return 1;
       packet in;
       auto got = kernel::receive_packet(socket_, in);
-      if (!got) {
+      if (!got)
         answer_failure(0, {got.error().code, got.error().operation});
-        continue;
-      }
-      if (*got == kernel::reception::closed)
+      else if (*got == kernel::reception::closed)
         return 0;
-      if (*got == kernel::reception::packet)
+      else if (*got == kernel::reception::packet)
         serve(in);
+      if (is_unheard_)
+        return 1;
     }
   }
 
@@ -85,7 +88,6 @@ private:
   // cloning it costs tens of microseconds, whatever the host has mounted.
   failure settle() {
     ::setsid();
-    ::prctl(PR_SET_NAME, "reeve-zygote");
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     raise_descriptor_limit();
     std::signal(SIGCHLD, SIG_IGN); // holders are watched by pidfd, not reaped
@@ -128,10 +130,15 @@ private:
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
 
+  void answer(message type, std::uint64_t id, std::string_view body,
+              std::span<const int> borrowed = {}) {
+    if (!reply(socket_, static_cast<std::uint16_t>(type), id, body, borrowed))
+      is_unheard_ = true;
+  }
+
   void answer_failure(std::uint64_t id, const failure& err) {
     auto body = kernel::wire::encode(start_failed_report{err.code, err.step});
-    (void)kernel::send_packet(
-        socket_, static_cast<std::uint16_t>(message::start_failed), id, body);
+    answer(message::start_failed, id, body);
   }
 
   void serve(packet& in) {
@@ -149,10 +156,9 @@ private:
       return;
     }
     auto fd = pidfd.get();
-    auto sent = kernel::send_packet(
-        socket_, static_cast<std::uint16_t>(message::holder_started), in.id,
-        kernel::wire::encode(holder_started_report{pid}), {&fd, 1});
-    if (!sent) // nobody would ever know of this holder
+    answer(message::holder_started, in.id,
+           kernel::wire::encode(holder_started_report{pid}), {&fd, 1});
+    if (is_unheard_) // nobody would ever know of this holder
       ::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0);
   }
 
@@ -299,7 +305,9 @@ private:
         if (auto err = write_maps(from, pid); err.code != 0)
           return err;
         birth_note answer{birth_note::kind::mapped, 0, {}};
-        (void)::send(channel, &answer, sizeof(answer), MSG_NOSIGNAL);
+        if (::send(channel, &answer, sizeof(answer), MSG_NOSIGNAL) < 0
+            && errno != EPIPE) // it has died, as is seen next
+          return {errno, "tell the holder that its ids are mapped"};
         break;
       }
       case birth_note::kind::failed:
@@ -328,6 +336,7 @@ private:
   }
 
   int socket_;
+  bool is_unheard_ = false; ///< an answer of ours found no way
   std::uint64_t usual_descriptors_ = RLIM_INFINITY;
   unique_fd proc_;
   unique_fd own_pid_ns_;

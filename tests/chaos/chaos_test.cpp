@@ -7,6 +7,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/host_snapshot.hpp"
+#include "tests/support/kernel_fault.hpp"
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/memory_file.hpp"
 #include "tests/support/patience.hpp"
@@ -14,10 +15,12 @@
 #include "tests/support/skip.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <deque>
 #include <exception>
 #include <iostream>
 #include <map>
@@ -143,6 +146,7 @@ public:
       std::cout << "The last that a daemon said:\n"
                 << said.substr(said.size() - std::min(said.size(), most))
                 << "\n";
+    faults_.clear(); // before anybody looks for what is left
   }
 
   void run(unsigned kills) {
@@ -184,7 +188,8 @@ public:
     reeve_.options().standard_error = -1;
     kill_the_daemon();
     reeve_.put_up_with_refusals(false);
-    happened_.failed_calls = times("was made to fail", contents_of(errors_));
+    happened_.failed_calls = static_cast<unsigned>(std::ranges::count_if(
+        faults_, [](const auto& item) { return !item.text().empty(); }));
     CHECK((happened_.failed_calls > 0) == calls_fail);
     for (const auto& [container, id] : permanent_)
       eventually(container + "/" + id + " runs", [&, c = container, i = id] {
@@ -236,14 +241,6 @@ private:
       out.environment = {"REEVE_FAULT_EVERY=60"};
     if (what != also_fails::nothing)
       out.log = "level = \"off\"";
-    return out;
-  }
-
-  static unsigned times(const std::string& words, const std::string& text) {
-    unsigned out = 0;
-    for (auto at = text.find(words); at != std::string::npos;
-         at = text.find(words, at + 1))
-      ++out;
     return out;
   }
 
@@ -346,12 +343,23 @@ private:
   }
 
   // One call to the kernel of each daemon does, and may be one that it cannot
-  // begin without.
+  // begin without; or one of each helper, and of each PID 1 that is born then.
   void let_a_call_fail() {
-    constexpr unsigned calls_of_a_life = 600; // or so
-    if (fails_ == also_fails::kernel_calls)
-      reeve_.options().environment = {
-          "REEVE_KERNEL_FAULT_AT=" + std::to_string(1 + pick(calls_of_a_life))};
+    if (fails_ != also_fails::kernel_calls)
+      return;
+    struct life {
+      const char* helper; ///< empty: the daemon
+      unsigned calls;     ///< or so
+    };
+    constexpr std::array<life, 6> lives{{{"", 600},
+                                         {"", 600},
+                                         {"", 600},
+                                         {"reeve-zygote", 150},
+                                         {"reeve-broker", 400},
+                                         {"reeve-holder", 300}}};
+    auto whose = lives.at(pick(lives.size()));
+    auto& fault = faults_.emplace_back(whose.helper, 1 + pick(whose.calls));
+    reeve_.options().environment = fault.environment();
   }
 
   void start_the_daemon() {
@@ -500,6 +508,7 @@ private:
   std::mt19937 random_;
   also_fails fails_;
   kernel::unique_fd errors_ = memory_file(); ///< what daemons say on them
+  std::deque<kernel_fault> faults_;          ///< one for each daemon
   daemon_process reeve_;
   std::map<std::string, pid_t> steady_;
   std::uint64_t last_command_ = 0;
