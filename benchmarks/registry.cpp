@@ -25,7 +25,7 @@ registry::registry()
          floor_kind::set, peer_command::update},
         {"restart", "restart",
          "from the death of a permanent process to the exec of the next one",
-         floor_kind::restart, std::nullopt},
+         floor_kind::exec, std::nullopt, floor_kind::restart},
         {"message_in_process", "message",
          "ask a process's actor, through its container's, same process",
          floor_kind::message_in_process, std::nullopt},

@@ -13,7 +13,7 @@ namespace reeve::bench {
 
 namespace {
 
-enum class role { floor, reeve, peer };
+enum class role { floor, straight_line, reeve, peer };
 
 /// A subject in a run, with what was measured so far.
 struct entrant {
@@ -30,10 +30,8 @@ public:
       : what_(what),
         options_(options),
         floors_(floors) {
-    if (what_.floor && floors != nullptr)
-      add(role::floor, {"floor", [floors, kind = *what_.floor] {
-                          return floors->measure(kind);
-                        }});
+    add_floor(role::floor, "floor", what_.floor);
+    add_floor(role::straight_line, "straight_line", what_.straight_line);
     if (what_.reeve)
       add_reeve();
     if (what_.peer && peers != nullptr)
@@ -55,6 +53,13 @@ public:
 private:
   void add(role part, subject who) {
     entrants_.push_back({std::move(who), part});
+  }
+
+  void add_floor(role part, const char* name, std::optional<floor_kind> kind) {
+    if (kind && floors_ != nullptr)
+      add(part, {name, [floors = floors_, kind = *kind] {
+                   return floors->measure(kind);
+                 }});
   }
 
   void fail(const std::string& who, const kernel::sys_error& err, role part) {

@@ -62,6 +62,9 @@ struct scenario {
   std::string question;
   std::optional<floor_kind> floor;
   std::optional<peer_command> peer;
+  /// The same work by straight-line system calls, where the floor of the budget
+  /// is something else: a row `straight_line`.
+  std::optional<floor_kind> straight_line = std::nullopt;
   /// Reeve's side: either, or none where it is not built in.
   subject_factory reeve = nullptr;
   ramp grow = nullptr;
