@@ -29,8 +29,6 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string_view>
 
@@ -62,29 +60,19 @@ bool parse_number(std::string_view text, std::uint32_t& into) {
          && !text.empty();
 }
 
-/// Lines of a colon-separated file such as /etc/passwd.
+/// Lines of a colon-separated file such as /etc/passwd. Not with stdio, whose
+/// pages a child that was just forked would be the first to touch: that took
+/// longer than the reading.
 class table {
 public:
-  explicit table(const char* path) : file_(std::fopen(path, "re")) {}
+  explicit table(const char* path)
+      : file_(unique_fd::adopt(::open(path, O_RDONLY | O_CLOEXEC))) {}
 
-  table(const table&) = delete;
-  table& operator=(const table&) = delete;
-
-  ~table() {
-    std::free(line_);
-    if (file_ != nullptr)
-      std::fclose(file_);
-  }
-
+  /// The fields are good until the next call.
   bool next(std::vector<std::string_view>& fields) {
-    if (file_ == nullptr)
+    if (!read_line())
       return false;
-    auto size = ::getline(&line_, &capacity_, file_);
-    if (size < 0)
-      return false;
-    std::string_view rest{line_, static_cast<std::size_t>(size)};
-    if (rest.ends_with('\n'))
-      rest.remove_suffix(1);
+    std::string_view rest{line_};
     fields.clear();
     for (;;) {
       auto colon = rest.find(':');
@@ -96,9 +84,34 @@ public:
   }
 
 private:
-  std::FILE* file_;
-  char* line_ = nullptr;
-  std::size_t capacity_ = 0;
+  /// The last one need not have an end.
+  bool read_line() {
+    line_.clear();
+    while (!rest_.empty() || fill()) {
+      auto end = rest_.find('\n');
+      line_ += rest_.substr(0, end);
+      rest_.remove_prefix(std::min(end, rest_.size() - 1) + 1);
+      if (end != std::string_view::npos)
+        return true;
+    }
+    return !line_.empty();
+  }
+
+  bool fill() {
+    auto size = ssize_t{-1};
+    if (file_)
+      do {
+        size = ::read(file_.get(), chunk_.data(), chunk_.size());
+      } while (size < 0 && errno == EINTR);
+    if (size > 0)
+      rest_ = {chunk_.data(), static_cast<std::size_t>(size)};
+    return size > 0;
+  }
+
+  unique_fd file_;
+  std::array<char, 1024> chunk_; // the kernel writes first
+  std::string_view rest_;        ///< of the chunk
+  std::string line_;
 };
 
 class child {
