@@ -33,9 +33,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <future>
+#include <string>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -58,20 +61,34 @@ std::string instance_id(const std::string& state_dir) {
   return text.data();
 }
 
+/// Who has written his number into the lock's file.
+std::string owner_of(const unique_fd& lock) {
+  std::array<char, 32> text{};
+  auto size = ::pread(lock.get(), text.data(), text.size() - 1, 0);
+  return {text.data(), static_cast<std::size_t>(std::max(size, ssize_t{0}))};
+}
+
+bool is_alive(const std::string& pid) {
+  auto number = std::atoi(pid.c_str());
+  return number <= 0 || ::kill(number, 0) == 0 || errno != ESRCH;
+}
+
 kernel::result<unique_fd> take_lock(const std::string& state_dir) {
   auto path = state_dir + "/lock";
   auto fd = unique_fd::adopt(
       ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!fd)
     return kernel::last_error("open", path);
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
-    std::array<char, 32> owner{};
-    auto n = ::read(fd.get(), owner.data(), owner.size() - 1);
-    return kernel::make_error(
-        EBUSY, "start on", state_dir,
-        "another Reeve runs there, pid "
-            + std::string{owner.data(),
-                          static_cast<std::size_t>(n > 0 ? n : 0)});
+  // One that was killed while it started a helper leaves a child that has the
+  // lock, too, until it executes the helper.
+  for (auto tries = 400; ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0; --tries) {
+    if (errno != EWOULDBLOCK)
+      return kernel::last_error("lock", path);
+    auto owner = owner_of(fd);
+    if (tries == 0 || is_alive(owner))
+      return kernel::make_error(EBUSY, "start on", state_dir,
+                                "another Reeve runs there, pid " + owner);
+    std::this_thread::sleep_for(5ms);
   }
   // Cut afterwards: an empty file would need a block, and the next daemon must
   // come up on a disk that is full.

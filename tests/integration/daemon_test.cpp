@@ -15,8 +15,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -197,6 +199,29 @@ TEST_CASE("reeved: a service manager hears when it is ready and when it stops",
   CHECK(WEXITSTATUS(daemon.stop(SIGTERM)) == 0);
   CHECK(manager.next() == "STOPPING=1");
   CHECK(manager.is_silent());
+}
+
+TEST_CASE("reeved: a lock that a dead one has left to a child is waited for",
+          "[integration][daemon]") {
+  if (!is_root())
+    return;
+  daemon_process reeve;
+  auto lock = unique_fd::adopt(
+      ::open((reeve.root() + "/state/lock").c_str(), O_RDWR | O_CLOEXEC));
+  reeve.kill();
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  std::thread child{[&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds{200});
+    lock.reset();
+  }};
+  auto is_up = reeve.try_start();
+  child.join();
+  CHECK(is_up);
+  auto second = reeve.try_another();
+  CHECK(second.status != 0);
+  CHECK(second.text.find("another Reeve runs there, pid "
+                         + std::to_string(reeve.pid()))
+        != std::string::npos);
 }
 
 TEST_CASE("reeved: it is ready when it says so", "[integration][daemon]") {
