@@ -3,7 +3,7 @@
 
 #include "holder/broker.hpp"
 
-#include "holder/reply.hpp"
+#include "holder/daemon_link.hpp"
 #include "kernel-iface/broker_namespace.hpp"
 #include "kernel-iface/broker_protocol.hpp"
 #include "kernel-iface/packet.hpp"
@@ -31,24 +31,12 @@ class broker {
 public:
   broker(kernel::broker_namespace home, int socket)
       : home_(std::move(home)),
-        socket_(socket) {}
+        daemon_(socket) {}
 
   int run() {
-    for (;;) {
-      pollfd wait{socket_, POLLIN, 0};
-      if (::poll(&wait, 1, -1) < 0 && errno != EINTR)
-        return 1;
-      packet in;
-      auto got = kernel::receive_packet(socket_, in);
-      if (!got)
-        report_failure(0, got.error());
-      else if (*got == kernel::reception::closed)
-        return 0;
-      else if (*got == kernel::reception::packet)
-        serve(in);
-      if (is_unheard_)
-        return 1;
-    }
+    return daemon_.serve(
+        [this](packet& in) { serve(in); },
+        [this](const sys_error& err) { report_failure(0, err); });
   }
 
 private:
@@ -80,9 +68,8 @@ private:
 
   template <class Report>
   void answer(std::uint64_t id, const Report& what) {
-    if (!reply(socket_, static_cast<std::uint16_t>(Report::type), id,
-               kernel::wire::encode(what)))
-      is_unheard_ = true;
+    daemon_.answer(static_cast<std::uint16_t>(Report::type), id,
+                   kernel::wire::encode(what));
   }
 
   void report_failure(std::uint64_t id, const sys_error& err) {
@@ -127,8 +114,7 @@ private:
   }
 
   kernel::broker_namespace home_;
-  int socket_;
-  bool is_unheard_ = false; ///< an answer of ours found no way
+  daemon_link daemon_;
 };
 
 } // namespace
@@ -138,9 +124,10 @@ int run_broker(int socket) {
   auto home = kernel::broker_namespace::enter();
   if (!home) {
     const auto& err = home.error();
-    (void)reply(socket, static_cast<std::uint16_t>(message::failed), 0,
-                kernel::wire::encode(failed_report{err.code, err.operation,
-                                                   err.subject, err.hint}));
+    daemon_link{socket}.answer(
+        static_cast<std::uint16_t>(message::failed), 0,
+        kernel::wire::encode(
+            failed_report{err.code, err.operation, err.subject, err.hint}));
     return 1;
   }
   return broker{std::move(*home), socket}.run();

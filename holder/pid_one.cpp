@@ -105,7 +105,7 @@ private:
     signals_ =
         unique_fd::adopt(::signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK));
     if (!signals_)
-      ::_exit(1); // before anything of the container: another one is tried
+      ::_exit(1); // nothing of the container has run; whoever asked is told
   }
 
   void wait_and_serve() {

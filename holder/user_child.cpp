@@ -43,6 +43,9 @@ using kernel::holder::stdio_mode;
 constexpr const char* default_path =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+constexpr const char* passwd_file = "/etc/passwd";
+constexpr const char* group_file = "/etc/group";
+
 /// Means "leave it" to setresuid(2) and its kind: not an id.
 constexpr auto no_id = static_cast<std::uint32_t>(-1);
 
@@ -60,13 +63,21 @@ bool parse_number(std::string_view text, std::uint32_t& into) {
          && !text.empty();
 }
 
-/// Lines of a colon-separated file such as /etc/passwd. Not with stdio, whose
-/// pages a child that was just forked would be the first to touch: that took
-/// longer than the reading.
+/// Lines of a colon-separated file such as /etc/passwd, which need not be
+/// there. Not with stdio, whose pages a child that was just forked would be the
+/// first to touch: that took longer than the reading.
 class table {
 public:
   explicit table(const char* path)
-      : file_(unique_fd::adopt(::open(path, O_RDONLY | O_CLOEXEC))) {}
+      : file_(unique_fd::adopt(::open(path, O_RDONLY | O_CLOEXEC))) {
+    if (!file_)
+      note(errno);
+  }
+
+  /// Why it may have more lines than were read; 0: it has not.
+  [[nodiscard]] int error() const {
+    return error_;
+  }
 
   /// The fields are good until the next call.
   bool next(std::vector<std::string_view>& fields) {
@@ -103,12 +114,22 @@ private:
       do {
         size = ::read(file_.get(), chunk_.data(), chunk_.size());
       } while (size < 0 && errno == EINTR);
+    if (file_ && size < 0)
+      note(errno);
     if (size > 0)
       rest_ = {chunk_.data(), static_cast<std::size_t>(size)};
     return size > 0;
   }
 
+  // What the container has in this place may be no file at all: no table.
+  void note(int code) {
+    constexpr std::array no_file{ENOENT, ENOTDIR, ELOOP, EACCES, EISDIR, ENXIO};
+    if (std::ranges::find(no_file, code) == no_file.end())
+      error_ = code;
+  }
+
   unique_fd file_;
+  int error_ = 0;
   std::array<char, 1024> chunk_; // the kernel writes first
   std::string_view rest_;        ///< of the chunk
   std::string line_;
@@ -282,9 +303,8 @@ private:
     return who;
   }
 
-  static bool find_user(std::string_view wanted, identity& who,
-                        std::string& name) {
-    table passwd{"/etc/passwd"};
+  bool find_user(std::string_view wanted, identity& who, std::string& name) {
+    table passwd{passwd_file};
     std::vector<std::string_view> row;
     std::uint32_t number = 0;
     auto by_number = parse_number(wanted, number);
@@ -304,25 +324,27 @@ private:
         who.home = row[5];
       return true;
     }
+    check(passwd, passwd_file);
     return false;
   }
 
-  static bool find_group(std::string_view wanted, gid_t& gid) {
+  bool find_group(std::string_view wanted, gid_t& gid) {
     std::uint32_t number = 0;
     if (parse_number(wanted, number)) {
       gid = number;
       return true;
     }
-    table group{"/etc/group"};
+    table group{group_file};
     std::vector<std::string_view> row;
     while (group.next(row))
       if (row.size() >= 3 && row[0] == wanted && parse_number(row[2], gid))
         return true;
+    check(group, group_file);
     return false;
   }
 
-  static void add_member_groups(std::string_view name, identity& who) {
-    table group{"/etc/group"};
+  void add_member_groups(std::string_view name, identity& who) {
+    table group{group_file};
     std::vector<std::string_view> row;
     while (group.next(row)) {
       std::uint32_t gid = 0;
@@ -338,6 +360,15 @@ private:
         members.remove_prefix(comma + 1);
       }
     }
+    check(group, group_file);
+  }
+
+  // Else he would run as somebody else, or without his groups.
+  void check(const table& read, const char* path) {
+    if (read.error() == 0)
+      return;
+    errno = read.error();
+    fail(spawn_step::resolve_user, path);
   }
 
   // PID 1 raised the soft limit for itself; programs that use select(2) rely

@@ -3,11 +3,11 @@
 
 #include "holder/zygote.hpp"
 
+#include "holder/daemon_link.hpp"
 #include "holder/descriptors.hpp"
 #include "holder/layout.hpp"
 #include "holder/newborn.hpp"
 #include "holder/pid_one.hpp"
-#include "holder/reply.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
@@ -30,9 +30,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <span>
 #include <string>
-#include <string_view>
 
 namespace reeve::holder {
 
@@ -59,28 +57,17 @@ struct failure {
 /// The zygote proper: one order, one answer.
 class zygote {
 public:
-  explicit zygote(int socket) : socket_(socket) {}
+  explicit zygote(int socket) : daemon_(socket) {}
 
   int run() {
     if (auto err = settle(); err.code != 0) {
       answer_failure(0, err);
       return 1;
     }
-    for (;;) {
-      pollfd wait{socket_, POLLIN, 0};
-      if (::poll(&wait, 1, -1) < 0 && errno != EINTR)
-        return 1;
-      packet in;
-      auto got = kernel::receive_packet(socket_, in);
-      if (!got)
-        answer_failure(0, {got.error().code, got.error().operation});
-      else if (*got == kernel::reception::closed)
-        return 0;
-      else if (*got == kernel::reception::packet)
-        serve(in);
-      if (is_unheard_)
-        return 1;
-    }
+    return daemon_.serve([this](packet& in) { serve(in); },
+                         [this](const kernel::sys_error& err) {
+                           answer_failure(0, {err.code, err.operation});
+                         });
   }
 
 private:
@@ -130,15 +117,9 @@ private:
     ::setrlimit(RLIMIT_NOFILE, &limit);
   }
 
-  void answer(message type, std::uint64_t id, std::string_view body,
-              std::span<const int> borrowed = {}) {
-    if (!reply(socket_, static_cast<std::uint16_t>(type), id, body, borrowed))
-      is_unheard_ = true;
-  }
-
   void answer_failure(std::uint64_t id, const failure& err) {
     auto body = kernel::wire::encode(start_failed_report{err.code, err.step});
-    answer(message::start_failed, id, body);
+    daemon_.answer(static_cast<std::uint16_t>(message::start_failed), id, body);
   }
 
   void serve(packet& in) {
@@ -156,9 +137,9 @@ private:
       return;
     }
     auto fd = pidfd.get();
-    answer(message::holder_started, in.id,
-           kernel::wire::encode(holder_started_report{pid}), {&fd, 1});
-    if (is_unheard_) // nobody would ever know of this holder
+    daemon_.answer(static_cast<std::uint16_t>(message::holder_started), in.id,
+                   kernel::wire::encode(holder_started_report{pid}), {&fd, 1});
+    if (daemon_.is_lost()) // nobody would ever know of this holder
       ::syscall(SYS_pidfd_send_signal, fd, SIGKILL, nullptr, 0);
   }
 
@@ -237,7 +218,7 @@ private:
   // In the newborn.
   [[noreturn]] void live(birth& from, unique_fd channel) {
     auto outer = leaves_our_pid_namespace(from);
-    ::close(socket_);
+    ::close(daemon_.socket());
     own_pid_ns_.reset();
     from.proc = proc_.get();
     ::setsid();
@@ -335,8 +316,7 @@ private:
     return {};
   }
 
-  int socket_;
-  bool is_unheard_ = false; ///< an answer of ours found no way
+  daemon_link daemon_;
   std::uint64_t usual_descriptors_ = RLIM_INFINITY;
   unique_fd proc_;
   unique_fd own_pid_ns_;

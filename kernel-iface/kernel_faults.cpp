@@ -3,20 +3,21 @@
 
 // In builds for tests only: any call of ours to the kernel can be made to fail.
 // The linker puts these functions in front of those of the C library (--wrap of
-// ld(1), see CMakeLists.txt), for our own objects and not for shared libraries.
+// ld(1), see CMakeLists.txt), for all that is linked statically.
 //
 //   REEVE_KERNEL_FAULT_AT=N      the Nth call fails, with an error that it may
 //                                have
 //   REEVE_KERNEL_FAULT_IN=NAME   of all helper processes of this name (comm in
 //                                proc(5)) together; else of the daemon
 //   REEVE_KERNEL_FAULT_LOG=FILE  where they count the calls and say which one
-//                                failed, as in kernel_faults.hpp; else the
-//                                daemon says it on standard error
+//                                failed, as in kernel_faults.hpp; helpers need
+//                                it, the daemon says it on standard error else
 
 #include "kernel-iface/kernel_faults.hpp"
 
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/sched.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -76,6 +77,8 @@ struct settings {
     at = std::strtoull(number, nullptr, 10);
     if (const auto* name = std::getenv("REEVE_KERNEL_FAULT_IN"))
       in = name;
+    if (!in.empty() && std::getenv("REEVE_KERNEL_FAULT_LOG") == nullptr)
+      std::abort(); // each of them would count for itself
     log = open_log();
   }
 };
@@ -91,15 +94,31 @@ bool is_meant(std::string_view in) {
   return is_helper ? in == name.data() : in.empty();
 }
 
+/// From where addr2line(1) counts: a daemon's place in memory is not that of
+/// the next one. The program itself is the first in the list.
+std::uintptr_t load_base() {
+  std::uintptr_t out = 0;
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void* into) {
+        *static_cast<std::uintptr_t*>(into) = info->dlpi_addr;
+        return 1;
+      },
+      &out);
+  return out;
+}
+
 void say(fault_log& log, const char* call, std::uint64_t number) {
   std::array<void*, 12> callers{}; // addr2line(1) knows what they are
   auto depth = ::backtrace(callers.data(), static_cast<int>(callers.size()));
+  auto base = load_base();
   auto size =
       std::snprintf(log.text, sizeof(log.text), "call %llu, %s, failed;",
                     static_cast<unsigned long long>(number), call);
   for (auto i = 0; i < depth; ++i)
-    size += std::snprintf(log.text + size, sizeof(log.text) - size, " %p",
-                          callers[static_cast<std::size_t>(i)]);
+    size += std::snprintf(
+        log.text + size, sizeof(log.text) - size, " 0x%lx",
+        reinterpret_cast<std::uintptr_t>(callers[static_cast<std::size_t>(i)])
+            - base);
   if (std::getenv("REEVE_KERNEL_FAULT_LOG") != nullptr)
     return;
   __real_write(2, reinterpret_cast<word>(log.text), size, 0, 0, 0);

@@ -186,6 +186,7 @@ public:
 
   caf::result<pool_drained> drain() {
     draining_ = true;
+    discard_dropped_kits();
     auto promise = actors::owe<pool_drained>(self_);
     drainers_.push_back(promise);
     for (auto& item : std::exchange(ready_, {}))

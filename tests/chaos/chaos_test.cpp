@@ -146,6 +146,9 @@ public:
       std::cout << "The last that a daemon said:\n"
                 << said.substr(said.size() - std::min(said.size(), most))
                 << "\n";
+    for (const auto& item : faults_)
+      if (std::uncaught_exceptions() > 0 && !item.text().empty())
+        std::cout << item.text() << "\n";
     faults_.clear(); // before anybody looks for what is left
   }
 
@@ -358,6 +361,8 @@ private:
                                          {"reeve-broker", 400},
                                          {"reeve-holder", 300}}};
     auto whose = lives.at(pick(lives.size()));
+    if (!faults_.empty())
+      faults_.back().close();
     auto& fault = faults_.emplace_back(whose.helper, 1 + pick(whose.calls));
     reeve_.options().environment = fault.environment();
   }

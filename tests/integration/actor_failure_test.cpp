@@ -337,6 +337,8 @@ TEST_CASE("actor failure: whichever actor of the runtime fails, whenever, its "
   for (const auto* actor :
        {"warden", "holder_pool", "file_sweeper", "zygote", "mount_broker"}) {
     auto failures = 0;
+    // The first one often: who fails then may drop what he has been given
+    // before anybody knows of it.
     for (unsigned nth : {1U, 1U, 1U, 2U, 3U, 5U, 8U, 12U}) {
       INFO(actor << ", message " << nth);
       arm_fault(actor, nth);

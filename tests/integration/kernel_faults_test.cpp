@@ -21,6 +21,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace reeve;
@@ -29,34 +30,44 @@ using namespace reeve::tests;
 
 namespace {
 
-// Everything that a container's life has, each with any answer. Whoever runs
-// is left alone until he is told to end.
-void live_through(daemon_process& reeve) {
+// Everything that a container's life has, each with any answer: the first
+// complaint. Whoever runs is left alone until he is told to end, and is who he
+// should be.
+std::string live_through(daemon_process& reeve) {
+  std::string complaint;
+  auto does = [&complaint](const std::string& answer) {
+    if (complaint.empty())
+      complaint = answer;
+    return answer.empty();
+  };
   auto app = api_client::process("app", {"sh", "-c", "echo hello; sleep 1000"});
   app.restart.type = config::restart_type::permanent;
   auto spec = api_client::spec("web");
   spec.processes = {app};
-  auto created = reeve.complaint<container_created>(create_container{1, spec});
   auto pids = std::vector<pid_t>{};
-  if (created.empty()) {
+  if (does(reeve.complaint<container_created>(create_container{1, spec}))) {
     pids.push_back(reeve.details_of("web").info.pid);
     pids.push_back(reeve.process_of("web", "app").pid);
   }
-  (void)reeve.complaint<process_started>(
-      run_process{2, "web", api_client::process("job", {"echo", "done"})});
-  (void)reeve.complaint<process_is>(wait_process{"web", "job", 1000});
-  (void)reeve.complaint<output_chunk>(read_output{"web", "job"});
-  (void)reeve.complaint<limits_in_force>(
-      set_limits{"web", {{"pids.limit", "50"}}});
-  (void)reeve.complaint<container_is>(pause_container{"web"});
-  if (!reeve.complaint<container_is>(resume_container{"web"}).empty())
-    (void)reeve.complaint<container_is>(resume_container{"web"});
+  auto job = api_client::process("job", {"sh", "-c", "id -u; id -g"});
+  job.user = "nobody";
+  does(reeve.complaint<process_started>(run_process{2, "web", job}));
+  does(reeve.complaint<process_is>(wait_process{"web", "job", 1000}));
+  if (does(reeve.complaint<output_chunk>(read_output{"web", "job"})))
+    CHECK(std::string_view{"65534\n65534\n"}.starts_with(
+        reeve.output_so_far("web", "job")));
+  does(reeve.complaint<limits_in_force>(
+      set_limits{"web", {{"pids.limit", "50"}}}));
+  does(reeve.complaint<container_is>(pause_container{"web"}));
+  if (!does(reeve.complaint<container_is>(resume_container{"web"})))
+    does(reeve.complaint<container_is>(resume_container{"web"}));
   CHECK(std::ranges::all_of(pids, is_alive));
-  (void)reeve.complaint<process_is>(stop_process{"web", "app", 0});
-  (void)reeve.complaint<process_started>(start_process{"web", "app"});
-  (void)reeve.complaint<container_is>(stop_container{"web", 0});
-  (void)reeve.complaint<container_is>(start_container{"web"});
-  (void)reeve.complaint<container_is>(destroy_container{"web", true, 0});
+  does(reeve.complaint<process_is>(stop_process{"web", "app", 0}));
+  does(reeve.complaint<process_started>(start_process{"web", "app"}));
+  does(reeve.complaint<container_is>(stop_container{"web", 0}));
+  does(reeve.complaint<container_is>(start_container{"web"}));
+  does(reeve.complaint<container_is>(destroy_container{"web", true, 0}));
+  return complaint;
 }
 
 #ifdef REEVE_FAULT_POINTS
@@ -77,7 +88,7 @@ public:
     {
       INFO(helper << " " << nth);
       if (is_up)
-        live_through(reeve_);
+        complaint_ = live_through(reeve_);
     }
     calls_ = broken.calls();
     INFO(helper << " " << broken.text()
@@ -93,6 +104,11 @@ public:
     reeve_.start();
     look_after();
     return !broken.text().empty();
+  }
+
+  /// What did not work last.
+  [[nodiscard]] const std::string& complaint() const {
+    return complaint_;
   }
 
   /// How many there were of what was counted last.
@@ -126,12 +142,14 @@ private:
   daemon_process reeve_;
   process_started app_;
   std::uint64_t calls_ = 0;
+  std::string complaint_;
 };
 
 /// Lets calls fail all over a life of that helper, or of the daemon.
 void let_fail(const std::string& helper, unsigned tries) {
   witnessed_daemon reeve;
   CHECK_FALSE(reeve.live_with(helper, std::numeric_limits<int>::max()));
+  CHECK(reeve.complaint() == "");
   auto all = reeve.calls();
   INFO(helper << " has made " << all << " calls");
   REQUIRE(all > 0);

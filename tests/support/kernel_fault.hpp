@@ -49,6 +49,11 @@ public:
     return out;
   }
 
+  /// Once no daemon will start another helper. What was mapped stays.
+  void close() {
+    file_.reset();
+  }
+
   /// How many were made until now.
   [[nodiscard]] std::uint64_t calls() const {
     return log_->calls;
