@@ -195,6 +195,8 @@ public:
     return promise;
   }
 
+  // Shared before anything is done: should one of them fail us, the others come
+  // back.
   void discard_dropped_kits() {
     std::vector<shared_kit> all;
     for (auto& item : dropped_->take_all())
