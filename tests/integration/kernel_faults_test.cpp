@@ -46,16 +46,20 @@ std::string live_through(daemon_process& reeve) {
   spec.processes = {app};
   auto pids = std::vector<pid_t>{};
   if (does(reeve.complaint<container_created>(create_container{1, spec}))) {
-    pids.push_back(reeve.details_of("web").info.pid);
-    pids.push_back(reeve.process_of("web", "app").pid);
+    auto web = container_details{};
+    if (does(reeve.complaint(get_container{"web"}, &web))) {
+      pids.push_back(web.info.pid);
+      for (const auto& item : web.processes)
+        pids.push_back(item.pid);
+    }
   }
   auto job = api_client::process("job", {"sh", "-c", "id -u; id -g"});
   job.user = "nobody";
   does(reeve.complaint<process_started>(run_process{2, "web", job}));
   does(reeve.complaint<process_is>(wait_process{"web", "job", 1000}));
-  if (does(reeve.complaint<output_chunk>(read_output{"web", "job"})))
-    CHECK(std::string_view{"65534\n65534\n"}.starts_with(
-        reeve.output_so_far("web", "job")));
+  auto written = output_chunk{};
+  if (does(reeve.complaint(read_output{"web", "job"}, &written)))
+    CHECK(std::string_view{"65534\n65534\n"}.starts_with(written.bytes));
   does(reeve.complaint<limits_in_force>(
       set_limits{"web", {{"pids.limit", "50"}}}));
   does(reeve.complaint<container_is>(pause_container{"web"}));

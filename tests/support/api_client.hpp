@@ -56,18 +56,23 @@ public:
     return out;
   }
 
-  /// Asks and takes any answer: the text of a refusal, or nothing.
+  /// Asks and takes any answer: the text of a refusal, or nothing. What was
+  /// answered goes to `reply`.
   template <class Reply, class Request>
-  std::string complaint(const Request& what) {
+  std::string complaint(const Request& what, Reply* reply = nullptr) {
     std::string out;
     caf::scoped_actor self{*system_};
     self->request(api_, limit, what)
-        .receive([&](const Reply&) {},
-                 [&](const caf::error& err) {
-                   out = text(err);
-                   if (out.empty())
-                     out = "an error without a text";
-                 });
+        .receive(
+            [&](Reply& answer) {
+              if (reply != nullptr)
+                *reply = std::move(answer);
+            },
+            [&](const caf::error& err) {
+              out = text(err);
+              if (out.empty())
+                out = "an error without a text";
+            });
     return out;
   }
 
