@@ -179,6 +179,25 @@ public:
     return promise;
   }
 
+  caf::result<known_process> describe(const describe_process& msg) {
+    auto promise = owe<known_process>(self_);
+    order(msg.order, {},
+          [this, promise](caf::expected<kernel::packet*> in) mutable {
+            known_process known;
+            if (!in) {
+              promise.deliver(std::move(in.error()));
+            } else if (!is(**in, message::process_state)) {
+              promise.deliver(refusal(**in));
+            } else if (read_state(**in, known)) {
+              promise.deliver(std::move(known));
+            } else {
+              promise.deliver(unknown_answer());
+              broken("described a process badly");
+            }
+          });
+    return promise;
+  }
+
   template <class Order>
   caf::result<holder_done> simple(const Order& out) {
     auto promise = owe<holder_done>(self_);
@@ -235,6 +254,7 @@ public:
     case message::quit:
     case message::seal:
     case message::annotate:
+    case message::describe:
       break;
     }
     broken("sent an unknown report");
@@ -270,6 +290,7 @@ private:
   using on_done = std::function<void(caf::expected<kernel::packet*>)>;
 
   struct pending_order {
+    message asked;
     on_done done;
     clock::time_point until;
   };
@@ -285,10 +306,18 @@ private:
       caf::anon_send(caf::actor_cast<internal_actor>(strong), std::move(what));
   }
 
+  static bool is(const kernel::packet& in, message expected) {
+    return in.type == static_cast<std::uint16_t>(expected);
+  }
+
+  static caf::error unknown_answer() {
+    return make_error(errc::internal, "unknown answer of PID 1");
+  }
+
   static caf::error refusal(const kernel::packet& in) {
     refused_report report;
     if (!kernel::wire::decode(in.body, report))
-      return make_error(errc::internal, "unknown answer of PID 1");
+      return unknown_answer();
     auto code =
         report.code == ESRCH ? errc::not_found : errc::refused_by_kernel;
     return make_error(
@@ -302,7 +331,7 @@ private:
                       T value) {
     if (!in)
       promise.deliver(std::move(in.error()));
-    else if ((*in)->type != static_cast<std::uint16_t>(expected))
+    else if (!is(**in, expected))
       promise.deliver(refusal(**in));
     else
       promise.deliver(std::move(value));
@@ -320,8 +349,8 @@ private:
       done(make_error(sent.error()));
       return 0;
     }
-    pending_.emplace(id,
-                     pending_order{std::move(done), clock::now() + deadline_});
+    pending_.emplace(id, pending_order{Order::type, std::move(done),
+                                       clock::now() + deadline_});
     arm(deadline_);
     return id;
   }
@@ -381,16 +410,26 @@ private:
     answer_inventory();
   }
 
-  void on_process_state(kernel::packet& in) {
-    known_process known;
+  // Better without its output than without its supervisor, who may ask again.
+  static bool read_state(kernel::packet& in, known_process& known) {
     if (!kernel::wire::decode(in.body, known.state))
+      return false;
+    auto& handles = known.handles;
+    handles.is_bare = came_bare(in, known.state.carries);
+    if (!handles.is_bare && !take_descriptors(in, known.state.carries, handles))
+      return false;
+    handles.process = known.state.process;
+    handles.ns_pid = known.state.ns_pid;
+    return true;
+  }
+
+  void on_process_state(kernel::packet& in) {
+    auto asked = pending_.find(in.id);
+    if (asked != pending_.end() && asked->second.asked == message::describe)
+      return on_answer(in);
+    known_process known;
+    if (!read_state(in, known))
       return broken("described a process badly");
-    // Better without its output than without its supervisor.
-    if (!came_bare(in, known.state.carries)
-        && !take_descriptors(in, known.state.carries, known.handles))
-      return broken("described a process badly");
-    known.handles.process = known.state.process;
-    known.handles.ns_pid = known.state.ns_pid;
     if (!greeted_) {
       // Each brings descriptors, of which the daemon has not so many.
       if (inventory_.processes.size() >= announced_.value_or(0))
@@ -418,9 +457,10 @@ private:
     process_spawned out;
     if (!kernel::wire::decode(in.body, report))
       return broken("reported a start badly");
-    if (came_bare(in, report.carries))
+    out.is_bare = came_bare(in, report.carries);
+    if (out.is_bare && spawns_.count(report.process) != 0)
       return finish_bare_spawn(report.process);
-    if (!take_descriptors(in, report.carries, out))
+    if (!out.is_bare && !take_descriptors(in, report.carries, out))
       return broken("reported a start badly");
     out.process = report.process;
     out.ns_pid = report.ns_pid;
@@ -445,10 +485,7 @@ private:
   // It runs, but nobody could read what it writes. Told as a start that is
   // overdue: whoever ordered it has it killed and waits for its end.
   void finish_bare_spawn(std::uint64_t process) {
-    auto found = spawns_.find(process);
-    if (found == spawns_.end())
-      return;
-    fail(found->second.id,
+    fail(spawns_.at(process).id,
          make_error(errc::timed_out,
                     "the program was started, but there was no descriptor left "
                     "for its pipes: raise the limit of open files"));
@@ -565,6 +602,7 @@ behavior(internal_actor::stateful_pointer<holder_state> self, poller* watch,
       [=](const spawn_process& msg) { return s->spawn(msg); },
       [=](const signal_holder_process& msg) { return s->simple(msg.order); },
       [=](const resize_holder_terminal& msg) { return s->simple(msg.order); },
+      [=](const describe_process& msg) { return s->describe(msg); },
       [=](const release_streams& msg) { s->tell_holder(msg.order); },
       [=](const listen_to_holder& msg) { s->listen(msg.to); },
       [=](const acknowledge_end& msg) {

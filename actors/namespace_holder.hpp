@@ -45,6 +45,8 @@ struct process_spawned {
   std::string failed_subject;
   /// PID 1 keeps the failure until it is acknowledged, as it does an end.
   bool is_kept = false;
+  /// There are descriptors that did not reach us: see `describe_process`.
+  bool is_bare = false;
   std::int32_t ns_pid = 0;
   shared_fd pidfd;
   shared_fd stdin_end;
@@ -73,6 +75,11 @@ struct acknowledge_end {
 /// PID 1 keeps another text for a process than it was spawned with.
 struct annotate_process {
   kernel::holder::annotate_order order;
+};
+
+/// PID 1 tells of a process again, and passes its descriptors.
+struct describe_process {
+  kernel::holder::describe_order order;
 };
 
 /// PID 1 exits and takes everything in its pid namespace with it.
@@ -130,6 +137,7 @@ using namespace_holder_actor = caf::typed_actor<
     caf::replies_to<spawn_process>::with<process_spawned>,
     caf::replies_to<signal_holder_process>::with<holder_done>,
     caf::replies_to<resize_holder_terminal>::with<holder_done>,
+    caf::replies_to<describe_process>::with<known_process>,
     caf::reacts_to<release_streams>, caf::reacts_to<listen_to_holder>,
     caf::reacts_to<acknowledge_end>, caf::reacts_to<annotate_process>,
     caf::reacts_to<quit_holder>>;
@@ -158,6 +166,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::resize_holder_terminal)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::release_streams)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::acknowledge_end)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::annotate_process)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::describe_process)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::known_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::quit_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::listen_to_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::holder_done)

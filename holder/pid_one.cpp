@@ -392,6 +392,10 @@ private:
       if (annotate_order order; decode(in, order))
         annotate(order);
       return;
+    case message::describe:
+      if (describe_order order; decode(in, order))
+        describe_again(in.id, order);
+      return;
     case message::hello:
     case message::process_state:
     case message::hello_done:
@@ -752,6 +756,13 @@ private:
       entry->acknowledged = true;
       table_.forget_if_done(*entry);
     }
+  }
+
+  void describe_again(std::uint64_t id, const describe_order& order) {
+    if (auto* entry = table_.find(order.process))
+      describe(*entry, id);
+    else
+      refuse(id, ESRCH, "describe");
   }
 
   void annotate(annotate_order& order) {

@@ -28,6 +28,7 @@ enum class message : std::uint16_t {
   quit,
   seal,
   annotate,
+  describe,
   // reports
   hello = 64,
   process_state,
@@ -208,6 +209,17 @@ struct annotate_order {
   }
 };
 
+/// One known process is told of as in a greeting, with its descriptors: to a
+/// daemon that some did not reach. ESRCH for one that is not known.
+struct describe_order {
+  static constexpr auto type = message::describe;
+  std::uint64_t process = 0;
+
+  static void fields(auto& ar, auto& self) {
+    ar(self.process);
+  }
+};
+
 /// PID 1 exits; the kernel kills what is left in its pid namespace.
 struct quit_order {
   static constexpr auto type = message::quit;
@@ -261,7 +273,7 @@ inline constexpr std::uint8_t carries_stderr = 8;
 inline constexpr std::uint8_t carries_master = 16;
 
 /// Alone: there are descriptors, but the kernel let none be sent. The holder
-/// keeps them, and tells of them again to whoever repeats the order.
+/// keeps them for a `describe_order`.
 inline constexpr std::uint8_t descriptors_withheld = 128;
 
 /// The program runs: its exec has succeeded.
@@ -307,9 +319,10 @@ struct spawn_failed_report {
   }
 };
 
-/// One known process, for a daemon that has just connected. `ended` tells
-/// whether `end` holds; then the pidfd is missing. One that never executed its
-/// program has ended with status 127, and `failed_code` says why.
+/// One known process, for a daemon that has just connected or asks. `ended`
+/// tells whether `end` holds; then there is no pidfd. Else one can be missing
+/// because the kernel let none be opened. One that never executed its program
+/// has ended with status 127, and `failed_code` says why.
 struct process_state_report {
   static constexpr auto type = message::process_state;
   std::uint64_t process = 0;

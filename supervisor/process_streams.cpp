@@ -83,7 +83,8 @@ kernel::result<void>
 process_streams::connect(const actors::process_spawned& handles) {
   is_terminal_ = static_cast<bool>(handles.master);
   over_ = false;
-  why_no_input_ = input_not_open;
+  lacks_some_ = true; // till the end of this
+  why_no_input_ = handles.is_bare ? input_not_here : input_not_open;
   close_input();
   for (auto& list : followers_)
     for (auto& [who, item] : list)
@@ -113,17 +114,22 @@ process_streams::connect(const actors::process_spawned& handles) {
     if (!input_ || ::fcntl(input_.get(), F_SETFL, O_NONBLOCK | O_WRONLY) != 0)
       return kernel::last_error("take over an input pipe");
   }
+  lacks_some_ = handles.is_bare;
+  continue_input();
   return {};
 }
 
 kernel::result<void>
 process_streams::take_rest(const actors::process_spawned& handles) {
-  if (auto ok = connect(handles); !ok)
+  auto lacked_some = lacks_some_;
+  auto ok = connect(handles);
+  lacks_some_ = lacked_some;
+  if (!ok)
     return ok;
   close_input();
   for (auto& stream : outputs_)
     if (stream)
-      if (auto ok = stream->finish(); !ok)
+      if (ok = stream->finish(); !ok)
         return ok;
   return {};
 }
@@ -148,7 +154,7 @@ kernel::result<output_chunk> process_streams::read(const read_output& query) {
   acknowledge(index, offset);
   update_hold(index);
   // Both before the read: then no end is lost.
-  auto was_open = (*stream)->is_open();
+  auto was_open = lacks_some_ || (*stream)->is_open();
   auto has_more = (*stream)->has_more();
   auto got = read_kept(**stream, offset, query.max);
   if (!got)
@@ -339,9 +345,10 @@ void process_streams::give_up_input(const char* why) {
 }
 
 bool process_streams::is_open() const {
-  return std::any_of(outputs_.begin(), outputs_.end(), [](const auto& stream) {
-    return stream && stream->is_open();
-  });
+  return lacks_some_
+         || std::any_of(
+             outputs_.begin(), outputs_.end(),
+             [](const auto& stream) { return stream && stream->is_open(); });
 }
 
 std::uint64_t process_streams::dropped() const {
@@ -367,6 +374,7 @@ void process_streams::retry() {
 }
 
 void process_streams::disconnect() {
+  forgo_rest();
   close_input();
   for (auto& stream : outputs_)
     if (stream)

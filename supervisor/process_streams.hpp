@@ -57,9 +57,19 @@ public:
   process_streams& operator=(const process_streams&) = delete;
   ~process_streams();
 
-  /// Takes the descriptors of a new run.
+  /// Takes the descriptors of a run: a new one, or the same again.
   [[nodiscard]] kernel::result<void>
   connect(const actors::process_spawned& handles);
+
+  /// The run has streams that did not come or could not be connected. Till they
+  /// are, or are forgone, they count as open.
+  [[nodiscard]] bool lacks_some() const {
+    return lacks_some_;
+  }
+
+  void forgo_rest() {
+    lacks_some_ = false;
+  }
 
   /// Keeps what the pipes of a run that has ended still hold. Its successor's
   /// may be connected then, which does the same.
@@ -134,6 +144,8 @@ private:
 
   static constexpr const char* input_not_open =
       "it is not open: run the process with -i";
+  static constexpr const char* input_not_here =
+      "there was no descriptor left for it, which is tried again every second";
 
   [[nodiscard]] std::string prefix_of(std::size_t index) const;
   [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
@@ -158,6 +170,7 @@ private:
   std::array<std::uint64_t, 2> acknowledged_{};
   std::uint64_t forgotten_ = 0; ///< without a log, and nobody has read it
   bool over_ = false;
+  bool lacks_some_ = false;
   bool is_terminal_ = false;
   kernel::unique_fd input_;
   actors::poller::token input_token_ = 0;

@@ -24,9 +24,6 @@ namespace {
 
 constexpr auto longest_wait = 60s;
 
-// Streams of an ended process that some stray keeps open count as ended.
-constexpr auto stray_grace = 500ms;
-
 } // namespace
 
 bool is_final(process_phase phase) {
@@ -111,6 +108,8 @@ void process_actor_state::lose() {
   info_.pid = info_.ns_pid = 0;
   pidfd_ = nullptr;
   streams_->abandon_input();
+  streams_->forgo_rest();
+  untaken_.clear();
   apply(process_event::holder_lost{});
 }
 
@@ -289,8 +288,7 @@ void process_actor_state::carry_out(const process_effect::report_exit& effect) {
                   ? event_kind::process_gave_up
                   : event_kind::process_exited;
   note(kind, to_string(effect.reason));
-  if (streams_->is_open())
-    self_->delayed_send(self_, stray_grace, streams_over{});
+  await_strays();
 }
 
 void process_actor_state::carry_out(const process_effect::report_ready&) {
@@ -305,10 +303,8 @@ void process_actor_state::carry_out(const process_effect::forget&) {
   streams_->disconnect();
   streams_->remove_files();
   release(holder_number(how_.serial, state_.run), 0xff);
-  for (auto process : std::exchange(untaken_, {})) {
+  for (auto process : std::exchange(untaken_, {}))
     release(process, 0xff);
-    superseded_.push_back(process);
-  }
   note(event_kind::process_removed, {});
 }
 
@@ -403,6 +399,7 @@ process_internal_actor::behavior_type process_behavior(
       [=](input_writable event) { s->on(event); },
       [=](poll_expired event) { s->on(event); },
       [=](streams_over event) { s->on(event); },
+      [=](description_due event) { s->on(event); },
       [=](start_impossible event) { s->on(event); },
       [=](start_deadline event) { s->on(event); },
       [=](look_whether_ready event) { s->on(event); },

@@ -43,8 +43,12 @@ process_is process_actor_state::adopt(const adopt_process& msg) {
   command_ = msg.notes.command;
   info_.restarts = msg.notes.restarts;
   state_.restarts = restart_tracker{how_.spec.restart, msg.notes.tracker};
-  for (const auto& older : msg.before)
-    take_rest_of(older);
+  for (const auto& older : msg.before) {
+    superseded_.push_back(older.state.process);
+    if (!untaken_.empty() || !take_rest_of(older))
+      untaken_.push_back(older.state.process);
+  }
+  ask_for_missing();
   auto run = run_of(known.process);
   if (known.ended) {
     reconnect(msg.known.handles);

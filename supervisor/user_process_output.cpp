@@ -22,6 +22,9 @@ namespace {
 // Between two tries to find room for output.
 constexpr auto room_interval = 500ms;
 
+// Streams of an ended process that some stray keeps open count as ended.
+constexpr auto stray_grace = 500ms;
+
 // So often at most output that is dropped all the time is told of.
 constexpr auto told_interval = 1s;
 
@@ -91,7 +94,8 @@ void process_actor_state::on(input_writable) {
 }
 
 void process_actor_state::on(streams_over) {
-  if (state_.phase == process_phase::running || !has_ended_)
+  if (state_.phase == process_phase::running || !has_ended_
+      || streams_->lacks_some())
     return;
   streams_->set_over(true);
   serve_readers(true);
@@ -118,24 +122,34 @@ void process_actor_state::on(poll_expired) {
 void process_actor_state::reconnect(const actors::process_spawned& handles) {
   if (how_.attached)
     arm_poll_timer(); // whoever is awaited may never come
-  log_unless(streams_->connect(handles));
-  release_outputs(); // of the run before, if some of its were still open
+  auto taken = handles;
+  if (!untaken_.empty()) {
+    taken = {};
+    taken.is_bare = true;
+  }
+  if (auto ok = streams_->connect(taken); !asks_) // else it was told
+    log_unless(ok);
+  // Of the run before, if some of its were still open.
+  if (handles.process != ended_process_ || !streams_->lacks_some())
+    release_outputs();
   streams_->want_news();
   watch_room();
   forward_outputs();
+  ask_for_missing();
 }
 
-// Until this is done PID 1 keeps it for whoever comes after us.
-void process_actor_state::take_rest_of(const actors::known_process& older) {
-  const auto& handles = older.handles;
-  auto came = handles.stdout_end || handles.stderr_end || handles.master;
-  if ((!came && older.state.carries != 0)
-      || !log_unless(streams_->take_rest(handles))) {
-    untaken_.push_back(older.state.process);
-    return;
-  }
+// The streams of a run that is over have not come, and there is another.
+void process_actor_state::keep_for_later() {
+  if (streams_->lacks_some() && !std::exchange(released_, true))
+    untaken_.push_back(ended_process_);
+}
+
+// Until this is done PID 1 keeps it for us, or for whoever comes after us.
+bool process_actor_state::take_rest_of(const actors::known_process& older) {
+  if (older.handles.is_bare || !log_unless(streams_->take_rest(older.handles)))
+    return false;
   release(older.state.process, 0xff);
-  superseded_.push_back(older.state.process);
+  return true;
 }
 
 bool process_actor_state::log_unless(const kernel::result<void>& ok) {
@@ -151,6 +165,11 @@ void process_actor_state::finish_run(std::uint64_t process) {
   released_ = false;
   if (!streams_->is_open())
     release_outputs();
+}
+
+void process_actor_state::await_strays() {
+  if (streams_->is_open())
+    self_->delayed_send(self_, stray_grace, streams_over{});
 }
 
 // What the pipes still hold is kept by us from here on.

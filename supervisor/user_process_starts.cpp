@@ -22,6 +22,13 @@ using namespace std::chrono_literals;
 using actors::errc;
 using actors::make_error;
 
+namespace {
+
+// Between two tries to get what did not come with a start or an adoption.
+constexpr auto description_interval = 1s;
+
+} // namespace
+
 void process_actor_state::on(const late_start& event) {
   if (is_probe(event.report.process)) {
     if (event.report.error == 0)
@@ -52,6 +59,7 @@ void process_actor_state::carry_out(const process_effect::spawn& effect) {
     self_->send(self_, start_impossible{effect.run});
     return;
   }
+  keep_for_later();
   actors::spawn_process msg;
   msg.order = make_spawn_order(holder_number(how_.serial, effect.run),
                                how_.spec, notes(), how_.capabilities);
@@ -173,6 +181,73 @@ void process_actor_state::find_pid() {
     return;
   info_.pid = pid->value_or(0);
   pidfd_ = nullptr;
+}
+
+bool process_actor_state::lacks_handles() const {
+  return !untaken_.empty() || streams_->lacks_some()
+         || (state_.phase == process_phase::running && info_.pid == 0
+             && !pidfd_);
+}
+
+// Descriptors or memory were short, here or in PID 1. Nothing is lost: it
+// keeps what it has for us, and writers wait.
+void process_actor_state::ask_for_missing() {
+  if (!lacks_handles() || std::exchange(asks_, true))
+    return;
+  how_.with->log->warn("process '{}' of container '{}': not all of its "
+                       "descriptors came from PID 1, which is asked again",
+                       how_.spec.id, how_.container);
+  ask_later();
+}
+
+void process_actor_state::ask_later() {
+  self_->delayed_send(self_, description_interval, description_due{});
+}
+
+// One after the other, as they were written.
+void process_actor_state::on(description_due) {
+  asks_ = holder_ && lacks_handles();
+  if (!asks_)
+    return;
+  auto process = untaken_.empty() ? holder_number(how_.serial, state_.run)
+                                  : untaken_.front();
+  self_->request(holder_, caf::infinite, actors::describe_process{{process}})
+      .then([this](const actors::known_process& known) { on_described(known); },
+            [this, process](const caf::error& err) {
+              if (actors::code_of(err) == errc::not_found)
+                on_unknown(process);
+              else
+                ask_later();
+            });
+}
+
+void process_actor_state::on_described(const actors::known_process& known) {
+  auto process = known.state.process;
+  if (!untaken_.empty() && process == untaken_.front() && take_rest_of(known)) {
+    untaken_.erase(untaken_.begin());
+    return on(description_due{});
+  }
+  // Else what we lack is of a later run by now.
+  if (untaken_.empty() && process == holder_number(how_.serial, state_.run)) {
+    if (!known.state.ended)
+      take_handles(known.handles);
+    else
+      reconnect(known.handles);
+    if (has_ended_)
+      await_strays();
+    changed();
+  }
+  asks_ = lacks_handles();
+  if (asks_)
+    ask_later();
+}
+
+// There is nothing to come of it any more.
+void process_actor_state::on_unknown(std::uint64_t process) {
+  if (std::erase(untaken_, process) > 0)
+    return on(description_due{});
+  asks_ = false;
+  streams_->forgo_rest();
 }
 
 // From outside: the child itself may not even raise its own score, since its

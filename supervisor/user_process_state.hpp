@@ -50,6 +50,8 @@ struct poll_expired {};
 
 struct streams_over {};
 
+struct description_due {};
+
 struct start_impossible {
   std::uint64_t run = 0;
 };
@@ -70,9 +72,9 @@ using process_internal_actor = user_process_actor::extend<
     caf::reacts_to<process_timer>, caf::reacts_to<output_news>,
     caf::reacts_to<output_retry>, caf::reacts_to<output_not_forwarded>,
     caf::reacts_to<input_writable>, caf::reacts_to<poll_expired>,
-    caf::reacts_to<streams_over>, caf::reacts_to<start_impossible>,
-    caf::reacts_to<start_deadline>, caf::reacts_to<look_whether_ready>,
-    caf::reacts_to<probe_deadline>>;
+    caf::reacts_to<streams_over>, caf::reacts_to<description_due>,
+    caf::reacts_to<start_impossible>, caf::reacts_to<start_deadline>,
+    caf::reacts_to<look_whether_ready>, caf::reacts_to<probe_deadline>>;
 
 /// Nothing more happens to it by itself.
 bool is_final(process_phase phase);
@@ -123,6 +125,7 @@ public:
   void on(output_not_forwarded event);
   void on(input_writable);
   void on(streams_over);
+  void on(description_due);
   void on(poll_expired);
 
 private:
@@ -181,6 +184,11 @@ private:
   void keep_failure(const actors::process_spawned& done);
   void take_handles(const actors::process_spawned& handles);
   void find_pid();
+  [[nodiscard]] bool lacks_handles() const;
+  void ask_for_missing();
+  void ask_later();
+  void on_described(const actors::known_process& known);
+  void on_unknown(std::uint64_t process);
   void set_oom_score();
   void answer_starters();
   void fail_starters();
@@ -196,9 +204,11 @@ private:
   // -- user_process_output.cpp
 
   void reconnect(const actors::process_spawned& handles);
-  void take_rest_of(const actors::known_process& older);
+  bool take_rest_of(const actors::known_process& older);
+  void keep_for_later();
   bool log_unless(const kernel::result<void>& ok);
   void finish_run(std::uint64_t process);
+  void await_strays();
   void release_outputs();
   [[nodiscard]] bool has_streams() const;
   void release(std::uint64_t process, std::uint8_t streams);
@@ -227,6 +237,7 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::unique_ptr<process_streams> streams_;
   actors::shared_fd pidfd_; ///< until its pid is known
+  bool asks_ = false;       ///< PID 1 is asked for what did not come
   bool has_ended_ = false;
   bool fell_ = false; ///< not told on yet
   std::uint64_t probe_ = 0;
@@ -238,11 +249,11 @@ private:
   std::uint64_t ended_process_ = 0;
   std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
   std::vector<std::uint64_t> superseded_; ///< those that may be, at any time
-  std::vector<std::uint64_t> untaken_; ///< some output of theirs is with PID 1
-  std::uint64_t command_ = 0;          ///< that ran it first
-  std::chrono::milliseconds late_by_{0}; ///< we see what happens now
-  std::int64_t event_time_ = 0;          ///< of what happened before; 0: now
-  std::vector<event> happened_;          ///< not told on yet
+  std::vector<std::uint64_t> untaken_;    ///< their output comes first
+  std::uint64_t command_ = 0;             ///< that ran it first
+  std::chrono::milliseconds late_by_{0};  ///< we see what happens now
+  std::int64_t event_time_ = 0;           ///< of what happened before; 0: now
+  std::vector<event> happened_;           ///< not told on yet
   std::uint64_t told_dropped_ = 0;
   clock::time_point next_told_;
   bool tells_later_ = false;
@@ -264,6 +275,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::output_not_forwarded)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::input_writable)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::poll_expired)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::streams_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::description_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_impossible)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::start_deadline)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::look_whether_ready)

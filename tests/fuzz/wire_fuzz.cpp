@@ -28,11 +28,12 @@ using namespace reeve::kernel;
 using all_messages = std::tuple<
     holder::seal_order, holder::configure_order, holder::spawn_order,
     holder::signal_order, holder::resize_order, holder::release_order,
-    holder::acknowledge_order, holder::annotate_order, holder::quit_order,
-    holder::hello_report, holder::hello_done_report, holder::configured_report,
-    holder::spawned_report, holder::process_state_report,
-    holder::spawn_failed_report, holder::exited_report, holder::refused_report,
-    holder::done_report, holder::ready_report, zygote::start_holder_order,
+    holder::acknowledge_order, holder::annotate_order, holder::describe_order,
+    holder::quit_order, holder::hello_report, holder::hello_done_report,
+    holder::configured_report, holder::spawned_report,
+    holder::process_state_report, holder::spawn_failed_report,
+    holder::exited_report, holder::refused_report, holder::done_report,
+    holder::ready_report, zygote::start_holder_order,
     zygote::holder_started_report, zygote::start_failed_report,
     broker::prepare_order, broker::attach_order, broker::prepared_report,
     broker::attached_report, broker::failed_report>;

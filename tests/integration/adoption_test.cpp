@@ -117,6 +117,41 @@ TEST_CASE("adoption: processes go on, and their output has no gap",
   }
 }
 
+TEST_CASE("adoption: PID 1 without a descriptor to tell of a process is asked "
+          "again",
+          "[integration][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  auto pid_1 = reeve.details_of("web").info.pid;
+  auto app = identity{reeve.run("web", counter("app")).pid};
+  auto open = open_files_of(pid_1).size();
+  reeve.go_down();
+  eventually("PID 1 has seen it",
+             [&] { return open_files_of(pid_1).size() < open; });
+  limit_descriptors(pid_1, first_free_descriptor(pid_1) + 1); // for the daemon
+  await_growth(pid_1, "app");
+  reeve.come_up();
+  auto now = reeve.process_of("web", "app");
+  CHECK(now.phase == process_phase::running);
+  CHECK(now.pid == 0);
+  CHECK(app.still_runs());
+  auto in_file = number_in(pid_1, "app");
+  eventually("its output comes", [&] {
+    return unbroken(reeve.output_so_far("web", "app")) > in_file;
+  });
+  limit_descriptors(pid_1, 1000);
+  eventually("its pid is told",
+             [&] { return reeve.process_of("web", "app").pid == app.pid; });
+  in_file = number_in(pid_1, "app");
+  eventually("its output has no gap", [&] {
+    return unbroken(reeve.output_so_far("web", "app")) > in_file;
+  });
+  CHECK(app.still_runs());
+  CHECK(reeve.process_of("web", "app").restarts == 0);
+}
+
 TEST_CASE("adoption: ends that nobody saw are told as they were",
           "[integration][adoption]") {
   if (!is_root())

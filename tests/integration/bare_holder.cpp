@@ -5,10 +5,8 @@
 
 #include "kernel-iface/broker_protocol.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
-#include "tests/support/kernel_view.hpp"
 
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
@@ -171,13 +169,6 @@ void bare_holder::reconnect() {
                  sizeof(address))
            == 0,
        "connect");
-}
-
-void bare_holder::limit_descriptors(std::uint64_t limit) const {
-  rlimit now{};
-  must(::prlimit(pid_, RLIMIT_NOFILE, nullptr, &now) == 0, "prlimit");
-  now.rlim_cur = limit;
-  must(::prlimit(pid_, RLIMIT_NOFILE, &now, nullptr) == 0, "prlimit");
 }
 
 std::vector<pid_t> bare_holder::newborns() const {

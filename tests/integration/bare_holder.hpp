@@ -6,6 +6,7 @@
 #include "kernel-iface/helper_process.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
+#include "tests/support/kernel_view.hpp"
 #include "tests/support/leak_guard.hpp"
 
 #include <sys/types.h>
@@ -64,8 +65,9 @@ public:
   void hang_up();
   void reconnect();
 
-  /// Its soft limit of descriptors.
-  void limit_descriptors(std::uint64_t limit) const;
+  void limit_descriptors(std::uint64_t limit) const {
+    tests::limit_descriptors(pid_, limit);
+  }
 
   /// Its children that still are what it forked.
   [[nodiscard]] std::vector<pid_t> newborns() const;

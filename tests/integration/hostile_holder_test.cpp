@@ -3,6 +3,7 @@
 
 // A holder that was taken over, at the other end of a socket pair.
 
+#include "actors/error.hpp"
 #include "actors/namespace_holder.hpp"
 #include "actors/poller.hpp"
 #include "kernel-iface/packet.hpp"
@@ -306,6 +307,71 @@ TEST_CASE("hostile holder: a wrong answer fails the request and no other",
                  [](const caf::error&) {});
   CHECK(done);
   CHECK(them.lost() == 0);
+}
+
+TEST_CASE("hostile holder: a description is taken when it was asked for",
+          "[integration][hostile]") {
+  hostile_holder them;
+  them.greet();
+  caf::scoped_actor self{them.system()};
+  auto asked = [&](std::uint64_t& id) {
+    auto out = self->request(them.actor(), 20s, describe_process{{7}});
+    id = them.next_order();
+    return out;
+  };
+  process_state_report state;
+  state.process = 7;
+  state.ns_pid = 3;
+  state.carries = carries_pidfd | carries_stdout;
+  std::uint64_t id = 0;
+  auto request = asked(id);
+  SECTION("whole") {
+    them.say(state, 2, id);
+    request.receive(
+        [](const known_process& known) {
+          CHECK(known.state.process == 7);
+          CHECK(known.handles.ns_pid == 3);
+          CHECK(known.handles.pidfd);
+          CHECK(known.handles.stdout_end);
+          CHECK_FALSE(known.handles.stderr_end);
+          CHECK_FALSE(known.handles.is_bare);
+        },
+        [](const caf::error& err) { FAIL_CHECK(text_of(err)); });
+    them.say(state, 2, id); // and again, which nobody asked for
+    CHECK(them.answers<holder_inventory>(get_inventory{}));
+    CHECK(them.lost() == 0);
+  }
+  SECTION("again without descriptors") {
+    state.carries = descriptors_withheld;
+    them.say(state, 0, id);
+    request.receive(
+        [](const known_process& known) { CHECK(known.handles.is_bare); },
+        [](const caf::error& err) { FAIL_CHECK(text_of(err)); });
+    CHECK(them.lost() == 0);
+  }
+  SECTION("of nobody") {
+    them.say(refused_report{ESRCH, "describe"}, 0, id);
+    request.receive(
+        [](const known_process&) { FAIL_CHECK(); },
+        [](const caf::error& err) { CHECK(code_of(err) == errc::not_found); });
+    CHECK(them.lost() == 0);
+  }
+  SECTION("with another answer") {
+    them.say(done_report{}, 0, id);
+    auto failed = false;
+    request.receive([](const known_process&) {},
+                    [&](const caf::error&) { failed = true; });
+    CHECK(failed);
+    CHECK(them.lost() == 0);
+  }
+  SECTION("with fewer descriptors than it says") {
+    them.say(state, 1, id);
+    auto failed = false;
+    request.receive([](const known_process&) {},
+                    [&](const caf::error&) { failed = true; });
+    CHECK(failed);
+    them.expect_lost();
+  }
 }
 
 TEST_CASE("hostile holder: silence costs each order its deadline, nothing more",

@@ -98,10 +98,12 @@ public:
     INFO(helper << " " << broken.text()
                 << (is_up ? "" : " (and the daemon has ended)"));
     if (is_up) {
-      if (!broken.text().empty()) // all is well again
+      if (!broken.text().empty()) { // all is well again
         CHECK(reeve_.complaint<container_created>(
                   create_container{3, api_client::spec("another")})
               == "");
+        expect_witness_whole();
+      }
       reeve_.kill();
     }
     reeve_.options().environment.clear();
@@ -124,6 +126,17 @@ private:
   void make_witness() {
     reeve_.create("witness");
     app_ = reeve_.run("witness", api_client::counter("app"));
+  }
+
+  // What did not come at once comes later, in the same daemon.
+  void expect_witness_whole() {
+    eventually("it has its pid", [this] {
+      return reeve_.process_of("witness", "app").pid == app_.pid;
+    });
+    auto before = unbroken(reeve_.output_so_far("witness", "app"));
+    eventually("its output goes on", [this, before] {
+      return unbroken(reeve_.output_so_far("witness", "app")) > before;
+    });
   }
 
   void look_after() {

@@ -4,6 +4,7 @@
 // PID 1 by itself: what it makes of a daemon that dies at the wrong moment, of
 // too few descriptors, and of a container that does not let it start anything.
 
+#include "kernel-iface/process_identity.hpp"
 #include "tests/integration/bare_holder.hpp"
 #include "tests/integration/probe_image.hpp"
 #include "tests/support/catch.hpp"
@@ -198,6 +199,39 @@ TEST_CASE("PID 1: descriptors that the kernel will not pass cost no daemon",
   CHECK(told.size() == starts);
   INFO(bare);
   CHECK(bare < starts / 2);
+}
+
+TEST_CASE("PID 1: a process that it had no room to tell of is described again",
+          "[integration][holder]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  bare_holder one{image.path()};
+  auto order = bare_holder::order(1, {"sleep", "1000"});
+  order.stdio = stdio_mode::pipes;
+  one.send(order);
+  CHECK(one.next_of<spawned_report>().process == 1);
+  auto child = children_of(one.pid()).at(0);
+  auto open = open_files_of(one.pid()).size();
+  one.hang_up();
+  eventually("PID 1 has seen it",
+             [&] { return open_files_of(one.pid()).size() < open; });
+  one.limit_descriptors(first_free_descriptor(one.pid()) + 1); // to listen with
+  one.reconnect();
+  constexpr std::uint8_t outputs = carries_stdout | carries_stderr;
+  kernel::packet in;
+  CHECK(one.next_of<process_state_report>(&in).carries == outputs);
+  CHECK(in.fds.size() == 2);
+  one.limit_descriptors(100);
+  one.send(describe_order{1}, 7);
+  CHECK(one.next_of<process_state_report>(&in).carries
+        == (carries_pidfd | outputs));
+  CHECK(in.id == 7);
+  REQUIRE(in.fds.size() == 3);
+  CHECK(kernel::pid_of(in.fds[0].get()).value() == child);
+  one.send(describe_order{2}, 8);
+  CHECK(one.next_of<refused_report>(&in).code == ESRCH);
+  CHECK(in.id == 8);
 }
 
 TEST_CASE("PID 1: an order whose descriptors find no room fails by its name",

@@ -5,7 +5,10 @@
 
 #include "tests/support/host_snapshot.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -87,6 +90,23 @@ std::vector<std::string> open_files_of(pid_t pid) {
       out.push_back(to);
   }
   return out;
+}
+
+std::uint64_t first_free_descriptor(pid_t pid) {
+  auto dir = fs::path{"/proc"} / std::to_string(pid) / "fd";
+  std::uint64_t out = 0;
+  while (fs::is_symlink(dir / std::to_string(out)))
+    ++out;
+  return out;
+}
+
+void limit_descriptors(pid_t pid, std::uint64_t limit) {
+  rlimit now{};
+  if (::prlimit(pid, RLIMIT_NOFILE, nullptr, &now) != 0)
+    throw std::system_error(errno, std::generic_category(), "prlimit");
+  now.rlim_cur = limit;
+  if (::prlimit(pid, RLIMIT_NOFILE, &now, nullptr) != 0)
+    throw std::system_error(errno, std::generic_category(), "prlimit");
 }
 
 std::vector<pid_t> helpers_called(const std::string& comm) {

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ namespace reeve::tests {
 
 /// With its zombies.
 [[nodiscard]] std::vector<pid_t> all_children_of(pid_t pid);
+
+/// The lowest number that is no descriptor of it.
+[[nodiscard]] std::uint64_t first_free_descriptor(pid_t pid);
+
+/// Sets its soft limit of them.
+void limit_descriptors(pid_t pid, std::uint64_t limit);
 
 /// Where its descriptors lead to; those that it closes meanwhile are left out.
 [[nodiscard]] std::vector<std::string> open_files_of(pid_t pid);

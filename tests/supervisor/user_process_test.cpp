@@ -1,0 +1,314 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "supervisor/user_process.hpp"
+
+#include "actors/error.hpp"
+#include "tests/support/api_client.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/system_config.hpp"
+#include "tests/support/temp_directory.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <spdlog/logger.h>
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <set>
+
+using namespace reeve;
+using namespace reeve::supervisor;
+using namespace reeve::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+using actors::known_process;
+using actors::process_spawned;
+using actors::shared_fd;
+using kernel::unique_fd;
+
+constexpr std::uint32_t serial = 5;
+
+constexpr std::uint64_t number(std::uint64_t run) {
+  return holder_number(serial, run);
+}
+
+/// One run as PID 1 keeps it.
+struct kept_run {
+  shared_fd out;   ///< empty when it was released
+  unique_fd write; ///< the program's end
+  bool ended = false;
+  int bare_for = 0; ///< so often it is told of without its descriptors
+};
+
+/// What the actor in front of PID 1 answers, and what it was told.
+class fake_pid_one {
+public:
+  void add(std::uint64_t run, const std::string& written, bool ended,
+           int bare_for) {
+    std::array<int, 2> raw{};
+    REQUIRE(::pipe2(raw.data(), O_CLOEXEC) == 0);
+    auto item = kept_run{};
+    item.out = std::make_shared<unique_fd>(unique_fd::adopt(raw[0]));
+    item.write = unique_fd::adopt(raw[1]);
+    item.ended = ended;
+    item.bare_for = bare_for;
+    REQUIRE(::write(item.write.get(), written.data(), written.size())
+            == static_cast<ssize_t>(written.size()));
+    if (ended)
+      item.write.reset();
+    std::lock_guard guard{mutex_};
+    runs_[number(run)] = std::move(item);
+  }
+
+  void end(std::uint64_t run) {
+    std::lock_guard guard{mutex_};
+    auto& item = runs_.at(number(run));
+    item.ended = true;
+    item.write.reset();
+  }
+
+  known_process describe(std::uint64_t process) {
+    std::lock_guard guard{mutex_};
+    auto& item = runs_.at(process);
+    known_process out;
+    out.state.process = out.handles.process = process;
+    out.state.ended = item.ended;
+    out.handles.ns_pid = 3;
+    if (item.bare_for-- > 0) {
+      out.handles.is_bare = true;
+      return out;
+    }
+    out.handles.stdout_end = item.out;
+    if (!item.ended)
+      out.handles.pidfd = std::make_shared<unique_fd>(unique_fd::adopt(
+          static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))));
+    return out;
+  }
+
+  [[nodiscard]] bool knows(std::uint64_t process) {
+    std::lock_guard guard{mutex_};
+    return runs_.count(process) != 0;
+  }
+
+  void release(std::uint64_t process) {
+    std::lock_guard guard{mutex_};
+    released_.insert(process);
+  }
+
+  [[nodiscard]] std::set<std::uint64_t> released() {
+    std::lock_guard guard{mutex_};
+    return released_;
+  }
+
+private:
+  std::mutex mutex_;
+  std::map<std::uint64_t, kept_run> runs_;
+  std::set<std::uint64_t> released_;
+};
+
+actors::namespace_holder_actor::behavior_type
+holder_behavior(actors::namespace_holder_actor::pointer, fake_pid_one* one) {
+  return {
+      [](actors::get_inventory) { return actors::holder_inventory{}; },
+      [](const actors::seal_holder&) { return actors::holder_done{}; },
+      [](const actors::configure_holder&) {
+        return actors::holder_configured{};
+      },
+      [one](const actors::spawn_process& msg) {
+        return one->describe(msg.order.process).handles;
+      },
+      [](const actors::signal_holder_process&) {
+        return actors::holder_done{};
+      },
+      [](const actors::resize_holder_terminal&) {
+        return actors::holder_done{};
+      },
+      [one](const actors::describe_process& msg) -> caf::result<known_process> {
+        if (!one->knows(msg.order.process))
+          return actors::make_error(actors::errc::not_found, "describe");
+        return one->describe(msg.order.process);
+      },
+      [one](const actors::release_streams& msg) {
+        one->release(msg.order.process);
+      },
+      [](const actors::listen_to_holder&) {},
+      [](const actors::acknowledge_end&) {},
+      [](const actors::annotate_process&) {},
+      [](actors::quit_holder) {},
+  };
+}
+
+/// A process actor between a container, which the test is, and a fake PID 1.
+class process_fixture {
+protected:
+  process_fixture() {
+    config_.set("scheduler.max-threads", 2);
+    config_.set("logger.console", caf::atom("none"));
+    system_ = std::make_unique<caf::actor_system>(config_);
+    with_ = std::make_shared<services>();
+    with_->log = std::make_shared<spdlog::logger>("silent");
+    with_->streams = actors::poller::make("test-poller").value();
+    with_->store = std::make_unique<state_store>(dir_.path());
+    std::filesystem::create_directories(with_->store->directory_of("c1"));
+    holder_ = system_->spawn(holder_behavior, &one_);
+    user_process_options how;
+    how.with = with_;
+    how.container = "web";
+    how.container_id = "c1";
+    how.serial = serial;
+    how.spec.id = "app";
+    how.spec.argv = {"app"};
+    how.spec.restart.type = config::restart_type::permanent;
+    how.spec.restart.backoff_min = 1ms;
+    how.on_change = [this](const process_change& change) {
+      std::lock_guard guard{mutex_};
+      info_ = change.info;
+      acknowledged_.insert(change.ended.begin(), change.ended.end());
+    };
+    process_ = spawn_user_process(*system_, std::move(how));
+    caf::anon_send(process_, use_holder{holder_, nullptr, 0});
+  }
+
+  ~process_fixture() {
+    caf::anon_send_exit(process_, caf::exit_reason::user_shutdown);
+    process_ = nullptr;
+    holder_ = nullptr;
+    system_.reset();
+  }
+
+  void adopt(std::uint64_t newest, const std::vector<std::uint64_t>& before) {
+    adopt_process msg;
+    msg.known = one_.describe(number(newest));
+    for (auto run : before)
+      msg.before.push_back(one_.describe(number(run)));
+    caf::scoped_actor self{*system_};
+    self->request(process_, 20s, msg)
+        .receive([](const process_is&) {},
+                 [](const caf::error& err) { FAIL(actors::text_of(err)); });
+  }
+
+  /// What its log has.
+  [[nodiscard]] std::string output(std::int64_t wait_ms = 0) {
+    std::string out;
+    read_output query;
+    query.wait_ms = wait_ms;
+    caf::scoped_actor self{*system_};
+    self->request(process_, 20s, query)
+        .receive(
+            [&](const output_chunk& got) {
+              CHECK_FALSE(got.at_end);
+              out = got.bytes;
+            },
+            [](const caf::error& err) { FAIL(actors::text_of(err)); });
+    return out;
+  }
+
+  [[nodiscard]] process_info info() {
+    std::lock_guard guard{mutex_};
+    return info_;
+  }
+
+  [[nodiscard]] bool is_acknowledged(std::uint64_t run) {
+    std::lock_guard guard{mutex_};
+    return acknowledged_.count(number(run)) != 0;
+  }
+
+  [[nodiscard]] bool is_released(std::uint64_t run) {
+    return one_.released().count(number(run)) != 0;
+  }
+
+  void end(std::uint64_t run) {
+    one_.end(run);
+    caf::anon_send(process_, end_process{number(run), {}});
+  }
+
+  fake_pid_one one_;
+  system_config config_;
+  temp_directory dir_;
+  std::mutex mutex_;
+  process_info info_;
+  std::set<std::uint64_t> acknowledged_;
+  std::unique_ptr<caf::actor_system> system_;
+  std::shared_ptr<services> with_;
+  actors::namespace_holder_actor holder_;
+  user_process_actor process_;
+};
+
+} // namespace
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: what did not come with its adoption is asked "
+                 "for until it is there",
+                 "[supervisor][user_process]") {
+  one_.add(2, "two", false, 2);
+  adopt(2, {});
+  CHECK(info().phase == process_phase::running);
+  CHECK(info().pid == 0);
+  CHECK(output() == ""); // and this is not its end
+  CHECK(output(10'000) == "two");
+  eventually("its pid is known", [&] { return info().pid == ::getpid(); });
+  CHECK_FALSE(is_released(2));
+}
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: what is left of earlier runs comes first, and "
+                 "nothing is released before",
+                 "[supervisor][user_process]") {
+  one_.add(1, "one ", true, 2);
+  one_.add(2, "two ", true, 0);
+  one_.add(3, "three", false, 0);
+  adopt(3, {1, 2});
+  CHECK(output() == "");
+  CHECK_FALSE(is_released(1));
+  CHECK_FALSE(is_released(2));
+  eventually("all is there", [&] { return output() == "one two three"; });
+  eventually("PID 1 need not keep it any more",
+             [&] { return is_released(1) && is_released(2); });
+  CHECK_FALSE(is_released(3));
+  eventually("they may be forgotten",
+             [&] { return is_acknowledged(1) && is_acknowledged(2); });
+}
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: a run that ends before its output came loses "
+                 "none to its successor",
+                 "[supervisor][user_process]") {
+  one_.add(1, "one ", false, 2);
+  one_.add(2, "two", false, 0);
+  adopt(1, {});
+  end(1);
+  eventually("its successor runs", [&] { return info().restarts == 1; });
+  CHECK_FALSE(is_released(1));
+  eventually("all is there", [&] { return output() == "one two"; });
+  eventually("PID 1 need not keep it any more", [&] { return is_released(1); });
+  CHECK(is_acknowledged(1));
+  CHECK_FALSE(is_released(2));
+}
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: what PID 1 does not know any more is not "
+                 "waited for",
+                 "[supervisor][user_process]") {
+  one_.add(1, "one ", true, 1);
+  one_.add(2, "two", false, 0);
+  adopt_process msg;
+  msg.known = one_.describe(number(2));
+  known_process lost;
+  lost.state.process = number(0);
+  lost.state.ended = lost.handles.is_bare = true;
+  msg.before = {lost, one_.describe(number(1))};
+  caf::scoped_actor self{*system_};
+  self->send(process_, msg);
+  eventually("the rest is there", [&] { return output() == "one two"; });
+}
