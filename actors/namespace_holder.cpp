@@ -186,7 +186,7 @@ public:
             known_process known;
             if (!in) {
               promise.deliver(std::move(in.error()));
-            } else if (!is(**in, message::process_state)) {
+            } else if (!is(**in, message::described)) {
               promise.deliver(refusal(**in));
             } else if (read_state(**in, known)) {
               promise.deliver(std::move(known));
@@ -244,6 +244,7 @@ public:
     case message::configured:
     case message::refused:
     case message::done:
+    case message::described:
       return on_answer(in);
     case message::configure:
     case message::spawn:
@@ -290,7 +291,6 @@ private:
   using on_done = std::function<void(caf::expected<kernel::packet*>)>;
 
   struct pending_order {
-    message asked;
     on_done done;
     clock::time_point until;
   };
@@ -349,8 +349,8 @@ private:
       done(make_error(sent.error()));
       return 0;
     }
-    pending_.emplace(id, pending_order{Order::type, std::move(done),
-                                       clock::now() + deadline_});
+    pending_.emplace(id,
+                     pending_order{std::move(done), clock::now() + deadline_});
     arm(deadline_);
     return id;
   }
@@ -424,9 +424,6 @@ private:
   }
 
   void on_process_state(kernel::packet& in) {
-    auto asked = pending_.find(in.id);
-    if (asked != pending_.end() && asked->second.asked == message::describe)
-      return on_answer(in);
     known_process known;
     if (!read_state(in, known))
       return broken("described a process badly");
@@ -458,8 +455,6 @@ private:
     if (!kernel::wire::decode(in.body, report))
       return broken("reported a start badly");
     out.is_bare = came_bare(in, report.carries);
-    if (out.is_bare && spawns_.count(report.process) != 0)
-      return finish_bare_spawn(report.process);
     if (!out.is_bare && !take_descriptors(in, report.carries, out))
       return broken("reported a start badly");
     out.process = report.process;
@@ -480,15 +475,6 @@ private:
     out.is_kept = out.failed_step != kernel::holder::spawn_step::fork
                   || out.error != ENOSPC;
     finish_spawn(report.process, std::move(out));
-  }
-
-  // It runs, but nobody could read what it writes. Told as a start that is
-  // overdue: whoever ordered it has it killed and waits for its end.
-  void finish_bare_spawn(std::uint64_t process) {
-    fail(spawns_.at(process).id,
-         make_error(errc::timed_out,
-                    "the program was started, but there was no descriptor left "
-                    "for its pipes: raise the limit of open files"));
   }
 
   void finish_spawn(std::uint64_t process, process_spawned out) {

@@ -221,12 +221,13 @@ private:
     report(0, hello_report{static_cast<std::uint32_t>(table_.entries().size()),
                            configured_});
     for (auto& entry : table_.entries())
-      describe(entry, 0);
+      describe<process_state_report>(entry, 0);
     report(0, hello_done_report{});
   }
 
+  template <class Report>
   void describe(process_entry& entry, std::uint64_t id) {
-    process_state_report state;
+    Report state;
     state.process = entry.id;
     state.spec = entry.spec;
     state.ns_pid = entry.pid;
@@ -406,6 +407,7 @@ private:
     case message::refused:
     case message::done:
     case message::ready:
+    case message::described:
       break;
     }
     refuse(in.id, ENOSYS, "carry out an unknown order");
@@ -455,7 +457,7 @@ private:
     if (auto* known = table_.find(process)) {
       if (known->failed_code != 0)
         return report_failure(*known, in.id);
-      return describe(*known, in.id);
+      return describe<process_state_report>(*known, in.id);
     }
     if (table_.was_forgotten(process))
       return refuse(in.id, ESTALE,
@@ -760,7 +762,7 @@ private:
 
   void describe_again(std::uint64_t id, const describe_order& order) {
     if (auto* entry = table_.find(order.process))
-      describe(*entry, id);
+      describe<described_report>(*entry, id);
     else
       refuse(id, ESRCH, "describe");
   }

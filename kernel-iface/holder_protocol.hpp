@@ -40,6 +40,7 @@ enum class message : std::uint16_t {
   refused,
   done,
   ready,
+  described,
 };
 
 /// A holder keeps an O_PATH descriptor of its listening socket at this number:
@@ -319,7 +320,7 @@ struct spawn_failed_report {
   }
 };
 
-/// One known process, for a daemon that has just connected or asks. `ended`
+/// One known process, for a daemon that has just connected. `ended`
 /// tells whether `end` holds; then there is no pidfd. Else one can be missing
 /// because the kernel let none be opened. One that never executed its program
 /// has ended with status 127, and `failed_code` says why.
@@ -343,6 +344,11 @@ struct process_state_report {
        self.ready, self.ended, self.end, self.carries, self.failed_step,
        self.failed_code, self.failed_subject);
   }
+};
+
+/// The answer to a `describe_order`: all that a greeting says of the process.
+struct described_report : process_state_report {
+  static constexpr auto type = message::described;
 };
 
 struct exited_report {

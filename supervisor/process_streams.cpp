@@ -81,21 +81,20 @@ process_streams::open_stream(std::size_t index) {
 
 kernel::result<void>
 process_streams::connect(const actors::process_spawned& handles) {
-  is_terminal_ = static_cast<bool>(handles.master);
-  over_ = false;
+  if (run_ != handles.process || run_ == 0)
+    begin_run(handles.process);
   lacks_some_ = true; // till the end of this
-  why_no_input_ = handles.is_bare ? input_not_here : input_not_open;
-  close_input();
-  for (auto& list : followers_)
-    for (auto& [who, item] : list)
-      item.has_all = false;
+  why_no_input_ = input_not_here;
+  if (handles.is_bare)
+    return {};
+  is_terminal_ = static_cast<bool>(handles.master);
   if (is_terminal_) // it has but one stream
     followers_[1].clear();
   const actors::shared_fd* sources[] = {handles.master ? &handles.master
                                                        : &handles.stdout_end,
                                         &handles.stderr_end};
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    if (!*sources[i])
+    if (!*sources[i] || connected_[i])
       continue;
     auto stream = open_stream(i);
     if (!stream)
@@ -107,6 +106,7 @@ process_streams::connect(const actors::process_spawned& handles) {
     update_hold(i);
     if (auto ok = (*stream)->connect(std::move(fd)); !ok)
       return ok;
+    connected_[i] = true;
   }
   const auto& in = handles.master ? handles.master : handles.stdin_end;
   if (in) {
@@ -114,24 +114,33 @@ process_streams::connect(const actors::process_spawned& handles) {
     if (!input_ || ::fcntl(input_.get(), F_SETFL, O_NONBLOCK | O_WRONLY) != 0)
       return kernel::last_error("take over an input pipe");
   }
-  lacks_some_ = handles.is_bare;
-  continue_input();
+  lacks_some_ = false;
+  why_no_input_ = input_not_open;
   return {};
+}
+
+void process_streams::begin_run(std::uint64_t run) {
+  run_ = run;
+  connected_ = {};
+  over_ = false;
+  close_input();
+  for (auto& list : followers_)
+    for (auto& [who, item] : list)
+      item.has_all = false;
 }
 
 kernel::result<void>
 process_streams::take_rest(const actors::process_spawned& handles) {
   auto lacked_some = lacks_some_;
+  const auto* why_no_input = why_no_input_;
   auto ok = connect(handles);
   lacks_some_ = lacked_some;
-  if (!ok)
-    return ok;
+  why_no_input_ = why_no_input;
   close_input();
   for (auto& stream : outputs_)
-    if (stream)
-      if (ok = stream->finish(); !ok)
-        return ok;
-  return {};
+    if (ok && stream)
+      ok = stream->finish();
+  return ok;
 }
 
 kernel::result<output_chunk> process_streams::read(const read_output& query) {

@@ -57,7 +57,8 @@ public:
   process_streams& operator=(const process_streams&) = delete;
   ~process_streams();
 
-  /// Takes the descriptors of a run: a new one, or the same again.
+  /// Takes the descriptors of a run: a new one, or of the same what had not
+  /// come or could not be connected.
   [[nodiscard]] kernel::result<void>
   connect(const actors::process_spawned& handles);
 
@@ -147,6 +148,7 @@ private:
   static constexpr const char* input_not_here =
       "there was no descriptor left for it, which is tried again every second";
 
+  void begin_run(std::uint64_t run);
   [[nodiscard]] std::string prefix_of(std::size_t index) const;
   [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
   [[nodiscard]] static kernel::result<kernel::output_spool::chunk>
@@ -170,6 +172,8 @@ private:
   std::array<std::uint64_t, 2> acknowledged_{};
   std::uint64_t forgotten_ = 0; ///< without a log, and nobody has read it
   bool over_ = false;
+  std::uint64_t run_ = 0; ///< its number with PID 1
+  std::array<bool, 2> connected_{};
   bool lacks_some_ = false;
   bool is_terminal_ = false;
   kernel::unique_fd input_;

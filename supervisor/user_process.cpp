@@ -303,6 +303,7 @@ void process_actor_state::carry_out(const process_effect::forget&) {
   streams_->disconnect();
   streams_->remove_files();
   release(holder_number(how_.serial, state_.run), 0xff);
+  release(connected_, 0xff); // should that be another one
   for (auto process : std::exchange(untaken_, {}))
     release(process, 0xff);
   note(event_kind::process_removed, {});

@@ -20,7 +20,8 @@ void process_actor_state::end(const end_process& msg) {
     finish_run(msg.process);
     apply(process_event::ended{run_of(msg.process), reason});
   } else {
-    release(msg.process, 0xff); // a stray: the streams are its successor's
+    if (std::ranges::count(untaken_, msg.process) == 0)
+      release(msg.process, 0xff); // a stray: the streams are its successor's
   }
   tell_ends();
 }
@@ -66,6 +67,8 @@ process_is process_actor_state::adopt(const adopt_process& msg) {
     return get();
   }
   if (known.starting) {
+    if (!untaken_.empty())
+      reconnect(msg.known.handles);
     apply(process_event::found_starting{run});
     self_->delayed_send(self_, how_.with->config.deadlines.start,
                         start_deadline{run});

@@ -122,15 +122,13 @@ void process_actor_state::on(poll_expired) {
 void process_actor_state::reconnect(const actors::process_spawned& handles) {
   if (how_.attached)
     arm_poll_timer(); // whoever is awaited may never come
+  connected_ = handles.process;
   auto taken = handles;
-  if (!untaken_.empty()) {
-    taken = {};
-    taken.is_bare = true;
-  }
-  if (auto ok = streams_->connect(taken); !asks_) // else it was told
-    log_unless(ok);
-  // Of the run before, if some of its were still open.
-  if (handles.process != ended_process_ || !streams_->lacks_some())
+  taken.is_bare |= !untaken_.empty(); // these come first
+  log_unless(streams_->connect(taken));
+  // Of a run before, if some of its were still open; of this one if it is over
+  // and was read to its end.
+  if (handles.process != ended_process_ || !streams_->is_open())
     release_outputs();
   streams_->want_news();
   watch_room();
@@ -152,8 +150,9 @@ bool process_actor_state::take_rest_of(const actors::known_process& older) {
   return true;
 }
 
+// What is tried every second was told the first time.
 bool process_actor_state::log_unless(const kernel::result<void>& ok) {
-  if (!ok)
+  if (!ok && !asks_)
     how_.with->log->error("process '{}' of container '{}': {}", how_.spec.id,
                           how_.container, to_string(ok.error()));
   return ok.has_value();

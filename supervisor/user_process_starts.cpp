@@ -168,10 +168,14 @@ void process_actor_state::remember_failure(
 void process_actor_state::take_handles(const actors::process_spawned& handles) {
   info_.ns_pid = handles.ns_pid;
   info_.pid = 0;
-  pidfd_ = handles.pidfd;
+  take_pid(handles.pidfd);
+  reconnect(handles);
+}
+
+void process_actor_state::take_pid(const actors::shared_fd& pidfd) {
+  pidfd_ = pidfd;
   for (auto tries = 3; pidfd_ && tries > 0; --tries)
     find_pid();
-  reconnect(handles);
 }
 
 // It has one for sure: what keeps us from seeing it may pass.
@@ -184,9 +188,11 @@ void process_actor_state::find_pid() {
 }
 
 bool process_actor_state::lacks_handles() const {
-  return !untaken_.empty() || streams_->lacks_some()
-         || (state_.phase == process_phase::running && info_.pid == 0
-             && !pidfd_);
+  return !untaken_.empty() || streams_->lacks_some() || lacks_pid();
+}
+
+bool process_actor_state::lacks_pid() const {
+  return state_.phase == process_phase::running && info_.pid == 0 && !pidfd_;
 }
 
 // Descriptors or memory were short, here or in PID 1. Nothing is lost: it
@@ -194,8 +200,9 @@ bool process_actor_state::lacks_handles() const {
 void process_actor_state::ask_for_missing() {
   if (!lacks_handles() || std::exchange(asks_, true))
     return;
-  how_.with->log->warn("process '{}' of container '{}': not all of its "
-                       "descriptors came from PID 1, which is asked again",
+  how_.with->log->warn("process '{}' of container '{}': not all that PID 1 has "
+                       "of it could be taken over, which is tried again every "
+                       "second",
                        how_.spec.id, how_.container);
   ask_later();
 }
@@ -209,37 +216,62 @@ void process_actor_state::on(description_due) {
   asks_ = holder_ && lacks_handles();
   if (!asks_)
     return;
-  auto process = untaken_.empty() ? holder_number(how_.serial, state_.run)
-                                  : untaken_.front();
+  auto process = untaken_.empty() ? connected_ : untaken_.front();
+  auto is_over = [this, asked = holder_] {
+    if (holder_ == asked && state_.phase != process_phase::removed)
+      return false;
+    asks_ = false; // whoever has come meanwhile is asked anew
+    ask_for_missing();
+    return true;
+  };
   self_->request(holder_, caf::infinite, actors::describe_process{{process}})
-      .then([this](const actors::known_process& known) { on_described(known); },
-            [this, process](const caf::error& err) {
-              if (actors::code_of(err) == errc::not_found)
-                on_unknown(process);
-              else
-                ask_later();
-            });
+      .then(
+          [this, is_over](const actors::known_process& known) {
+            if (!is_over())
+              on_described(known);
+          },
+          [this, is_over, process](const caf::error& err) {
+            if (is_over())
+              return;
+            // It does not know the run, or, as one of an older Reeve, the
+            // order.
+            auto code = actors::code_of(err);
+            if (code == errc::not_found || code == errc::refused_by_kernel)
+              on_unknown(process);
+            else
+              ask_later();
+          });
 }
 
 void process_actor_state::on_described(const actors::known_process& known) {
   auto process = known.state.process;
-  if (!untaken_.empty() && process == untaken_.front() && take_rest_of(known)) {
+  if (!untaken_.empty()) {
+    if (process != untaken_.front() || !take_rest_of(known))
+      return ask_later();
     untaken_.erase(untaken_.begin());
+    serve_readers(false);
     return on(description_due{});
   }
   // Else what we lack is of a later run by now.
-  if (untaken_.empty() && process == holder_number(how_.serial, state_.run)) {
-    if (!known.state.ended)
-      take_handles(known.handles);
-    else
-      reconnect(known.handles);
-    if (has_ended_)
-      await_strays();
-    changed();
-  }
+  if (process == connected_ && !known.handles.is_bare)
+    take_missing(known);
   asks_ = lacks_handles();
   if (asks_)
     ask_later();
+}
+
+void process_actor_state::take_missing(const actors::known_process& known) {
+  if (lacks_pid() && known.handles.pidfd) {
+    take_pid(known.handles.pidfd);
+    set_oom_score();
+  }
+  if (streams_->lacks_some())
+    reconnect(known.handles);
+  if (has_ended_) {
+    streams_->abandon_input();
+    await_strays();
+  }
+  changed();
 }
 
 // There is nothing to come of it any more.
@@ -248,6 +280,9 @@ void process_actor_state::on_unknown(std::uint64_t process) {
     return on(description_due{});
   asks_ = false;
   streams_->forgo_rest();
+  serve_readers(false);
+  if (has_ended_)
+    await_strays();
 }
 
 // From outside: the child itself may not even raise its own score, since its

@@ -184,10 +184,13 @@ private:
   void keep_failure(const actors::process_spawned& done);
   void take_handles(const actors::process_spawned& handles);
   void find_pid();
+  void take_pid(const actors::shared_fd& pidfd);
   [[nodiscard]] bool lacks_handles() const;
+  [[nodiscard]] bool lacks_pid() const;
   void ask_for_missing();
   void ask_later();
   void on_described(const actors::known_process& known);
+  void take_missing(const actors::known_process& known);
   void on_unknown(std::uint64_t process);
   void set_oom_score();
   void answer_starters();
@@ -246,6 +249,7 @@ private:
   clock::time_point poll_at_ = clock::time_point::max(); ///< armed for
   bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
+  std::uint64_t connected_ = 0; ///< the run whose streams we have, or should
   std::uint64_t ended_process_ = 0;
   std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
   std::vector<std::uint64_t> superseded_; ///< those that may be, at any time

@@ -30,7 +30,7 @@ using all_messages = std::tuple<
     holder::signal_order, holder::resize_order, holder::release_order,
     holder::acknowledge_order, holder::annotate_order, holder::describe_order,
     holder::quit_order, holder::hello_report, holder::hello_done_report,
-    holder::configured_report, holder::spawned_report,
+    holder::configured_report, holder::spawned_report, holder::described_report,
     holder::process_state_report, holder::spawn_failed_report,
     holder::exited_report, holder::refused_report, holder::done_report,
     holder::ready_report, zygote::start_holder_order,

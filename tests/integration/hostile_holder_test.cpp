@@ -319,7 +319,7 @@ TEST_CASE("hostile holder: a description is taken when it was asked for",
     id = them.next_order();
     return out;
   };
-  process_state_report state;
+  described_report state;
   state.process = 7;
   state.ns_pid = 3;
   state.carries = carries_pidfd | carries_stdout;

@@ -224,7 +224,7 @@ TEST_CASE("PID 1: a process that it had no room to tell of is described again",
   CHECK(in.fds.size() == 2);
   one.limit_descriptors(100);
   one.send(describe_order{1}, 7);
-  CHECK(one.next_of<process_state_report>(&in).carries
+  CHECK(one.next_of<described_report>(&in).carries
         == (carries_pidfd | outputs));
   CHECK(in.id == 7);
   REQUIRE(in.fds.size() == 3);

@@ -43,32 +43,42 @@ constexpr std::uint64_t number(std::uint64_t run) {
   return holder_number(serial, run);
 }
 
+/// How PID 1 tells of a run: with its descriptors, without, or with one for
+/// its output that nobody can wait for.
+enum class telling { whole, bare, useless };
+
 /// One run as PID 1 keeps it.
 struct kept_run {
-  shared_fd out;   ///< empty when it was released
+  shared_fd out;
   unique_fd write; ///< the program's end
   bool ended = false;
-  int bare_for = 0; ///< so often it is told of without its descriptors
+  telling how = telling::whole;
 };
+
+shared_fd shared(int fd) {
+  REQUIRE(fd >= 0);
+  return std::make_shared<unique_fd>(unique_fd::adopt(fd));
+}
 
 /// What the actor in front of PID 1 answers, and what it was told.
 class fake_pid_one {
 public:
   void add(std::uint64_t run, const std::string& written, bool ended,
-           int bare_for) {
+           telling how) {
     std::array<int, 2> raw{};
     REQUIRE(::pipe2(raw.data(), O_CLOEXEC) == 0);
-    auto item = kept_run{};
-    item.out = std::make_shared<unique_fd>(unique_fd::adopt(raw[0]));
-    item.write = unique_fd::adopt(raw[1]);
-    item.ended = ended;
-    item.bare_for = bare_for;
+    auto item = kept_run{shared(raw[0]), unique_fd::adopt(raw[1]), ended, how};
     REQUIRE(::write(item.write.get(), written.data(), written.size())
             == static_cast<ssize_t>(written.size()));
     if (ended)
       item.write.reset();
     std::lock_guard guard{mutex_};
     runs_[number(run)] = std::move(item);
+  }
+
+  void tell(std::uint64_t run, telling how) {
+    std::lock_guard guard{mutex_};
+    runs_.at(number(run)).how = how;
   }
 
   void end(std::uint64_t run) {
@@ -80,25 +90,32 @@ public:
 
   known_process describe(std::uint64_t process) {
     std::lock_guard guard{mutex_};
-    auto& item = runs_.at(process);
+    ++asked_;
+    const auto& item = runs_.at(process);
     known_process out;
     out.state.process = out.handles.process = process;
     out.state.ended = item.ended;
     out.handles.ns_pid = 3;
-    if (item.bare_for-- > 0) {
-      out.handles.is_bare = true;
+    out.handles.is_bare = item.how == telling::bare;
+    if (out.handles.is_bare)
       return out;
-    }
-    out.handles.stdout_end = item.out;
+    out.handles.stdout_end = item.how == telling::whole
+                                 ? item.out
+                                 : shared(::open("/", O_PATH | O_CLOEXEC));
     if (!item.ended)
-      out.handles.pidfd = std::make_shared<unique_fd>(unique_fd::adopt(
-          static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0))));
+      out.handles.pidfd =
+          shared(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     return out;
   }
 
   [[nodiscard]] bool knows(std::uint64_t process) {
     std::lock_guard guard{mutex_};
     return runs_.count(process) != 0;
+  }
+
+  [[nodiscard]] unsigned asked() {
+    std::lock_guard guard{mutex_};
+    return asked_;
   }
 
   void release(std::uint64_t process) {
@@ -114,6 +131,7 @@ public:
 private:
   std::mutex mutex_;
   std::map<std::uint64_t, kept_run> runs_;
+  unsigned asked_ = 0;
   std::set<std::uint64_t> released_;
 };
 
@@ -198,20 +216,28 @@ protected:
                  [](const caf::error& err) { FAIL(actors::text_of(err)); });
   }
 
-  /// What its log has.
+  /// What its log has, without its end.
   [[nodiscard]] std::string output(std::int64_t wait_ms = 0) {
-    std::string out;
+    auto got = read(wait_ms);
+    CHECK_FALSE(got.at_end);
+    return got.bytes;
+  }
+
+  [[nodiscard]] output_chunk read(std::int64_t wait_ms = 0) {
+    output_chunk out;
     read_output query;
     query.wait_ms = wait_ms;
     caf::scoped_actor self{*system_};
     self->request(process_, 20s, query)
-        .receive(
-            [&](const output_chunk& got) {
-              CHECK_FALSE(got.at_end);
-              out = got.bytes;
-            },
-            [](const caf::error& err) { FAIL(actors::text_of(err)); });
+        .receive([&](output_chunk& got) { out = std::move(got); },
+                 [](const caf::error& err) { FAIL(actors::text_of(err)); });
     return out;
+  }
+
+  /// It has been told again without getting any further.
+  void await_another_try() {
+    auto before = one_.asked();
+    eventually("it asks again", [&] { return one_.asked() > before + 1; });
   }
 
   [[nodiscard]] process_info info() {
@@ -251,13 +277,30 @@ TEST_CASE_METHOD(process_fixture,
                  "user process: what did not come with its adoption is asked "
                  "for until it is there",
                  "[supervisor][user_process]") {
-  one_.add(2, "two", false, 2);
+  one_.add(2, "two", false, telling::bare);
   adopt(2, {});
+  await_another_try();
   CHECK(info().phase == process_phase::running);
   CHECK(info().pid == 0);
   CHECK(output() == ""); // and this is not its end
+  one_.tell(2, telling::whole);
   CHECK(output(10'000) == "two");
   eventually("its pid is known", [&] { return info().pid == ::getpid(); });
+  CHECK_FALSE(is_released(2));
+}
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: what it has it keeps while the rest is asked "
+                 "for",
+                 "[supervisor][user_process]") {
+  one_.add(2, "two", false, telling::useless);
+  adopt(2, {});
+  CHECK(info().pid == ::getpid());
+  one_.tell(2, telling::bare);
+  await_another_try();
+  CHECK(info().pid == ::getpid());
+  one_.tell(2, telling::whole);
+  CHECK(output(10'000) == "two");
   CHECK_FALSE(is_released(2));
 }
 
@@ -265,13 +308,19 @@ TEST_CASE_METHOD(process_fixture,
                  "user process: what is left of earlier runs comes first, and "
                  "nothing is released before",
                  "[supervisor][user_process]") {
-  one_.add(1, "one ", true, 2);
-  one_.add(2, "two ", true, 0);
-  one_.add(3, "three", false, 0);
+  one_.add(1, "one ", true, telling::bare);
+  one_.add(2, "two ", true, telling::whole);
+  one_.add(3, "three", false, telling::whole);
   adopt(3, {1, 2});
+  await_another_try();
   CHECK(output() == "");
-  CHECK_FALSE(is_released(1));
-  CHECK_FALSE(is_released(2));
+  CHECK(one_.released().empty());
+  // Told late, as of one that nobody asks for any more: no reason to drop it.
+  caf::anon_send(process_, end_process{number(1), {}});
+  await_another_try();
+  CHECK(one_.released().empty());
+  one_.tell(1, telling::whole);
+  CHECK(output(10'000).starts_with("one ")); // who waits is told at once
   eventually("all is there", [&] { return output() == "one two three"; });
   eventually("PID 1 need not keep it any more",
              [&] { return is_released(1) && is_released(2); });
@@ -284,12 +333,15 @@ TEST_CASE_METHOD(process_fixture,
                  "user process: a run that ends before its output came loses "
                  "none to its successor",
                  "[supervisor][user_process]") {
-  one_.add(1, "one ", false, 2);
-  one_.add(2, "two", false, 0);
+  one_.add(1, "one ", false, telling::bare);
+  one_.add(2, "two", false, telling::whole);
   adopt(1, {});
   end(1);
   eventually("its successor runs", [&] { return info().restarts == 1; });
+  await_another_try();
+  CHECK(output() == "");
   CHECK_FALSE(is_released(1));
+  one_.tell(1, telling::whole);
   eventually("all is there", [&] { return output() == "one two"; });
   eventually("PID 1 need not keep it any more", [&] { return is_released(1); });
   CHECK(is_acknowledged(1));
@@ -297,11 +349,29 @@ TEST_CASE_METHOD(process_fixture,
 }
 
 TEST_CASE_METHOD(process_fixture,
+                 "user process: a last run that ended before its output came "
+                 "is released when that was read",
+                 "[supervisor][user_process]") {
+  one_.add(1, "one", true, telling::bare);
+  caf::anon_send(process_, restore_end{exit_reason::exited(0), 1});
+  adopt(1, {});
+  await_another_try();
+  CHECK(output() == "");
+  CHECK_FALSE(is_released(1));
+  one_.tell(1, telling::whole);
+  eventually("all is there, and its end", [&] {
+    auto got = read();
+    return got.bytes == "one" && got.at_end;
+  });
+  eventually("PID 1 need not keep it any more", [&] { return is_released(1); });
+}
+
+TEST_CASE_METHOD(process_fixture,
                  "user process: what PID 1 does not know any more is not "
                  "waited for",
                  "[supervisor][user_process]") {
-  one_.add(1, "one ", true, 1);
-  one_.add(2, "two", false, 0);
+  one_.add(1, "one ", true, telling::whole);
+  one_.add(2, "two", false, telling::whole);
   adopt_process msg;
   msg.known = one_.describe(number(2));
   known_process lost;
