@@ -5,6 +5,7 @@
 
 #include "actors/error.hpp"
 #include "actors/failure.hpp"
+#include "actors/limit_table.hpp"
 #include "actors/owed_answer.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 
@@ -16,7 +17,6 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <cmath>
 #include <deque>
 #include <functional>
 #include <map>
@@ -52,133 +52,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
-using kernel::limit_key;
 
 using internal_actor =
     cgroup_controller_actor::extend<caf::reacts_to<look_again>,
                                     caf::reacts_to<dying_is_dead>,
                                     caf::reacts_to<apply_finished>>;
 
-constexpr auto all_keys = {limit_key::memory_max, limit_key::cpu_max,
-                           limit_key::cpu_weight, limit_key::pids_max};
-
 // Should the end of a dying process not be told.
 constexpr auto longest_wait_for_dying = 20ms;
-
-struct wanted_limit {
-  limit_key key;
-  std::uint64_t value;
-};
-
-template <class T>
-void add(std::vector<wanted_limit>& out, limit_key key,
-         const config::limit_value<T>& limit, double scale = 1) {
-  if (limit.is_unlimited())
-    out.push_back({key, kernel::no_limit});
-  else if (auto value = limit.value())
-    out.push_back(
-        {key,
-         static_cast<std::uint64_t>(
-             scale == 1 ? static_cast<double>(*value)
-                        : std::llround(static_cast<double>(*value) * scale))});
-}
-
-std::vector<wanted_limit> in_kernel_terms(const config::limits& limits) {
-  std::vector<wanted_limit> out;
-  if (limits.memory_bytes.is_unlimited())
-    out.push_back({limit_key::memory_max, kernel::no_limit});
-  else if (auto bytes = limits.memory_bytes.value())
-    out.push_back({limit_key::memory_max, *bytes}); // no detour over double
-  add(out, limit_key::cpu_max, limits.cpus, 1000);
-  add(out, limit_key::cpu_weight, limits.cpu_weight);
-  add(out, limit_key::pids_max, limits.pids);
-  return out;
-}
-
-std::string in_user_terms(limit_key key, std::uint64_t value) {
-  if (value == kernel::no_limit)
-    return "max";
-  config::limits one;
-  switch (key) {
-  case limit_key::memory_max:
-    one.memory_bytes = value;
-    break;
-  case limit_key::cpu_max:
-    one.cpus = static_cast<double>(value) / 1000;
-    break;
-  case limit_key::cpu_weight:
-    one.cpu_weight = value;
-    break;
-  case limit_key::pids_max:
-    one.pids = value;
-    break;
-  }
-  return config::to_text(one, to_string(key)).value_or(std::to_string(value));
-}
-
-template <class Keys>
-caf::expected<limit_readings> read(const kernel::container_cgroup& group,
-                                   const Keys& keys) {
-  limit_readings out;
-  out.source = group.id();
-  for (auto key : keys) {
-    auto value = kernel::get_limit(group, key);
-    if (!value)
-      return make_error(value.error());
-    out.limits.push_back(
-        {std::string{to_string(key)}, in_user_terms(key, *value)});
-  }
-  return out;
-}
-
-// What was set before goes back in reverse order.
-caf::error undo(const kernel::container_cgroup& group,
-                const std::vector<wanted_limit>& before,
-                const kernel::sys_error& why) {
-  auto text = to_string(why);
-  for (auto it = before.rbegin(); it != before.rend(); ++it)
-    if (auto back = kernel::set_limit(group, it->key, it->value); !back)
-      text += "; then, setting back: " + to_string(back.error());
-  return make_error(errc::refused_by_kernel, std::move(text));
-}
-
-// May run beside the actor: a group's files know no state of ours.
-caf::expected<limit_readings>
-apply_all(const kernel::container_cgroup& group,
-          const std::vector<wanted_limit>& wanted) {
-  std::vector<wanted_limit> before;
-  std::vector<limit_key> keys;
-  for (const auto& want : wanted) {
-    // Nobody asks what the last one was.
-    if (&want != &wanted.back()) {
-      auto value = kernel::get_limit(group, want.key);
-      if (!value)
-        return undo(group, before, value.error());
-      before.push_back({want.key, *value});
-    }
-    if (auto set = kernel::set_limit(group, want.key, want.value); !set) {
-      if (!before.empty() && before.back().key == want.key)
-        before.pop_back();
-      return undo(group, before, set.error());
-    }
-    keys.push_back(want.key);
-  }
-  return read(group, keys);
-}
-
-// The kernel takes memory away before it lowers the limit, and writes it out
-// first if it must: that can take seconds.
-bool may_take_long(const kernel::container_cgroup& group,
-                   const std::vector<wanted_limit>& wanted) {
-  auto memory =
-      std::find_if(wanted.begin(), wanted.end(), [](const auto& want) {
-        return want.key == limit_key::memory_max;
-      });
-  if (memory == wanted.end() || memory->value == kernel::no_limit)
-    return false;
-  auto used = kernel::memory_in_use(group);
-  return !used || *used > memory->value;
-}
 
 bool is_dead(int pidfd) {
   pollfd item{pidfd, POLLIN, 0};
@@ -204,18 +85,18 @@ public:
   }
 
   caf::result<limit_readings> apply(const config::limits& limits) {
-    auto wanted = in_kernel_terms(limits);
-    if (waiting_.empty() && !may_take_long(*cgroup_, wanted))
-      return in_result(apply_all(*cgroup_, wanted));
+    if (waiting_.empty() && !may_take_long(*cgroup_, limits))
+      return in_result(set_all(*cgroup_, limits));
     auto promise = owe<limit_readings>(self_);
-    waiting_.push_back({std::move(wanted), promise});
+    waiting_.push_back({limits, promise});
     if (waiting_.size() == 1)
       apply_elsewhere();
     return promise;
   }
 
-  caf::result<limit_readings> read_limits() {
-    return in_result(read(*cgroup_, all_keys));
+  caf::result<limit_readings> read(const read_limits& msg) {
+    return in_result(msg.keys.empty() ? get_all(*cgroup_)
+                                      : get_some(*cgroup_, msg.keys));
   }
 
   caf::result<cgroup_done> freeze() {
@@ -327,7 +208,7 @@ private:
   };
 
   struct waiting_apply {
-    std::vector<wanted_limit> wanted;
+    config::limits wanted;
     owed_answer<limit_readings> promise;
   };
 
@@ -343,7 +224,7 @@ private:
     self_->system().spawn<caf::detached>(
         [me = caf::actor_cast<internal_actor>(self_), group = cgroup_,
          wanted = waiting_.front().wanted] {
-          caf::anon_send(me, apply_finished{apply_all(*group, wanted)});
+          caf::anon_send(me, apply_finished{set_all(*group, wanted)});
         });
   }
 
@@ -409,7 +290,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   auto s = handlers_for(self);
   return {
       [=](const apply_limits& msg) { return s->apply(msg.limits); },
-      [=](read_limits) { return s->read_limits(); },
+      [=](const read_limits& msg) { return s->read(msg); },
       [=](freeze_cgroup) { return s->freeze(); },
       [=](thaw_cgroup) { return s->thaw(); },
       [=](const kill_cgroup& msg) { return s->kill(msg); },

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "actors/helper_messages.hpp"
+#include "actors/limit_table.hpp"
 #include "actors/poller.hpp"
 #include "config/limits.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
-#include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -28,16 +28,9 @@ struct apply_limits {
   config::limits limits;
 };
 
-struct read_limits {};
-
-struct limit_reading {
-  std::string key;   ///< as config::limit_names spells it
-  std::string value; ///< as config::set_key reads it
-};
-
-struct limit_readings {
-  std::vector<limit_reading> limits;
-  std::string source; ///< name of the cgroup
+/// No keys: all that this machine has.
+struct read_limits {
+  std::vector<std::string> keys;
 };
 
 /// Answers when the kernel says that every task is frozen (or thawed).

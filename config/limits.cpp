@@ -3,11 +3,13 @@
 
 #include "config/limits.hpp"
 
+#include "config/number_list.hpp"
 #include "config/text.hpp"
 #include "config/units.hpp"
 
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <utility>
 #include <vector>
@@ -22,11 +24,17 @@ constexpr auto least_cpus = 0.01;
 constexpr auto most_cpus = 65536.0;
 constexpr auto most_pids = std::uint64_t{1} << 22U;
 constexpr auto most_weight = std::uint64_t{10000};
+constexpr auto longest_burst = std::chrono::milliseconds{std::chrono::hours{1}};
+
+// As many as a kernel can be built for on any machine.
+constexpr auto last_cpu = 8191U;
+constexpr auto last_node = 1023U;
 
 constexpr auto cpus_range = "0.01 to 65536 processors, or \"max\"";
 constexpr auto pids_range = "1 to 4194304, or \"max\"";
 constexpr auto weight_range = "a whole number from 1 to 10000";
 constexpr auto memory_range = "at least one byte, or \"max\"";
+constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
 
 result<std::uint64_t> parse_count(std::string_view text, const char* range) {
   auto value = std::uint64_t{0};
@@ -62,6 +70,42 @@ result<void> check_weight(const limits& in) {
   if (in.cpu_weight.is_unlimited())
     return refuse("\"max\" is not a weight", weight_range);
   return check_count(in.cpu_weight.value(), most_weight, weight_range);
+}
+
+result<std::uint64_t> parse_burst(std::string_view text) {
+  return parse_duration(text).map([](std::chrono::milliseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+  });
+}
+
+result<void> check_burst(const limits& in) {
+  if (in.cpu_burst_ms.is_unlimited())
+    return refuse("\"max\" is not a time", burst_range);
+  if (auto ms = in.cpu_burst_ms.value();
+      ms && *ms > static_cast<std::uint64_t>(longest_burst.count()))
+    return refuse(std::to_string(*ms) + "ms is out of range", burst_range);
+  return {};
+}
+
+std::string format_burst(std::uint64_t ms) {
+  return format_duration(std::chrono::milliseconds{ms});
+}
+
+// Of limits built in code.
+result<void> check_list(const limit_value<std::string>& in, unsigned last) {
+  auto text = in.value();
+  if (!text)
+    return {};
+  auto list = parse_number_list(*text, last);
+  if (!list)
+    return tl::unexpected{list.error()};
+  if (*list != *text)
+    return refuse(in_quotes(*text) + " is not in order", in_quotes(*list));
+  return {};
+}
+
+std::string format_list(const std::string& list) {
+  return list;
 }
 
 result<void> check_pids(const limits& in) {
@@ -100,28 +144,49 @@ struct limit_row {
 };
 
 constexpr auto rows = std::to_array<limit_row>({
-    {{"memory.limit", "memory"},
+    {{"memory.limit", "memory", "max"},
      [](limits& out, std::string_view text) {
        return assign(out.memory_bytes, text, parse_size(text));
      },
      check_memory,
      [](const limits& in) { return text_of(in.memory_bytes, format_size); },
      [](limits& out) { out.memory_bytes = {}; }},
-    {{"cpu.limit", "cpus"},
+    {{"cpu.limit", "cpus", "max"},
      [](limits& out, std::string_view text) {
        return assign(out.cpus, text, parse_cpus(text));
      },
      check_cpus,
      [](const limits& in) { return text_of(in.cpus, format_cpus); },
      [](limits& out) { out.cpus = {}; }},
-    {{"cpu.weight", "cpu_weight"},
+    {{"cpu.burst", "cpu_burst", "0"},
+     [](limits& out, std::string_view text) {
+       return assign(out.cpu_burst_ms, text, parse_burst(text));
+     },
+     check_burst,
+     [](const limits& in) { return text_of(in.cpu_burst_ms, format_burst); },
+     [](limits& out) { out.cpu_burst_ms = {}; }},
+    {{"cpu.weight", "cpu_weight", "100"},
      [](limits& out, std::string_view text) {
        return assign(out.cpu_weight, text, parse_count(text, weight_range));
      },
      check_weight,
      [](const limits& in) { return text_of(in.cpu_weight, format_count); },
      [](limits& out) { out.cpu_weight = {}; }},
-    {{"pids.limit", "pids"},
+    {{"cpuset.cpus", "cpuset_cpus", "max"},
+     [](limits& out, std::string_view text) {
+       return assign(out.cpuset_cpus, text, parse_number_list(text, last_cpu));
+     },
+     [](const limits& in) { return check_list(in.cpuset_cpus, last_cpu); },
+     [](const limits& in) { return text_of(in.cpuset_cpus, format_list); },
+     [](limits& out) { out.cpuset_cpus = {}; }},
+    {{"cpuset.mems", "cpuset_mems", "max"},
+     [](limits& out, std::string_view text) {
+       return assign(out.cpuset_mems, text, parse_number_list(text, last_node));
+     },
+     [](const limits& in) { return check_list(in.cpuset_mems, last_node); },
+     [](const limits& in) { return text_of(in.cpuset_mems, format_list); },
+     [](limits& out) { out.cpuset_mems = {}; }},
+    {{"pids.limit", "pids", "max"},
      [](limits& out, std::string_view text) {
        return assign(out.pids, text, parse_count(text, pids_range));
      },

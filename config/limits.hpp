@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace reeve::config {
 
@@ -21,7 +22,9 @@ public:
   constexpr limit_value() = default;
 
   /// Implicit, so that `limits{.pids = 100}` reads as it should.
-  constexpr limit_value(T value) : kind_{kind::value}, value_{value} {}
+  constexpr limit_value(T value)
+      : kind_{kind::value},
+        value_{std::move(value)} {}
 
   [[nodiscard]] static constexpr limit_value unlimited() {
     auto max = limit_value{};
@@ -61,6 +64,14 @@ struct limits {
   /// Share under contention, 1..10000 as cgroup v2 counts; the kernel's own
   /// default is 100. It has no "unlimited".
   limit_value<std::uint64_t> cpu_weight;
+  /// Milliseconds of processor time that may be saved up while less than `cpus`
+  /// is used, and spent beyond it; at most what `cpus` gives in 100 ms. It has
+  /// no "unlimited".
+  limit_value<std::uint64_t> cpu_burst_ms;
+  /// Processors it may run on, and memory nodes it may take memory from, as the
+  /// kernel spells lists: "0-3,8". Unlimited: those of the group above.
+  limit_value<std::string> cpuset_cpus;
+  limit_value<std::string> cpuset_mems;
   /// Processes and threads.
   limit_value<std::uint64_t> pids;
 
@@ -69,21 +80,22 @@ struct limits {
 
 /// What a container gets that asks for nothing: 2048 pids against fork bombs.
 /// The rest stays absent, since a new cgroup starts without limits.
-inline constexpr auto container_limits = limits{{}, {}, {}, 2048};
+inline const auto container_limits = limits{.pids = 2048};
 
 /// Names of one limit: `key` for `reeve set` and `reeve get`, `field` in the
 /// `limits` table of a spec.
 struct limit_name {
   std::string_view key;
   std::string_view field;
+  std::string_view none; ///< the value of a group that nobody has limited
 };
 
-/// `memory.limit`, `cpu.limit`, `cpu.weight`, `pids.limit`.
+/// All of them, in the order in which they are shown.
 [[nodiscard]] std::span<const limit_name> limit_names();
 
-/// Sets one limit from text such as "64M", "0.5" or "max". Range and form are
-/// checked; on an error `out` is unchanged. An unknown key's error lists the
-/// known ones and the nearest.
+/// Sets one limit from text such as "64M", "0.5", "0-3" or "max". Range and
+/// form are checked; on an error `out` is unchanged. An unknown key's error
+/// lists the known ones and the nearest.
 [[nodiscard]] result<void> set_key(limits& out, std::string_view key,
                                    std::string_view text);
 

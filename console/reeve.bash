@@ -14,7 +14,7 @@ _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
     stop start restart rm pause resume set get image daemon completion'
-  local keys='memory.limit= cpu.limit= cpu.weight= pids.limit='
+  local keys='memory.limit= cpu.limit= cpu.burst= cpu.weight= cpuset.cpus= cpuset.mems= pids.limit='
   local verb='' name='' i words=0
   local -a ask=(reeve --quiet)
   COMPREPLY=()

@@ -30,7 +30,9 @@ result<std::uint64_t> to_quota(const cgroup_dir& dir, std::uint64_t value) {
 
 result<void> explain_quota(result<void> done) {
   if (!done && done.error().code == EINVAL)
-    done.error().hint = "more than the group above allows, or out of range";
+    done.error().hint =
+        "more than the group above allows, less than the burst, "
+        "or out of range";
   return done;
 }
 
@@ -126,6 +128,31 @@ result<std::uint64_t> get_weight_v2(const cgroup_dir& dir) {
   return read_number(dir, "cpu.weight");
 }
 
+result<void> explain_burst(result<void> done) {
+  if (!done && done.error().code == EINVAL)
+    done.error().hint = "a burst is at most what the limit gives in 100 ms";
+  if (!done && done.error().code == ENOENT)
+    done.error().hint = "cpu.burst needs Linux 5.15";
+  return done;
+}
+
+result<void> set_burst_v1(const cgroup_dir& dir, std::uint64_t value) {
+  return explain_burst(
+      write_text(dir, "cpu.cfs_burst_us", std::to_string(value)));
+}
+
+result<std::uint64_t> get_burst_v1(const cgroup_dir& dir) {
+  return read_number(dir, "cpu.cfs_burst_us");
+}
+
+result<void> set_burst_v2(const cgroup_dir& dir, std::uint64_t value) {
+  return explain_burst(write_text(dir, "cpu.max.burst", std::to_string(value)));
+}
+
+result<std::uint64_t> get_burst_v2(const cgroup_dir& dir) {
+  return read_number(dir, "cpu.max.burst");
+}
+
 std::chrono::nanoseconds from_us(std::optional<std::uint64_t> value) {
   return std::chrono::microseconds{value.value_or(0)};
 }
@@ -167,6 +194,8 @@ const limit_ops cpu_max_v1{controller::cpu, set_max_v1, get_max_v1};
 const limit_ops cpu_max_v2{controller::cpu, set_max_v2, get_max_v2};
 const limit_ops cpu_weight_v1{controller::cpu, set_weight_v1, get_weight_v1};
 const limit_ops cpu_weight_v2{controller::cpu, set_weight_v2, get_weight_v2};
+const limit_ops cpu_burst_v1{controller::cpu, set_burst_v1, get_burst_v1};
+const limit_ops cpu_burst_v2{controller::cpu, set_burst_v2, get_burst_v2};
 
 result<cpu_stats> read_cpu_stats(const container_cgroup& group) {
   auto cpu = group.limits_dir(controller::cpu);

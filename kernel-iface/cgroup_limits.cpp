@@ -20,6 +20,8 @@ const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
     return is_v2 ? cpu_max_v2 : cpu_max_v1;
   case limit_key::cpu_weight:
     return is_v2 ? cpu_weight_v2 : cpu_weight_v1;
+  case limit_key::cpu_burst:
+    return is_v2 ? cpu_burst_v2 : cpu_burst_v1;
   case limit_key::pids_max:
     break;
   }
@@ -36,6 +38,8 @@ std::string_view to_string(limit_key key) noexcept {
     return "cpu.limit";
   case limit_key::cpu_weight:
     return "cpu.weight";
+  case limit_key::cpu_burst:
+    return "cpu.burst";
   case limit_key::pids_max:
     return "pids.limit";
   }

@@ -7,6 +7,7 @@
 #include "kernel-iface/result.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace reeve::kernel {
@@ -21,6 +22,9 @@ enum class limit_key : std::uint8_t {
   /// Share under contention from 1 to 10000, default 100, as v2 counts. On v1
   /// in proportion, 100 being the 1024 of cpu.shares.
   cpu_weight,
+  /// Microseconds that may be saved up below `cpu_max` and spent beyond it; at
+  /// most what that gives in a period. Linux 5.14 (v2), 5.15 (v1).
+  cpu_burst,
   /// Number of tasks, or no_limit. Below what exists: no new ones.
   pids_max,
 };
@@ -37,6 +41,22 @@ enum class limit_key : std::uint8_t {
 /// What is in force, as the kernel has it: memory is rounded down to pages.
 [[nodiscard]] result<std::uint64_t> get_limit(const container_cgroup& group,
                                               limit_key key);
+
+enum class cpuset_key : std::uint8_t {
+  cpus, ///< on which tasks run
+  mems, ///< from which they get memory; what they have moves there
+};
+
+/// The list as the kernel writes it, in order: "0-3,8"; empty takes it away, so
+/// that the group above alone counts. Refused as a whole with EINVAL if that
+/// has not all of it. In force when the call returns, but that moving memory
+/// takes its time; it blocks for that on v1. cpuset(7), cgroup-v2.rst.
+[[nodiscard]] result<void> set_cpuset(const container_cgroup& group,
+                                      cpuset_key key, const std::string& list);
+
+/// Empty if the group above alone counts; on v1 also where it has the same.
+[[nodiscard]] result<std::string> get_cpuset(const container_cgroup& group,
+                                             cpuset_key key);
 
 /// What v1 does with a container that is out of memory.
 enum class oom_policy : std::uint8_t { kill, pause };

@@ -30,6 +30,8 @@ extern const limit_ops cpu_max_v1;
 extern const limit_ops cpu_max_v2;
 extern const limit_ops cpu_weight_v1;
 extern const limit_ops cpu_weight_v2;
+extern const limit_ops cpu_burst_v1;
+extern const limit_ops cpu_burst_v2;
 [[nodiscard]] result<cpu_stats> read_cpu_stats(const container_cgroup& group);
 
 // cgroup_pids.cpp

@@ -18,13 +18,10 @@ using actors::make_error;
 
 namespace {
 
-limits_in_force in_force(const actors::limit_readings& now,
-                         const std::vector<std::string>& keys) {
+limits_in_force in_force(const actors::limit_readings& now) {
   limits_in_force out;
   for (const auto& item : now.limits)
-    if (keys.empty()
-        || std::find(keys.begin(), keys.end(), item.key) != keys.end())
-      out.limits.push_back({item.key, item.value, now.source});
+    out.limits.push_back({item.key, item.value, now.source});
   return out;
 }
 
@@ -62,7 +59,7 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
            values = msg.values](const actors::limit_readings& now) mutable {
             if (auto ok = keep_limits(values); !ok)
               return take_limits_back(values, make_error(ok.error()), promise);
-            promise.deliver(in_force(now, {}));
+            promise.deliver(in_force(now));
           },
           [promise](caf::error& err) mutable {
             promise.deliver(std::move(err));
@@ -81,11 +78,10 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
                       "container '" + record_.spec.name
                           + "' has no cgroup now: start it first");
   auto promise = actors::owe<limits_in_force>(self_);
-  self_->request(controller_, caf::infinite, actors::read_limits{})
+  self_->request(controller_, caf::infinite, actors::read_limits{msg.keys})
       .then(
-          [this, promise,
-           keys = msg.keys](const actors::limit_readings& now) mutable {
-            promise.deliver(in_force(now, keys));
+          [promise](const actors::limit_readings& now) mutable {
+            promise.deliver(in_force(now));
           },
           [promise](caf::error& err) mutable {
             promise.deliver(std::move(err));
@@ -106,7 +102,7 @@ caf::result<container_details> container_actor_state::details() {
   self_->request(controller_, caf::infinite, actors::read_limits{})
       .then(
           [this, promise, out](const actors::limit_readings& now) mutable {
-            out.limits = in_force(now, {}).limits;
+            out.limits = in_force(now).limits;
             promise.deliver(std::move(out));
           },
           [promise, out](const caf::error&) mutable {
@@ -146,7 +142,9 @@ void container_actor_state::take_limits_back(
   for (const auto& [key, value] : values) {
     auto text = config::to_text(record_.spec.limits, key).value_or("");
     if (text.empty())
-      text = key == "cpu.weight" ? "100" : "max";
+      for (const auto& name : config::limit_names())
+        if (name.key == key)
+          text = name.none;
     (void)config::set_key(old, key, text);
   }
   self_->request(controller_, caf::infinite, actors::apply_limits{old})

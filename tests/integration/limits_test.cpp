@@ -7,6 +7,7 @@
 #include "tests/support/cgroup_view.hpp"
 #include "tests/support/host_snapshot.hpp"
 #include "tests/support/instance.hpp"
+#include "tests/support/kernel_view.hpp"
 #include "tests/support/patience.hpp"
 
 #include <chrono>
@@ -46,6 +47,16 @@ pid_t allocate(instance& reeve, const std::string& name,
     return output_so_far(reeve, name, "hog") == "allocated\n";
   });
   return pid;
+}
+
+// What the kernel lets a process have of `Cpus` or `Mems`.
+std::string allowed(pid_t pid, const std::string& of_what) {
+  auto status = read_file("/proc/" + std::to_string(pid) + "/status");
+  auto label = of_what + "_allowed_list:\t";
+  auto at = status.find(label);
+  REQUIRE(at != std::string::npos);
+  at += label.size();
+  return status.substr(at, status.find('\n', at) - at);
 }
 
 template <class Work>
@@ -254,6 +265,115 @@ TEST_CASE("limits: a busy loop gets the processor time it may have",
   REQUIRE(wall > 5e9);
   INFO("share " << used / wall);
   CHECK(std::abs(used / wall - 0.25) <= 0.025);
+}
+
+TEST_CASE("limits: processors and memory nodes are two sets, and live",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  auto loop = instance::process("loop", {"sh", "-c",
+                                         "while true; do :; done & "
+                                         "while true; do :; done"});
+  auto pid = reeve.run("box", loop).pid;
+  auto all_cpus = allowed(pid, "Cpus");
+  auto all_nodes = allowed(pid, "Mems");
+  auto one = all_cpus.substr(0, all_cpus.find_first_of("-,"));
+  CHECK(limit_of(reeve, "box", "cpuset.cpus") == "max");
+  set(reeve, "box", {{"cpuset.cpus", one}});
+  CHECK(allowed(pid, "Cpus") == one);
+  CHECK(allowed(pid, "Mems") == all_nodes);
+  CHECK(reeve.shell("box", "grep Cpus_allowed_list /proc/self/status").out
+        == "Cpus_allowed_list:\t" + one + "\n");
+  auto before = processor_time(pid);
+  auto start = clock::now();
+  // Nothing else can be waited for but the time that is measured.
+  reeve.ask<process_is>(wait_process{"box", "loop", 5500});
+  auto used = static_cast<double>(processor_time(pid) - before);
+  auto wall = static_cast<double>(
+      std::chrono::nanoseconds{clock::now() - start}.count());
+  INFO("processors " << used / wall);
+  CHECK(used / wall < 1.05);
+
+  set(reeve, "box", {{"cpuset.mems", "0"}});
+  CHECK(allowed(pid, "Mems") == "0");
+  for (const auto* key : {"cpuset.cpus", "cpuset.mems"}) {
+    auto why = reeve.refusal<limits_in_force>(
+        set_limits{"box", {{"pids.limit", "50"}, {key, "0,1000"}}});
+    INFO(why);
+    CHECK(why.find(key) != std::string::npos);
+    CHECK(why.find("the group above has") != std::string::npos);
+  }
+  CHECK(allowed(pid, "Cpus") == one);
+  CHECK(allowed(pid, "Mems") == "0");
+  CHECK(kernel_limit(pid, "pids.limit") == 2048);
+  set(reeve, "box", {{"cpuset.cpus", "max"}, {"cpuset.mems", "max"}});
+  CHECK(allowed(pid, "Cpus") == all_cpus);
+  CHECK(allowed(pid, "Mems") == all_nodes);
+
+  set(reeve, "box", {{"cpuset.cpus", one}});
+  reeve.ask<container_is>(stop_container{"box", 0});
+  reeve.ask<container_is>(start_container{"box"}); // and it stays
+  CHECK(allowed(reeve.run("box", instance::sleeper("peer")).pid, "Cpus")
+        == one);
+}
+
+TEST_CASE("limits: a burst is spent at once, and no more than was saved up",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  auto spec = image.spec("box");
+  spec.limits.cpus = 0.2;
+  reeve.create(spec);
+  auto now_and_then = instance::process(
+      "app", {"sh", "-c",
+              "while true; do i=0; while [ $i -lt 30000 ]; do i=$((i+1)); "
+              "done; sleep 0.3; done"});
+  auto pid = reeve.run("box", now_and_then).pid;
+  auto burst = [pid] {
+    return read_file(
+        limits_file(pid, "cpu", "cpu.cfs_burst_us", "cpu.max.burst"));
+  };
+  auto bursts = [pid] {
+    return field_in(limits_file(pid, "cpu", "cpu.stat", "cpu.stat"),
+                    "nr_bursts");
+  };
+  CHECK(burst() == "0\n");
+  CHECK(bursts() == 0);
+  set(reeve, "box", {{"cpu.burst", "20ms"}});
+  CHECK(burst() == "20000\n");
+  auto before = processor_time(pid);
+  auto start = clock::now();
+  reeve.ask<process_is>(wait_process{"box", "app", 5500});
+  auto used = static_cast<double>(processor_time(pid) - before);
+  auto wall = static_cast<double>(
+      std::chrono::nanoseconds{clock::now() - start}.count());
+  INFO("share " << used / wall);
+  CHECK(used / wall <= 0.22);
+  CHECK(bursts() > 0);
+
+  // More than the limit gives is refused; the two change together, down and up,
+  // whichever is named first.
+  auto why = reeve.refusal<limits_in_force>(
+      set_limits{"box", {{"cpu.burst", "30ms"}}});
+  CHECK(why.find("at most what the limit gives") != std::string::npos);
+  CHECK(burst() == "20000\n");
+  set(reeve, "box", {{"cpu.limit", "0.1"}, {"cpu.burst", "10ms"}});
+  CHECK(burst() == "10000\n");
+  CHECK(kernel_limit(pid, "cpu.limit") == 100);
+  set(reeve, "box", {{"cpu.burst", "50ms"}, {"cpu.limit", "0.5"}});
+  CHECK(burst() == "50000\n");
+  CHECK(kernel_limit(pid, "cpu.limit") == 500);
+  // The last is refused: both of the others go back.
+  reeve.refusal<limits_in_force>(set_limits{
+      "box",
+      {{"cpu.limit", "0.1"}, {"cpu.burst", "10ms"}, {"cpuset.cpus", "1000"}}});
+  CHECK(burst() == "50000\n");
+  CHECK(kernel_limit(pid, "cpu.limit") == 500);
 }
 
 TEST_CASE("limits: a paused container answers and can be destroyed",

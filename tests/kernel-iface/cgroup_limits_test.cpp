@@ -159,6 +159,66 @@ TEST_CASE(
   CHECK(c.get(memory) == "12288");
 }
 
+TEST_CASE("cgroup limits: a burst is in microseconds",
+          "[kernel-iface][cgroup]") {
+  auto one = v1_container{};
+  one.put("cpu,cpuacct/reeve-t/c1/cpu.cfs_burst_us", "");
+  must(set_limit(one.group, limit_key::cpu_burst, 20'000));
+  CHECK(one.get("cpu,cpuacct/reeve-t/c1/cpu.cfs_burst_us") == "20000");
+  CHECK(must(get_limit(one.group, limit_key::cpu_burst)) == 20'000);
+  auto two = v2_container{};
+  auto refused = set_limit(two.group, limit_key::cpu_burst, 1);
+  REQUIRE(!refused);
+  CHECK(refused.error().hint == "cpu.burst needs Linux 5.15");
+  two.put(std::string{box} + "cpu.max.burst", "");
+  must(set_limit(two.group, limit_key::cpu_burst, 500));
+  CHECK(two.get(std::string{box} + "cpu.max.burst") == "500");
+}
+
+TEST_CASE("cgroup limits: v1 has cpusets of its own always",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  auto above = std::string{"cpuset/reeve-t/"};
+  c.put(above + "cpuset.effective_cpus", "0-3\n");
+  c.put(above + "cpuset.effective_mems", "0-1\n");
+  auto cpus = above + "c1/cpuset.cpus";
+  auto mems = above + "c1/cpuset.mems";
+  auto migrate = above + "c1/cpuset.memory_migrate";
+  c.put(cpus, "0-3\n");
+  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)).empty());
+  must(set_cpuset(c.group, cpuset_key::cpus, "1-2"));
+  CHECK(c.get(cpus) == "1-2\n");
+  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)) == "1-2");
+  must(set_cpuset(c.group, cpuset_key::cpus, ""));
+  CHECK(c.get(cpus) == "0-3\n");
+  c.put(mems, "");
+  c.put(migrate, "0\n");
+  must(set_cpuset(c.group, cpuset_key::mems, "1"));
+  CHECK(c.get(mems) == "1");
+  CHECK(c.get(migrate) == "1\n"); // what is there moves, too
+}
+
+TEST_CASE("cgroup limits: v2 takes no cpuset that it would not have in force",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto cpus = std::string{box} + "cpuset.cpus";
+  auto effective = std::string{box} + "cpuset.cpus.effective";
+  c.put("unified/reeve-t/c1/cpuset.cpus.effective", "0-1\n");
+  c.put(cpus, "\n");
+  c.put(effective, "0-1\n");
+  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)).empty());
+  must(set_cpuset(c.group, cpuset_key::cpus, "0-1"));
+  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)) == "0-1");
+  c.put(cpus, "0-1\n");
+  auto refused = set_cpuset(c.group, cpuset_key::cpus, "0-7");
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EINVAL);
+  CHECK(refused.error().hint == "the group above has 0-1");
+  CHECK(to_string(refused.error()).find("box/cpuset.cpus")
+        != std::string::npos);
+  CHECK(c.get(cpus) == "0-1\n"); // as it was
+}
+
 TEST_CASE("cgroup limits: a refused limit names the file and the value",
           "[kernel-iface][cgroup]") {
   auto c = v2_container{};

@@ -49,15 +49,6 @@ std::uint64_t number_in(const std::string& path) {
   return number(whole(path));
 }
 
-std::uint64_t field_in(const std::string& path, const std::string& name) {
-  std::istringstream in{whole(path)};
-  std::string key;
-  for (std::uint64_t value = 0; in >> key >> value;)
-    if (key == name)
-      return value;
-  throw std::runtime_error("no " + name + " in " + path);
-}
-
 /// v1 has the largest number of whole pages for "no limit".
 std::uint64_t memory_limit(pid_t pid) {
   auto bytes = number_in(
@@ -85,6 +76,15 @@ std::uint64_t cpu_weight(pid_t pid) {
 }
 
 } // namespace
+
+std::uint64_t field_in(const std::string& path, const std::string& name) {
+  std::istringstream in{whole(path)};
+  std::string key;
+  for (std::uint64_t value = 0; in >> key >> value;)
+    if (key == name)
+      return value;
+  throw std::runtime_error("no " + name + " in " + path);
+}
 
 bool is_cgroup2() {
   static const auto answer = [] {

@@ -23,6 +23,10 @@ namespace reeve::tests {
                                       const std::string& v1_file,
                                       const std::string& v2_file);
 
+/// The number behind a word in a file of such lines.
+[[nodiscard]] std::uint64_t field_in(const std::string& path,
+                                     const std::string& name);
+
 /// The limit of a user's key such as "memory.limit": bytes, thousandths of a
 /// processor, a weight of which 100 is usual, a number of tasks; the largest
 /// number where there is none.

@@ -1,0 +1,50 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "config/limits.hpp"
+#include "kernel-iface/container_cgroup.hpp"
+
+#include <caf/expected.hpp>
+
+#include <string>
+#include <vector>
+
+/// `config::limits` and the files of a group. A new limit of one number is a
+/// line of the table here, one of `config/limits.cpp`, and a pair of functions
+/// in its resource's file of kernel-iface.
+namespace reeve::actors {
+
+struct limit_reading {
+  std::string key;   ///< as config::limit_names spells it
+  std::string value; ///< as config::set_key reads it
+};
+
+struct limit_readings {
+  std::vector<limit_reading> limits;
+  std::string source; ///< name of the cgroup
+};
+
+/// All that are not absent, or none: when one is refused, those that were set
+/// go back. One that only another one of them is in the way of comes after it.
+/// Returns what is in force of them. Any thread; blocks while the kernel takes
+/// memory away, see `may_take_long`.
+[[nodiscard]] caf::expected<limit_readings>
+set_all(const kernel::container_cgroup& group, const config::limits& wanted);
+
+/// Without those that the kernel or its set-up lacks.
+[[nodiscard]] caf::expected<limit_readings>
+get_all(const kernel::container_cgroup& group);
+
+/// The keys are known ones. What the kernel lacks is an error.
+[[nodiscard]] caf::expected<limit_readings>
+get_some(const kernel::container_cgroup& group,
+         const std::vector<std::string>& keys);
+
+/// Memory has to be taken away, and written out first if it must, or moved
+/// between nodes: that can take seconds.
+[[nodiscard]] bool may_take_long(const kernel::container_cgroup& group,
+                                 const config::limits& wanted);
+
+} // namespace reeve::actors
