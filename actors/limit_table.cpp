@@ -28,6 +28,7 @@ struct limit_row {
   std::string_view key;
   bool (*is_asked)(const config::limits&);
   result<void> (*set)(const container_cgroup&, const config::limits&);
+  result<void> (*restore)(const container_cgroup&, const config::limits&);
   result<void> (*get)(const container_cgroup&, config::limits&);
 };
 
@@ -60,7 +61,7 @@ limit_row number_row(std::string_view key) {
         out.*Member = static_cast<value_type>(value) / Scale;
     });
   };
-  return {key, is_asked<Member>, set, get};
+  return {key, is_asked<Member>, set, set, get};
 }
 
 template <auto Member, cpuset_key Key>
@@ -77,7 +78,11 @@ limit_row list_row(std::string_view key) {
         out.*Member = std::move(list);
     });
   };
-  return {key, is_asked<Member>, set, get};
+  auto restore = [](const container_cgroup& group, const config::limits& in) {
+    return kernel::restore_cpuset(group, Key,
+                                  (in.*Member).value().value_or(std::string{}));
+  };
+  return {key, is_asked<Member>, set, restore, get};
 }
 
 using config::limits;
@@ -105,7 +110,7 @@ caf::error undo(const container_cgroup& group,
                 const kernel::sys_error& why) {
   auto text = to_string(why);
   for (auto it = done.rbegin(); it != done.rend(); ++it)
-    if (auto back = it->row->set(group, it->before); !back)
+    if (auto back = it->row->restore(group, it->before); !back)
       text += "; then, setting back: " + to_string(back.error());
   return make_error(errc::refused_by_kernel, std::move(text));
 }
@@ -131,6 +136,17 @@ caf::expected<limit_readings> read(const container_cgroup& group,
   return out;
 }
 
+// They are in force; that they cannot be read back is no reason to say no.
+limit_readings as_asked(const container_cgroup& group,
+                        const config::limits& wanted, const rows& which) {
+  limit_readings out;
+  out.source = group.id();
+  for (const auto* row : which)
+    out.limits.push_back({std::string{row->key},
+                          config::to_text(wanted, row->key).value_or("")});
+  return out;
+}
+
 // The first refusal of those that are left when none of them gets any further.
 std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
                                           const config::limits& wanted,
@@ -149,12 +165,12 @@ std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
         done.push_back(std::move(item));
         continue;
       }
+      // Values are at odds with each other; anything else does not change.
+      if (ok.error().code != EINVAL)
+        return std::move(ok.error());
       later.push_back(row);
       if (!refused)
         refused = std::move(ok.error());
-      // Values are at odds with each other; anything else does not change.
-      if (refused->code != EINVAL)
-        return refused;
     }
     if (later.size() == left.size())
       return refused;
@@ -174,7 +190,8 @@ caf::expected<limit_readings> set_all(const container_cgroup& group,
   std::vector<done_row> done;
   if (auto refused = set_rows(group, wanted, asked, done))
     return undo(group, done, *refused);
-  return read(group, asked, false);
+  auto now = read(group, asked, false);
+  return now ? now : as_asked(group, wanted, asked);
 }
 
 caf::expected<limit_readings> get_all(const container_cgroup& group) {
@@ -195,7 +212,7 @@ caf::expected<limit_readings> get_some(const container_cgroup& group,
 
 bool may_take_long(const container_cgroup& group,
                    const config::limits& wanted) {
-  if (!wanted.cpuset_mems.is_absent())
+  if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent())
     return true;
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)

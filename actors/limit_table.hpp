@@ -43,7 +43,8 @@ get_some(const kernel::container_cgroup& group,
          const std::vector<std::string>& keys);
 
 /// Memory has to be taken away, and written out first if it must, or moved
-/// between nodes: that can take seconds.
+/// between nodes, for this group or, on older kernels, for others that the
+/// write then waits for: that can take seconds.
 [[nodiscard]] bool may_take_long(const kernel::container_cgroup& group,
                                  const config::limits& wanted);
 

@@ -187,7 +187,7 @@ public:
             if (!in) {
               promise.deliver(std::move(in.error()));
             } else if (!is(**in, message::described)) {
-              promise.deliver(refusal(**in));
+              promise.deliver(no_description(**in));
             } else if (read_state(**in, known)) {
               promise.deliver(std::move(known));
             } else {
@@ -323,6 +323,15 @@ private:
     return make_error(
         code, to_string(kernel::sys_error{
                   report.code, config::showable(report.operation), {}, {}}));
+  }
+
+  // One of an older Reeve does not know the order.
+  static caf::error no_description(const kernel::packet& in) {
+    refused_report report;
+    if (is(in, message::refused) && kernel::wire::decode(in.body, report)
+        && report.code == ENOSYS)
+      return make_error(errc::not_found, "PID 1 cannot describe a process");
+    return refusal(in);
   }
 
   template <class T>

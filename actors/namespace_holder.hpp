@@ -77,7 +77,8 @@ struct annotate_process {
   kernel::holder::annotate_order order;
 };
 
-/// PID 1 tells of a process again, and passes its descriptors.
+/// PID 1 tells of a process again, and passes its descriptors. `not_found` if
+/// it cannot, now and later: it does not know the process, or the order.
 struct describe_process {
   kernel::holder::describe_order order;
 };

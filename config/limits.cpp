@@ -258,6 +258,13 @@ result<void> check_ranges(const limits& in) {
       return done;
     }
   }
+  constexpr auto ms_per_period = 100.0;
+  auto cpus = in.cpus.value();
+  auto burst = in.cpu_burst_ms.value();
+  if (cpus && burst && static_cast<double>(*burst) > *cpus * ms_per_period)
+    return refuse(format_burst(*burst) + " is more than " + format_cpus(*cpus)
+                      + " processors give in 100 ms",
+                  "at most that", "cpu_burst");
   return {};
 }
 

@@ -49,10 +49,16 @@ enum class cpuset_key : std::uint8_t {
 
 /// The list as the kernel writes it, in order: "0-3,8"; empty takes it away, so
 /// that the group above alone counts. Refused as a whole with EINVAL if that
-/// has not all of it. In force when the call returns, but that moving memory
-/// takes its time; it blocks for that on v1. cpuset(7), cgroup-v2.rst.
+/// has not all of it. In force when the call returns, which waits for memory to
+/// be moved, on older kernels also that of others. cpuset(7), cgroup-v2.rst.
 [[nodiscard]] result<void> set_cpuset(const container_cgroup& group,
                                       cpuset_key key, const std::string& list);
+
+/// What `get_cpuset` returned goes back, though the group above may not have
+/// all of it any more.
+[[nodiscard]] result<void> restore_cpuset(const container_cgroup& group,
+                                          cpuset_key key,
+                                          const std::string& list);
 
 /// Empty if the group above alone counts; on v1 also where it has the same.
 [[nodiscard]] result<std::string> get_cpuset(const container_cgroup& group,

@@ -48,6 +48,11 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
     if (auto ok = config::set_key(wanted, key, value); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
   if (!controller_) { // at rest: they hold from the next start
+    auto merged = record_.spec.limits;
+    for (const auto& [key, value] : msg.values)
+      (void)config::set_key(merged, key, value); // as above
+    if (auto ok = config::check_ranges(merged); !ok)
+      return make_error(errc::invalid_argument, to_string(ok.error()));
     if (auto ok = keep_limits(msg.values); !ok)
       return make_error(ok.error());
     return limits_in_force{};

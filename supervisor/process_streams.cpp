@@ -84,12 +84,40 @@ process_streams::connect(const actors::process_spawned& handles) {
   if (run_ != handles.process || run_ == 0)
     begin_run(handles.process);
   lacks_some_ = true; // till the end of this
-  why_no_input_ = input_not_here;
   if (handles.is_bare)
     return {};
   is_terminal_ = static_cast<bool>(handles.master);
   if (is_terminal_) // it has but one stream
     followers_[1].clear();
+  auto ok = connect_outputs(handles);
+  if (ok && !input_taken_)
+    ok = connect_input(handles.master ? handles.master : handles.stdin_end);
+  if (!ok)
+    return ok;
+  lacks_some_ = false;
+  if (input_)
+    continue_input(); // what was written meanwhile
+  else
+    give_up_input(input_not_open);
+  return {};
+}
+
+void process_streams::begin_run(std::uint64_t run) {
+  run_ = run;
+  over_ = false;
+  input_taken_ = false;
+  close_input();
+  for (auto& list : followers_)
+    for (auto& [who, item] : list)
+      item.has_all = false;
+}
+
+kernel::result<void>
+process_streams::connect_outputs(const actors::process_spawned& handles) {
+  if (connected_run_ != handles.process || connected_run_ == 0) {
+    connected_run_ = handles.process;
+    connected_ = {};
+  }
   const actors::shared_fd* sources[] = {handles.master ? &handles.master
                                                        : &handles.stdout_end,
                                         &handles.stderr_end};
@@ -108,39 +136,36 @@ process_streams::connect(const actors::process_spawned& handles) {
       return ok;
     connected_[i] = true;
   }
-  const auto& in = handles.master ? handles.master : handles.stdin_end;
-  if (in) {
-    input_ = unique_fd::adopt(::fcntl(in->get(), F_DUPFD_CLOEXEC, 0));
-    if (!input_ || ::fcntl(input_.get(), F_SETFL, O_NONBLOCK | O_WRONLY) != 0)
-      return kernel::last_error("take over an input pipe");
-  }
-  lacks_some_ = false;
-  why_no_input_ = input_not_open;
   return {};
 }
 
-void process_streams::begin_run(std::uint64_t run) {
-  run_ = run;
-  connected_ = {};
-  over_ = false;
-  close_input();
-  for (auto& list : followers_)
-    for (auto& [who, item] : list)
-      item.has_all = false;
+kernel::result<void>
+process_streams::connect_input(const actors::shared_fd& end) {
+  if (!end)
+    return {};
+  input_ = unique_fd::adopt(::fcntl(end->get(), F_DUPFD_CLOEXEC, 0));
+  if (input_ && ::fcntl(input_.get(), F_SETFL, O_NONBLOCK | O_WRONLY) == 0) {
+    input_taken_ = true;
+    return {};
+  }
+  auto failed = kernel::last_error("take over an input pipe");
+  input_.reset();
+  return failed;
 }
 
 kernel::result<void>
 process_streams::take_rest(const actors::process_spawned& handles) {
-  auto lacked_some = lacks_some_;
-  const auto* why_no_input = why_no_input_;
-  auto ok = connect(handles);
-  lacks_some_ = lacked_some;
-  why_no_input_ = why_no_input;
-  close_input();
+  auto ok = connect_outputs(handles);
   for (auto& stream : outputs_)
     if (ok && stream)
       ok = stream->finish();
   return ok;
+}
+
+void process_streams::forgo_rest() {
+  lacks_some_ = false;
+  if (!input_)
+    give_up_input(input_not_open);
 }
 
 kernel::result<output_chunk> process_streams::read(const read_output& query) {
@@ -278,7 +303,7 @@ bool process_streams::expire_followers(clock::time_point now) {
 
 void process_streams::write(std::string bytes, bool end,
                             std::function<void(kernel::result<void>)> done) {
-  if (!input_)
+  if (!input_ && !lacks_some_)
     return done(kernel::make_error(EPIPE, writing, {}, why_no_input_));
   if (end && is_terminal_)
     bytes.push_back(end_of_transmission);

@@ -63,14 +63,12 @@ public:
   connect(const actors::process_spawned& handles);
 
   /// The run has streams that did not come or could not be connected. Till they
-  /// are, or are forgone, they count as open.
+  /// are, or are forgone, they count as open, and what is written waits.
   [[nodiscard]] bool lacks_some() const {
     return lacks_some_;
   }
 
-  void forgo_rest() {
-    lacks_some_ = false;
-  }
+  void forgo_rest();
 
   /// Keeps what the pipes of a run that has ended still hold. Its successor's
   /// may be connected then, which does the same.
@@ -145,10 +143,12 @@ private:
 
   static constexpr const char* input_not_open =
       "it is not open: run the process with -i";
-  static constexpr const char* input_not_here =
-      "there was no descriptor left for it, which is tried again every second";
 
   void begin_run(std::uint64_t run);
+  [[nodiscard]] kernel::result<void>
+  connect_outputs(const actors::process_spawned& handles);
+  [[nodiscard]] kernel::result<void>
+  connect_input(const actors::shared_fd& end);
   [[nodiscard]] std::string prefix_of(std::size_t index) const;
   [[nodiscard]] kernel::result<stream_ptr> open_stream(std::size_t index);
   [[nodiscard]] static kernel::result<kernel::output_spool::chunk>
@@ -172,8 +172,10 @@ private:
   std::array<std::uint64_t, 2> acknowledged_{};
   std::uint64_t forgotten_ = 0; ///< without a log, and nobody has read it
   bool over_ = false;
-  std::uint64_t run_ = 0; ///< its number with PID 1
+  std::uint64_t run_ = 0;           ///< its number with PID 1
+  std::uint64_t connected_run_ = 0; ///< that or an earlier one
   std::array<bool, 2> connected_{};
+  bool input_taken_ = false;
   bool lacks_some_ = false;
   bool is_terminal_ = false;
   kernel::unique_fd input_;

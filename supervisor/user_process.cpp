@@ -111,6 +111,7 @@ void process_actor_state::lose() {
   streams_->forgo_rest();
   untaken_.clear();
   apply(process_event::holder_lost{});
+  serve_readers(false); // there is nothing to come any more
 }
 
 void process_actor_state::stand_by() {
@@ -303,7 +304,8 @@ void process_actor_state::carry_out(const process_effect::forget&) {
   streams_->disconnect();
   streams_->remove_files();
   release(holder_number(how_.serial, state_.run), 0xff);
-  release(connected_, 0xff); // should that be another one
+  for (auto process : {connected_, ended_process_}) // should they be others
+    release(process, 0xff);
   for (auto process : std::exchange(untaken_, {}))
     release(process, 0xff);
   note(event_kind::process_removed, {});

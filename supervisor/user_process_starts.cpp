@@ -102,7 +102,8 @@ void process_actor_state::on_spawned(std::uint64_t run,
   has_ended_ = false;
   take_handles(done);
   set_oom_score();
-  note(event_kind::process_started, "pid " + std::to_string(info_.pid));
+  note(event_kind::process_started,
+       info_.pid != 0 ? "pid " + std::to_string(info_.pid) : std::string{});
   apply(process_event::started{run});
   answer_starters();
   watch_readiness();
@@ -233,10 +234,7 @@ void process_actor_state::on(description_due) {
           [this, is_over, process](const caf::error& err) {
             if (is_over())
               return;
-            // It does not know the run, or, as one of an older Reeve, the
-            // order.
-            auto code = actors::code_of(err);
-            if (code == errc::not_found || code == errc::refused_by_kernel)
+            if (actors::code_of(err) == errc::not_found)
               on_unknown(process);
             else
               ask_later();

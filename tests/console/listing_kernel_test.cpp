@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "config/limits.hpp"
 #include "tests/console/at_daemon.hpp"
 #include "tests/console/console_process.hpp"
 #include "tests/support/catch.hpp"
@@ -56,7 +57,7 @@ TEST_CASE("console: every command answers with --json in one line",
   CHECK(ask({"info", "web"})["processes"].at(0)["process"] == "p");
   CHECK(ask({"image", "ls"}).at(0)["image"] == "busybox");
   CHECK(ask({"daemon", "info"})["containers"] == 1);
-  CHECK(ask({"get", "web"}).size() == 4);
+  CHECK(ask({"get", "web"}).size() == reeve::config::limit_names().size());
   CHECK(ask({"get", "web", "pids.limit"}).at(0)["key"] == "pids.limit");
   CHECK(ask({"set", "web", "pids.limit=50"}).at(0)["key"] == "pids.limit");
   CHECK(ask({"get", "web", "pids.limit"}).at(0)["value"] == "50");

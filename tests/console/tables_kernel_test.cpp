@@ -236,12 +236,15 @@ TEST_CASE("console: get shows a table of limits, or those asked for",
                 "--cpus", "1.5"});
   const auto source = daemon.details_of("web").cgroup;
   const auto table = lines_of(told(daemon, {"get", "web"}));
-  REQUIRE(table.size() == 5);
+  REQUIRE(table.size() == 8);
   CHECK(cells_of(table[0]) == words{"KEY", "VALUE", "SOURCE"});
   CHECK(cells_of(table[1]) == words{"memory.limit", "48 MiB", source});
   CHECK(cells_of(table[2]) == words{"cpu.limit", "1.5", source});
-  CHECK(cells_of(table[3]) == words{"cpu.weight", "100", source});
-  CHECK(cells_of(table[4]) == words{"pids.limit", "2048", source});
+  CHECK(cells_of(table[3]) == words{"cpu.burst", "0", source});
+  CHECK(cells_of(table[4]) == words{"cpu.weight", "100", source});
+  CHECK(cells_of(table[5]) == words{"cpuset.cpus", "max", source});
+  CHECK(cells_of(table[6]) == words{"cpuset.mems", "max", source});
+  CHECK(cells_of(table[7]) == words{"pids.limit", "2048", source});
   const auto two =
       lines_of(told(daemon, {"get", "web", "pids.limit", "cpu.limit"}));
   REQUIRE(two.size() == 3);

@@ -26,6 +26,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <functional>
 #include <iterator>
@@ -303,11 +304,21 @@ int name_keyring() {
   return 0;
 }
 
+// Spends so many milliseconds of processor time, sleeps for 300 ms, and again.
+int work(int ms) {
+  for (;;) {
+    auto until = std::clock() + ms * (CLOCKS_PER_SEC / 1000);
+    while (std::clock() < until)
+      ;
+    ::usleep(300'000);
+  }
+}
+
 int usage() {
   std::fputs("probe attack PID | newborn | syscalls | nodes | fds | keyring |\n"
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
-             "      kill PID SIGNAL\n",
+             "      kill PID SIGNAL | work MS\n",
              stderr);
   return 64;
 }
@@ -339,6 +350,8 @@ int main(int argc, char** argv) {
     return connect_to(args[1].c_str());
   if (verb == "overwrite")
     return overwrite(args[1].c_str());
+  if (verb == "work")
+    return work(std::atoi(args[1].c_str()));
   if (verb == "allocate")
     return allocate(std::atoi(args[1].c_str()));
   if (verb == "lift") {

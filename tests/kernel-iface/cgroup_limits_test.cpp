@@ -202,13 +202,11 @@ TEST_CASE("cgroup limits: v2 takes no cpuset that it would not have in force",
           "[kernel-iface][cgroup]") {
   auto c = v2_container{};
   auto cpus = std::string{box} + "cpuset.cpus";
-  auto effective = std::string{box} + "cpuset.cpus.effective";
   c.put("unified/reeve-t/c1/cpuset.cpus.effective", "0-1\n");
   c.put(cpus, "\n");
-  c.put(effective, "0-1\n");
   CHECK(must(get_cpuset(c.group, cpuset_key::cpus)).empty());
-  must(set_cpuset(c.group, cpuset_key::cpus, "0-1"));
-  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)) == "0-1");
+  must(set_cpuset(c.group, cpuset_key::cpus, "0"));
+  CHECK(must(get_cpuset(c.group, cpuset_key::cpus)) == "0");
   c.put(cpus, "0-1\n");
   auto refused = set_cpuset(c.group, cpuset_key::cpus, "0-7");
   REQUIRE(!refused);
@@ -217,6 +215,10 @@ TEST_CASE("cgroup limits: v2 takes no cpuset that it would not have in force",
   CHECK(to_string(refused.error()).find("box/cpuset.cpus")
         != std::string::npos);
   CHECK(c.get(cpus) == "0-1\n"); // as it was
+  // What was in force before need not be there any more.
+  c.put(cpus, "");
+  must(restore_cpuset(c.group, cpuset_key::cpus, "0-7"));
+  CHECK(c.get(cpus) == "0-7\n");
 }
 
 TEST_CASE("cgroup limits: a refused limit names the file and the value",

@@ -51,6 +51,8 @@ enum class telling { whole, bare, useless };
 struct kept_run {
   shared_fd out;
   unique_fd write; ///< the program's end
+  shared_fd in;
+  unique_fd read; ///< the program's end
   bool ended = false;
   telling how = telling::whole;
 };
@@ -66,8 +68,12 @@ public:
   void add(std::uint64_t run, const std::string& written, bool ended,
            telling how) {
     std::array<int, 2> raw{};
+    std::array<int, 2> in{};
     REQUIRE(::pipe2(raw.data(), O_CLOEXEC) == 0);
-    auto item = kept_run{shared(raw[0]), unique_fd::adopt(raw[1]), ended, how};
+    REQUIRE(::pipe2(in.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+    auto item = kept_run{shared(raw[0]), unique_fd::adopt(raw[1]),
+                         shared(in[1]),  unique_fd::adopt(in[0]),
+                         ended,          how};
     REQUIRE(::write(item.write.get(), written.data(), written.size())
             == static_cast<ssize_t>(written.size()));
     if (ended)
@@ -102,10 +108,21 @@ public:
     out.handles.stdout_end = item.how == telling::whole
                                  ? item.out
                                  : shared(::open("/", O_PATH | O_CLOEXEC));
+    if (item.how == telling::whole)
+      out.handles.stdin_end = item.in;
     if (!item.ended)
       out.handles.pidfd =
           shared(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
     return out;
+  }
+
+  /// What has come to the program.
+  std::string input_of(std::uint64_t run) {
+    std::lock_guard guard{mutex_};
+    std::array<char, 64> text{};
+    auto n = ::read(runs_.at(number(run)).read.get(), text.data(), text.size());
+    return n > 0 ? std::string{text.data(), static_cast<std::size_t>(n)}
+                 : std::string{};
   }
 
   [[nodiscard]] bool knows(std::uint64_t process) {
@@ -302,6 +319,27 @@ TEST_CASE_METHOD(process_fixture,
   one_.tell(2, telling::whole);
   CHECK(output(10'000) == "two");
   CHECK_FALSE(is_released(2));
+}
+
+TEST_CASE_METHOD(process_fixture,
+                 "user process: what is written before its input came waits, "
+                 "and is written once",
+                 "[supervisor][user_process]") {
+  one_.add(1, "one ", true, telling::whole);
+  one_.add(2, "two", false, telling::bare);
+  adopt(2, {1});
+  caf::scoped_actor self{*system_};
+  write_input text;
+  text.bytes = "hello";
+  auto written = self->request(process_, 20s, text);
+  await_another_try();
+  CHECK(one_.input_of(2).empty());
+  one_.tell(2, telling::whole);
+  written.receive([](const process_is&) {},
+                  [](const caf::error& err) { FAIL(actors::text_of(err)); });
+  CHECK(one_.input_of(2) == "hello");
+  CHECK(one_.input_of(1).empty());
+  eventually("all is there", [&] { return output() == "one two"; });
 }
 
 TEST_CASE_METHOD(process_fixture,
