@@ -132,7 +132,7 @@ result<void> explain_burst(result<void> done) {
   if (!done && done.error().code == EINVAL)
     done.error().hint = "a burst is at most what the limit gives in 100 ms";
   if (!done && done.error().code == ENOENT)
-    done.error().hint = "cpu.burst needs Linux 5.15";
+    done.error().hint = "cpu.burst needs Linux 5.14";
   return done;
 }
 

@@ -23,7 +23,7 @@ enum class limit_key : std::uint8_t {
   /// in proportion, 100 being the 1024 of cpu.shares.
   cpu_weight,
   /// Microseconds that may be saved up below `cpu_max` and spent beyond it; at
-  /// most what that gives in a period. Linux 5.14 (v2), 5.15 (v1).
+  /// most what that gives in a period. Linux 5.14.
   cpu_burst,
   /// Number of tasks, or no_limit. Below what exists: no new ones.
   pids_max,

@@ -169,7 +169,7 @@ TEST_CASE("cgroup limits: a burst is in microseconds",
   auto two = v2_container{};
   auto refused = set_limit(two.group, limit_key::cpu_burst, 1);
   REQUIRE(!refused);
-  CHECK(refused.error().hint == "cpu.burst needs Linux 5.15");
+  CHECK(refused.error().hint == "cpu.burst needs Linux 5.14");
   two.put(std::string{box} + "cpu.max.burst", "");
   must(set_limit(two.group, limit_key::cpu_burst, 500));
   CHECK(two.get(std::string{box} + "cpu.max.burst") == "500");
