@@ -30,22 +30,6 @@ const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
 
 } // namespace
 
-std::string_view to_string(limit_key key) noexcept {
-  switch (key) {
-  case limit_key::memory_max:
-    return "memory.limit";
-  case limit_key::cpu_max:
-    return "cpu.limit";
-  case limit_key::cpu_weight:
-    return "cpu.weight";
-  case limit_key::cpu_burst:
-    return "cpu.burst";
-  case limit_key::pids_max:
-    return "pids.limit";
-  }
-  return "unknown";
-}
-
 result<void> set_limit(const container_cgroup& group, limit_key key,
                        std::uint64_t value) {
   const auto& ops = ops_for(key, group.mode());

@@ -8,7 +8,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 namespace reeve::kernel {
 
@@ -28,9 +27,6 @@ enum class limit_key : std::uint8_t {
   /// Number of tasks, or no_limit. Below what exists: no new ones.
   pids_max,
 };
-
-/// The name that users know, such as "memory.limit".
-[[nodiscard]] std::string_view to_string(limit_key key) noexcept;
 
 /// One open, write and close (v1 memory: a few). The value is in force when
 /// the call returns. A refusal names file, value and, where the kernel is

@@ -62,6 +62,11 @@ public:
   [[nodiscard]] kernel::result<void>
   connect(const actors::process_spawned& handles);
 
+  /// The number with PID 1 of the run that was connected last, or should be.
+  [[nodiscard]] std::uint64_t run() const {
+    return run_;
+  }
+
   /// The run has streams that did not come or could not be connected. Till they
   /// are, or are forgone, they count as open, and what is written waits.
   [[nodiscard]] bool lacks_some() const {
@@ -172,7 +177,7 @@ private:
   std::array<std::uint64_t, 2> acknowledged_{};
   std::uint64_t forgotten_ = 0; ///< without a log, and nobody has read it
   bool over_ = false;
-  std::uint64_t run_ = 0;           ///< its number with PID 1
+  std::uint64_t run_ = 0;
   std::uint64_t connected_run_ = 0; ///< that or an earlier one
   std::array<bool, 2> connected_{};
   bool input_taken_ = false;

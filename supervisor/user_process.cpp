@@ -304,7 +304,8 @@ void process_actor_state::carry_out(const process_effect::forget&) {
   streams_->disconnect();
   streams_->remove_files();
   release(holder_number(how_.serial, state_.run), 0xff);
-  for (auto process : {connected_, ended_process_}) // should they be others
+  for (auto process :
+       {streams_->run(), ended_process_}) // should they be others
     release(process, 0xff);
   for (auto process : std::exchange(untaken_, {}))
     release(process, 0xff);

@@ -122,7 +122,6 @@ void process_actor_state::on(poll_expired) {
 void process_actor_state::reconnect(const actors::process_spawned& handles) {
   if (how_.attached)
     arm_poll_timer(); // whoever is awaited may never come
-  connected_ = handles.process;
   auto taken = handles;
   taken.is_bare |= !untaken_.empty(); // these come first
   log_unless(streams_->connect(taken));

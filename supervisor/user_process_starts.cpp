@@ -217,7 +217,7 @@ void process_actor_state::on(description_due) {
   asks_ = holder_ && lacks_handles();
   if (!asks_)
     return;
-  auto process = untaken_.empty() ? connected_ : untaken_.front();
+  auto process = untaken_.empty() ? streams_->run() : untaken_.front();
   auto is_over = [this, asked = holder_] {
     if (holder_ == asked && state_.phase != process_phase::removed)
       return false;
@@ -251,7 +251,7 @@ void process_actor_state::on_described(const actors::known_process& known) {
     return on(description_due{});
   }
   // Else what we lack is of a later run by now.
-  if (process == connected_ && !known.handles.is_bare)
+  if (process == streams_->run() && !known.handles.is_bare)
     take_missing(known);
   asks_ = lacks_handles();
   if (asks_)

@@ -249,7 +249,6 @@ private:
   clock::time_point poll_at_ = clock::time_point::max(); ///< armed for
   bool output_awaited_ = false; ///< as the container was told
   bool released_ = true;
-  std::uint64_t connected_ = 0; ///< the run whose streams we have, or should
   std::uint64_t ended_process_ = 0;
   std::vector<std::uint64_t> ended_; ///< runs whose ends are not told on yet
   std::vector<std::uint64_t> superseded_; ///< those that may be, at any time
