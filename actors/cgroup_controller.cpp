@@ -84,11 +84,11 @@ public:
       forget_dying(doing);
   }
 
-  caf::result<limit_readings> apply(const config::limits& limits) {
-    if (waiting_.empty() && !may_take_long(*cgroup_, limits))
-      return in_result(set_all(*cgroup_, limits));
+  caf::result<limit_readings> apply(const apply_limits& msg) {
+    if (waiting_.empty() && !may_take_long(*cgroup_, msg.limits))
+      return in_result(set_all(*cgroup_, msg.limits, msg.tells_before));
     auto promise = owe<limit_readings>(self_);
-    waiting_.push_back({limits, promise});
+    waiting_.push_back({msg, promise});
     if (waiting_.size() == 1)
       apply_elsewhere();
     return promise;
@@ -208,7 +208,7 @@ private:
   };
 
   struct waiting_apply {
-    config::limits wanted;
+    apply_limits wanted;
     owed_answer<limit_readings> promise;
   };
 
@@ -224,7 +224,8 @@ private:
     self_->system().spawn<caf::detached>(
         [me = caf::actor_cast<internal_actor>(self_), group = cgroup_,
          wanted = waiting_.front().wanted] {
-          caf::anon_send(me, apply_finished{set_all(*group, wanted)});
+          caf::anon_send(me, apply_finished{set_all(*group, wanted.limits,
+                                                    wanted.tells_before)});
         });
   }
 
@@ -289,7 +290,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   self->state.init(self, how);
   auto s = handlers_for(self);
   return {
-      [=](const apply_limits& msg) { return s->apply(msg.limits); },
+      [=](const apply_limits& msg) { return s->apply(msg); },
       [=](const read_limits& msg) { return s->read(msg); },
       [=](freeze_cgroup) { return s->freeze(); },
       [=](thaw_cgroup) { return s->thaw(); },

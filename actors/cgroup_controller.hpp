@@ -26,6 +26,7 @@ namespace reeve::actors {
 /// with what is in force of those that were set.
 struct apply_limits {
   config::limits limits;
+  bool tells_before = false; ///< see `set_all`
 };
 
 /// No keys: all that this machine has.

@@ -21,6 +21,7 @@ namespace {
 using kernel::container_cgroup;
 using kernel::cpuset_key;
 using kernel::limit_key;
+using kernel::list_key;
 using kernel::result;
 
 /// One key: what `limits` has for it, and the kernel.
@@ -54,14 +55,40 @@ limit_row number_row(std::string_view key) {
   };
   auto get = [](const container_cgroup& group, config::limits& out) {
     return kernel::get_limit(group, Key).map([&out](std::uint64_t value) {
+      using limit = std::remove_reference_t<decltype(out.*Member)>;
       if (value == kernel::no_limit)
-        out.*Member =
-            std::remove_reference_t<decltype(out.*Member)>::unlimited();
+        out.*Member = limit::unlimited();
+      else if constexpr (std::is_integral_v<value_type>)
+        out.*Member = static_cast<value_type>(value / Scale);
       else
         out.*Member = static_cast<value_type>(value) / Scale;
     });
   };
   return {key, is_asked<Member>, set, set, get};
+}
+
+// With the weight, which the kernel forgets when a group becomes idle.
+limit_row idle_row(std::string_view key) {
+  auto row = number_row<&config::limits::cpu_idle, limit_key::cpu_idle, 1>(key);
+  row.get = [](const container_cgroup& group, config::limits& out) {
+    auto value = kernel::get_limit(group, limit_key::cpu_idle);
+    if (!value)
+      return result<void>{tl::make_unexpected(value.error())};
+    out.cpu_idle = *value != 0;
+    if (*value != 0 || !out.cpu_weight.is_absent())
+      return result<void>{};
+    return kernel::get_limit(group, limit_key::cpu_weight)
+        .map([&out](std::uint64_t now) { out.cpu_weight = now; });
+  };
+  row.restore = [](const container_cgroup& group, const config::limits& in) {
+    auto done = kernel::set_limit(group, limit_key::cpu_idle,
+                                  *in.cpu_idle.value() ? 1 : 0);
+    auto before = in.cpu_weight.value();
+    if (done && before && !*in.cpu_idle.value())
+      done = kernel::set_limit(group, limit_key::cpu_weight, *before);
+    return done;
+  };
+  return row;
 }
 
 template <auto Member, cpuset_key Key>
@@ -85,32 +112,65 @@ limit_row list_row(std::string_view key) {
   return {key, is_asked<Member>, set, restore, get};
 }
 
+template <auto Member, list_key Key>
+limit_row amounts_row(std::string_view key) {
+  auto set = [](const container_cgroup& group, const config::limits& in) {
+    std::vector<kernel::named_limit> list;
+    for (auto& item : (in.*Member).value().value_or(config::amount_list{}))
+      list.push_back({std::move(item.name), item.value});
+    return kernel::set_named_limits(group, Key, list);
+  };
+  auto get = [](const container_cgroup& group, config::limits& out) {
+    return kernel::get_named_limits(group, Key)
+        .map([&out](const std::vector<kernel::named_limit>& list) {
+          config::amount_list amounts;
+          for (const auto& item : list)
+            amounts.push_back({item.name, item.value});
+          using limit = std::remove_reference_t<decltype(out.*Member)>;
+          out.*Member =
+              amounts.empty() ? limit::unlimited() : limit{std::move(amounts)};
+        });
+  };
+  return {key, is_asked<Member>, set, set, get};
+}
+
 using config::limits;
 
 const limit_row table[] = {
     number_row<&limits::memory_bytes, limit_key::memory_max, 1>("memory.limit"),
+    number_row<&limits::swap_bytes, limit_key::memory_swap, 1>("memory.swap"),
+    number_row<&limits::swappiness, limit_key::memory_swappiness, 1>(
+        "memory.swappiness"),
     number_row<&limits::cpus, limit_key::cpu_max, 1000>("cpu.limit"),
     number_row<&limits::cpu_burst_ms, limit_key::cpu_burst, 1000>("cpu.burst"),
     number_row<&limits::cpu_weight, limit_key::cpu_weight, 1>("cpu.weight"),
+    idle_row("cpu.idle"),
     list_row<&limits::cpuset_cpus, cpuset_key::cpus>("cpuset.cpus"),
     list_row<&limits::cpuset_mems, cpuset_key::mems>("cpuset.mems"),
     number_row<&limits::pids, limit_key::pids_max, 1>("pids.limit"),
+    number_row<&limits::io_weight, limit_key::io_weight, 1>("io.weight"),
+    amounts_row<&limits::io_read_bps, list_key::io_read_bps>("io.read_bps"),
+    amounts_row<&limits::io_write_bps, list_key::io_write_bps>("io.write_bps"),
+    amounts_row<&limits::io_read_iops, list_key::io_read_iops>("io.read_iops"),
+    amounts_row<&limits::io_write_iops, list_key::io_write_iops>(
+        "io.write_iops"),
+    amounts_row<&limits::hugetlb_bytes, list_key::hugetlb_max>("hugetlb.limit"),
 };
 
 using rows = std::vector<const limit_row*>;
 
-struct done_row {
-  const limit_row* row;
-  config::limits before; ///< this one alone
+/// What a change has done so far.
+struct change {
+  rows done;
+  config::limits before; ///< of those that are done, if anybody will ask
 };
 
-// What was set before goes back in reverse order.
-caf::error undo(const container_cgroup& group,
-                const std::vector<done_row>& done,
+// What was set goes back in reverse order.
+caf::error undo(const container_cgroup& group, const change& made,
                 const kernel::sys_error& why) {
   auto text = to_string(why);
-  for (auto it = done.rbegin(); it != done.rend(); ++it)
-    if (auto back = it->row->restore(group, it->before); !back)
+  for (auto it = made.done.rbegin(); it != made.done.rend(); ++it)
+    if (auto back = (*it)->restore(group, made.before); !back)
       text += "; then, setting back: " + to_string(back.error());
   return make_error(errc::refused_by_kernel, std::move(text));
 }
@@ -150,19 +210,19 @@ limit_readings as_asked(const container_cgroup& group,
 // The first refusal of those that are left when none of them gets any further.
 std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
                                           const config::limits& wanted,
-                                          rows left,
-                                          std::vector<done_row>& done) {
-  auto may_need_undo = left.size() > 1; // nobody asks what a single one was
+                                          rows left, bool keeps_before,
+                                          change& out) {
   while (!left.empty()) {
     std::optional<kernel::sys_error> refused;
     rows later;
     for (const auto* row : left) {
-      auto item = done_row{row, {}};
-      auto ok = may_need_undo ? row->get(group, item.before) : result<void>{};
+      auto before = out.before;
+      auto ok = keeps_before ? row->get(group, before) : result<void>{};
       if (ok)
         ok = row->set(group, wanted);
       if (ok) {
-        done.push_back(std::move(item));
+        out.done.push_back(row);
+        out.before = std::move(before);
         continue;
       }
       // Values are at odds with each other; anything else does not change.
@@ -182,16 +242,21 @@ std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
 } // namespace
 
 caf::expected<limit_readings> set_all(const container_cgroup& group,
-                                      const config::limits& wanted) {
+                                      const config::limits& wanted,
+                                      bool tells_before) {
   rows asked;
   for (const auto& row : table)
     if (row.is_asked(wanted))
       asked.push_back(&row);
-  std::vector<done_row> done;
-  if (auto refused = set_rows(group, wanted, asked, done))
-    return undo(group, done, *refused);
+  change made;
+  auto keeps_before = tells_before || asked.size() > 1;
+  if (auto refused = set_rows(group, wanted, asked, keeps_before, made))
+    return undo(group, made, *refused);
   auto now = read(group, asked, false);
-  return now ? now : as_asked(group, wanted, asked);
+  if (!now)
+    now = as_asked(group, wanted, asked);
+  now->before = std::move(made.before);
+  return now;
 }
 
 caf::expected<limit_readings> get_all(const container_cgroup& group) {
@@ -213,6 +278,9 @@ caf::expected<limit_readings> get_some(const container_cgroup& group,
 bool may_take_long(const container_cgroup& group,
                    const config::limits& wanted) {
   if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent())
+    return true;
+  // v1 may have to take pages out of swap as well.
+  if (wanted.swap_bytes.value())
     return true;
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)

@@ -24,14 +24,18 @@ struct limit_reading {
 struct limit_readings {
   std::vector<limit_reading> limits;
   std::string source; ///< name of the cgroup
+  /// What those that were set were before, if it was asked for.
+  config::limits before;
 };
 
 /// All that are not absent, or none: when one is refused, those that were set
 /// go back. One that only another one of them is in the way of comes after it.
 /// Returns what is in force of them. Any thread; blocks while the kernel takes
-/// memory away, see `may_take_long`.
+/// memory away, see `may_take_long`. `tells_before` costs one read more for a
+/// limit that is set alone.
 [[nodiscard]] caf::expected<limit_readings>
-set_all(const kernel::container_cgroup& group, const config::limits& wanted);
+set_all(const kernel::container_cgroup& group, const config::limits& wanted,
+        bool tells_before = false);
 
 /// Without those that the kernel or its set-up lacks.
 [[nodiscard]] caf::expected<limit_readings>

@@ -10,7 +10,9 @@
 #include <array>
 #include <charconv>
 #include <chrono>
-#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,11 +32,23 @@ constexpr auto longest_burst = std::chrono::milliseconds{std::chrono::hours{1}};
 constexpr auto last_cpu = 8191U;
 constexpr auto last_node = 1023U;
 
+constexpr auto most_swappiness = std::uint64_t{200};
+constexpr auto most_io_weight = std::uint64_t{1000};
+constexpr auto most_iops =
+    std::uint64_t{0xffff'fffe}; // one more is the kernel's "max"
+
 constexpr auto cpus_range = "0.01 to 65536 processors, or \"max\"";
 constexpr auto pids_range = "1 to 4194304, or \"max\"";
 constexpr auto weight_range = "a whole number from 1 to 10000";
 constexpr auto memory_range = "at least one byte, or \"max\"";
+constexpr auto swappiness_range = "a whole number from 0 to 200";
 constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
+constexpr auto bool_range = "true or false";
+constexpr auto io_weight_range = "a whole number from 1 to 1000";
+constexpr auto iops_range = "1 to 4294967294 per second";
+constexpr auto bps_range = "at least one byte per second";
+
+// -- texts --------------------------------------------------------------------
 
 result<std::uint64_t> parse_count(std::string_view text, const char* range) {
   auto value = std::uint64_t{0};
@@ -45,10 +59,98 @@ result<std::uint64_t> parse_count(std::string_view text, const char* range) {
   return value;
 }
 
-result<void> check_memory(const limits& in) {
-  if (in.memory_bytes.value() == 0U)
-    return refuse("0 is out of range", memory_range);
+template <const auto& Range>
+result<std::uint64_t> count(std::string_view text) {
+  return parse_count(text, Range);
+}
+
+std::string format_count(std::uint64_t value) {
+  return std::to_string(value);
+}
+
+result<std::uint64_t> parse_burst(std::string_view text) {
+  return parse_duration(text).map([](std::chrono::milliseconds time) {
+    return static_cast<std::uint64_t>(time.count());
+  });
+}
+
+std::string format_burst(std::uint64_t ms) {
+  return format_duration(std::chrono::milliseconds{ms});
+}
+
+result<bool> parse_bool(std::string_view text) {
+  if (text == "true" || text == "1")
+    return true;
+  if (text == "false" || text == "0")
+    return false;
+  return refuse(in_quotes(text) + " is neither", bool_range);
+}
+
+std::string format_bool(bool value) {
+  return value ? "true" : "false";
+}
+
+template <unsigned Last>
+result<std::string> parse_list(std::string_view text) {
+  return parse_number_list(text, Last);
+}
+
+std::string format_list(const std::string& list) {
+  return list;
+}
+
+result<amount_list> parse_bps(std::string_view text) {
+  return parse_amount_list(text, check_device_name, parse_size);
+}
+
+result<amount_list> parse_iops(std::string_view text) {
+  return parse_amount_list(text, check_device_name, count<iops_range>);
+}
+
+result<amount_list> parse_huge(std::string_view text) {
+  return parse_amount_list(text, check_page_size, parse_size);
+}
+
+std::string format_sizes(const amount_list& list) {
+  return format_amount_list(list, format_size);
+}
+
+std::string format_counts(const amount_list& list) {
+  return format_amount_list(list, format_count);
+}
+
+// -- ranges -------------------------------------------------------------------
+
+result<void> check_count(std::optional<std::uint64_t> value,
+                         std::uint64_t least, std::uint64_t most,
+                         const char* range) {
+  if (value && (*value < least || *value > most))
+    return refuse(std::to_string(*value) + " is out of range", range);
   return {};
+}
+
+template <class T>
+result<void> must_be_limited(const limit_value<T>& in, const char* what,
+                             const char* range) {
+  if (in.is_unlimited())
+    return refuse(std::string{"\"max\" is not "} + what, range);
+  return {};
+}
+
+result<void> check_memory(const limits& in) {
+  return check_count(in.memory_bytes.value(), 1, UINT64_MAX, memory_range);
+}
+
+result<void> has_no_range(const limits&) {
+  return {};
+}
+
+result<void> check_swappiness(const limits& in) {
+  return must_be_limited(in.swappiness, "a swappiness", swappiness_range)
+      .and_then([&in] {
+        return check_count(in.swappiness.value(), 0, most_swappiness,
+                           swappiness_range);
+      });
 }
 
 result<void> check_cpus(const limits& in) {
@@ -59,44 +161,31 @@ result<void> check_cpus(const limits& in) {
   return {};
 }
 
-result<void> check_count(std::optional<std::uint64_t> value, std::uint64_t most,
-                         const char* range) {
-  if (value && (*value < 1 || *value > most))
-    return refuse(std::to_string(*value) + " is out of range", range);
-  return {};
-}
-
 result<void> check_weight(const limits& in) {
-  if (in.cpu_weight.is_unlimited())
-    return refuse("\"max\" is not a weight", weight_range);
-  return check_count(in.cpu_weight.value(), most_weight, weight_range);
-}
-
-result<std::uint64_t> parse_burst(std::string_view text) {
-  return parse_duration(text).map([](std::chrono::milliseconds time) {
-    return static_cast<std::uint64_t>(time.count());
-  });
+  return must_be_limited(in.cpu_weight, "a weight", weight_range)
+      .and_then([&in] {
+        return check_count(in.cpu_weight.value(), 1, most_weight, weight_range);
+      });
 }
 
 result<void> check_burst(const limits& in) {
-  if (in.cpu_burst_ms.is_unlimited())
-    return refuse("\"max\" is not a time", burst_range);
   if (auto ms = in.cpu_burst_ms.value();
       ms && *ms > static_cast<std::uint64_t>(longest_burst.count()))
     return refuse(std::to_string(*ms) + "ms is out of range", burst_range);
-  return {};
+  return must_be_limited(in.cpu_burst_ms, "a time", burst_range);
 }
 
-std::string format_burst(std::uint64_t ms) {
-  return format_duration(std::chrono::milliseconds{ms});
+result<void> check_idle(const limits& in) {
+  return must_be_limited(in.cpu_idle, "an answer", bool_range);
 }
 
 // Of limits built in code.
-result<void> check_list(const limit_value<std::string>& in, unsigned last) {
-  auto text = in.value();
+template <auto Member, unsigned Last>
+result<void> check_list(const limits& in) {
+  auto text = (in.*Member).value();
   if (!text)
     return {};
-  auto list = parse_number_list(*text, last);
+  auto list = parse_number_list(*text, Last);
   if (!list)
     return tl::unexpected{list.error()};
   if (*list != *text)
@@ -104,95 +193,138 @@ result<void> check_list(const limit_value<std::string>& in, unsigned last) {
   return {};
 }
 
-std::string format_list(const std::string& list) {
-  return list;
-}
-
 result<void> check_pids(const limits& in) {
-  return check_count(in.pids.value(), most_pids, pids_range);
+  return check_count(in.pids.value(), 1, most_pids, pids_range);
 }
 
-template <class T>
-result<void> assign(limit_value<T>& out, std::string_view text,
-                    const result<T>& parsed) {
-  if (text == "max")
-    out = limit_value<T>::unlimited();
-  else if (parsed)
-    out = *parsed;
-  else
-    return tl::unexpected{parsed.error()};
+result<void> check_io_weight(const limits& in) {
+  return must_be_limited(in.io_weight, "a weight", io_weight_range)
+      .and_then([&in] {
+        return check_count(in.io_weight.value(), 1, most_io_weight,
+                           io_weight_range);
+      });
+}
+
+// Of limits built in code: names, order, and that there is something in it.
+template <auto Member, auto Parse, auto Format>
+result<void> check_amounts(const limits& in, std::uint64_t least,
+                           std::uint64_t most, const char* range) {
+  auto list = (in.*Member).value();
+  if (!list)
+    return {};
+  for (const auto& item : *list)
+    if (auto good = check_count(item.value, least, most, range); !good)
+      return good;
+  auto read = Parse(Format(*list));
+  if (!read)
+    return tl::unexpected{std::move(read.error())};
+  if (*read != *list)
+    return refuse(in_quotes(Format(*list)) + " is not in order",
+                  in_quotes(Format(*read)));
   return {};
 }
 
-template <class T, class Format>
-std::string text_of(const limit_value<T>& in, Format format) {
-  if (in.is_absent())
-    return {};
-  return in.is_unlimited() ? std::string{"max"} : format(*in.value());
+template <auto Member>
+result<void> check_bps(const limits& in) {
+  return check_amounts<Member, parse_bps, format_sizes>(in, 1, UINT64_MAX,
+                                                        bps_range);
 }
 
-std::string format_count(std::uint64_t value) {
-  return std::to_string(value);
+template <auto Member>
+result<void> check_iops(const limits& in) {
+  return check_amounts<Member, parse_iops, format_counts>(in, 1, most_iops,
+                                                          iops_range);
 }
 
-struct limit_row {
-  limit_name name;
+result<void> check_huge(const limits& in) {
+  return check_amounts<&limits::hugetlb_bytes, parse_huge, format_sizes>(
+      in, 0, UINT64_MAX, "");
+}
+
+// -- the table ----------------------------------------------------------------
+
+/// How one field of `limits` is read and written.
+struct limit_text {
   result<void> (*parse)(limits&, std::string_view);
-  result<void> (*check)(const limits&);
   std::string (*format)(const limits&);
   void (*clear)(limits&);
 };
 
+template <auto Member, auto Parse, auto Format>
+constexpr auto text_of =
+    limit_text{[](limits& out, std::string_view text) -> result<void> {
+                 using limit = std::remove_reference_t<decltype(out.*Member)>;
+                 if (text == "max") {
+                   out.*Member = limit::unlimited();
+                   return {};
+                 }
+                 return Parse(text).map([&out](auto&& value) {
+                   out.*Member = limit{std::move(value)};
+                 });
+               },
+               [](const limits& in) -> std::string {
+                 const auto& limit = in.*Member;
+                 if (limit.is_absent())
+                   return {};
+                 return limit.is_unlimited() ? "max" : Format(*limit.value());
+               },
+               [](limits& out) { out.*Member = {}; }};
+
+struct limit_row {
+  limit_name name;
+  const limit_text& text;
+  result<void> (*check)(const limits&);
+};
+
 constexpr auto rows = std::to_array<limit_row>({
-    {{"memory.limit", "memory", "max"},
-     [](limits& out, std::string_view text) {
-       return assign(out.memory_bytes, text, parse_size(text));
-     },
-     check_memory,
-     [](const limits& in) { return text_of(in.memory_bytes, format_size); },
-     [](limits& out) { out.memory_bytes = {}; }},
-    {{"cpu.limit", "cpus", "max"},
-     [](limits& out, std::string_view text) {
-       return assign(out.cpus, text, parse_cpus(text));
-     },
-     check_cpus,
-     [](const limits& in) { return text_of(in.cpus, format_cpus); },
-     [](limits& out) { out.cpus = {}; }},
-    {{"cpu.burst", "cpu_burst", "0"},
-     [](limits& out, std::string_view text) {
-       return assign(out.cpu_burst_ms, text, parse_burst(text));
-     },
-     check_burst,
-     [](const limits& in) { return text_of(in.cpu_burst_ms, format_burst); },
-     [](limits& out) { out.cpu_burst_ms = {}; }},
-    {{"cpu.weight", "cpu_weight", "100"},
-     [](limits& out, std::string_view text) {
-       return assign(out.cpu_weight, text, parse_count(text, weight_range));
-     },
-     check_weight,
-     [](const limits& in) { return text_of(in.cpu_weight, format_count); },
-     [](limits& out) { out.cpu_weight = {}; }},
-    {{"cpuset.cpus", "cpuset_cpus", "max"},
-     [](limits& out, std::string_view text) {
-       return assign(out.cpuset_cpus, text, parse_number_list(text, last_cpu));
-     },
-     [](const limits& in) { return check_list(in.cpuset_cpus, last_cpu); },
-     [](const limits& in) { return text_of(in.cpuset_cpus, format_list); },
-     [](limits& out) { out.cpuset_cpus = {}; }},
-    {{"cpuset.mems", "cpuset_mems", "max"},
-     [](limits& out, std::string_view text) {
-       return assign(out.cpuset_mems, text, parse_number_list(text, last_node));
-     },
-     [](const limits& in) { return check_list(in.cpuset_mems, last_node); },
-     [](const limits& in) { return text_of(in.cpuset_mems, format_list); },
-     [](limits& out) { out.cpuset_mems = {}; }},
-    {{"pids.limit", "pids", "max"},
-     [](limits& out, std::string_view text) {
-       return assign(out.pids, text, parse_count(text, pids_range));
-     },
-     check_pids,
-     [](const limits& in) { return text_of(in.pids, format_count); },
-     [](limits& out) { out.pids = {}; }},
+    {{"memory.limit", "memory"},
+     text_of<&limits::memory_bytes, parse_size, format_size>,
+     check_memory},
+    {{"memory.swap", "swap"},
+     text_of<&limits::swap_bytes, parse_size, format_size>,
+     has_no_range},
+    {{"memory.swappiness", "swappiness"},
+     text_of<&limits::swappiness, count<swappiness_range>, format_count>,
+     check_swappiness},
+    {{"cpu.limit", "cpus"},
+     text_of<&limits::cpus, parse_cpus, format_cpus>,
+     check_cpus},
+    {{"cpu.burst", "cpu_burst"},
+     text_of<&limits::cpu_burst_ms, parse_burst, format_burst>,
+     check_burst},
+    {{"cpu.weight", "cpu_weight"},
+     text_of<&limits::cpu_weight, count<weight_range>, format_count>,
+     check_weight},
+    {{"cpu.idle", "cpu_idle"},
+     text_of<&limits::cpu_idle, parse_bool, format_bool>,
+     check_idle},
+    {{"cpuset.cpus", "cpuset_cpus"},
+     text_of<&limits::cpuset_cpus, parse_list<last_cpu>, format_list>,
+     check_list<&limits::cpuset_cpus, last_cpu>},
+    {{"cpuset.mems", "cpuset_mems"},
+     text_of<&limits::cpuset_mems, parse_list<last_node>, format_list>,
+     check_list<&limits::cpuset_mems, last_node>},
+    {{"pids.limit", "pids"},
+     text_of<&limits::pids, count<pids_range>, format_count>,
+     check_pids},
+    {{"io.weight", "io_weight"},
+     text_of<&limits::io_weight, count<io_weight_range>, format_count>,
+     check_io_weight},
+    {{"io.read_bps", "io_read_bps"},
+     text_of<&limits::io_read_bps, parse_bps, format_sizes>,
+     check_bps<&limits::io_read_bps>},
+    {{"io.write_bps", "io_write_bps"},
+     text_of<&limits::io_write_bps, parse_bps, format_sizes>,
+     check_bps<&limits::io_write_bps>},
+    {{"io.read_iops", "io_read_iops"},
+     text_of<&limits::io_read_iops, parse_iops, format_counts>,
+     check_iops<&limits::io_read_iops>},
+    {{"io.write_iops", "io_write_iops"},
+     text_of<&limits::io_write_iops, parse_iops, format_counts>,
+     check_iops<&limits::io_write_iops>},
+    {{"hugetlb.limit", "hugetlb"},
+     text_of<&limits::hugetlb_bytes, parse_huge, format_sizes>,
+     check_huge},
 });
 
 constexpr auto names = [] {
@@ -226,7 +358,7 @@ result<void> set_key(limits& out, std::string_view key, std::string_view text) {
   if (!row)
     return tl::unexpected{row.error()};
   auto changed = out;
-  auto done = (*row)->parse(changed, text);
+  auto done = (*row)->text.parse(changed, text);
   if (done)
     done = (*row)->check(changed);
   if (done)
@@ -240,7 +372,7 @@ result<void> clear_key(limits& out, std::string_view key) {
   auto row = find_row(key);
   if (!row)
     return tl::unexpected{row.error()};
-  (*row)->clear(out);
+  (*row)->text.clear(out);
   return {};
 }
 
@@ -248,7 +380,7 @@ result<std::string> to_text(const limits& in, std::string_view key) {
   auto row = find_row(key);
   if (!row)
     return tl::unexpected{row.error()};
-  return (*row)->format(in);
+  return (*row)->text.format(in);
 }
 
 result<void> check_ranges(const limits& in) {
@@ -265,7 +397,26 @@ result<void> check_ranges(const limits& in) {
     return refuse(format_burst(*burst) + " is more than " + format_cpus(*cpus)
                       + " processors give in 100 ms",
                   "at most that", "cpu_burst");
+  if (in.memory_bytes.is_unlimited() && in.swap_bytes.value())
+    return refuse("swap is limited beside a limit of memory only",
+                  "\"max\", or a limit of memory", "swap");
   return {};
+}
+
+result<void> check_as_whole(const limits& in) {
+  if (in.memory_bytes.is_absent() && in.swap_bytes.value())
+    return refuse("swap is limited beside a limit of memory only",
+                  "a limit of memory as well", "swap");
+  return check_ranges(in);
+}
+
+limits merged(limits into, const limits& change) {
+  for (const auto& row : rows)
+    if (auto text = row.text.format(change); !text.empty())
+      static_cast<void>(row.text.parse(into, text)); // as it was formatted
+  if (into.memory_bytes.is_unlimited() && change.swap_bytes.is_absent())
+    into.swap_bytes = {};
+  return into;
 }
 
 } // namespace reeve::config

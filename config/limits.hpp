@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "config/amount_list.hpp"
 #include "config/error.hpp"
 
 #include <cstdint>
@@ -59,6 +60,12 @@ private:
 struct limits {
   /// Bytes of memory, page cache included.
   limit_value<std::uint64_t> memory_bytes;
+  /// Bytes of swap beside them. Only where there is a limit of memory, of which
+  /// absent is then 0.
+  limit_value<std::uint64_t> swap_bytes;
+  /// 0..200: what is rather written to swap than dropped from the page cache,
+  /// see vm.swappiness in the kernel's sysctl/vm.rst. No "unlimited".
+  limit_value<std::uint64_t> swappiness;
   /// Processors' worth of time: 0.5 is half of one processor.
   limit_value<double> cpus;
   /// Share under contention, 1..10000 as cgroup v2 counts; the kernel's own
@@ -68,12 +75,26 @@ struct limits {
   /// is used, and spent beyond it; at most what `cpus` gives in 100 ms. It has
   /// no "unlimited".
   limit_value<std::uint64_t> cpu_burst_ms;
+  /// Runs only when nobody else wants to; the weight has no meaning then. No
+  /// "unlimited".
+  limit_value<bool> cpu_idle;
   /// Processors it may run on, and memory nodes it may take memory from, as the
   /// kernel spells lists: "0-3,8". Unlimited: those of the group above.
   limit_value<std::string> cpuset_cpus;
   limit_value<std::string> cpuset_mems;
   /// Processes and threads.
   limit_value<std::uint64_t> pids;
+  /// Share of a disk's time under contention, 1..1000; the kernel's own default
+  /// is 100. No "unlimited".
+  limit_value<std::uint64_t> io_weight;
+  /// Bytes and operations per second, of each device that is named. Unlimited:
+  /// of none.
+  limit_value<amount_list> io_read_bps;
+  limit_value<amount_list> io_write_bps;
+  limit_value<amount_list> io_read_iops;
+  limit_value<amount_list> io_write_iops;
+  /// Bytes in huge pages of each size that is named. Unlimited: of none.
+  limit_value<amount_list> hugetlb_bytes;
 
   bool operator==(const limits&) const = default;
 };
@@ -87,7 +108,6 @@ inline const auto container_limits = limits{.pids = 2048};
 struct limit_name {
   std::string_view key;
   std::string_view field;
-  std::string_view none; ///< the value of a group that nobody has limited
 };
 
 /// All of them, in the order in which they are shown.
@@ -106,8 +126,17 @@ struct limit_name {
 [[nodiscard]] result<std::string> to_text(const limits& in,
                                           std::string_view key);
 
-/// Checks the ranges that `set_key` checks, for limits built in code. The key
-/// of an error is the name of the field.
+/// Checks the ranges that `set_key` checks, for limits built in code, and that
+/// no two of them exclude each other. The key of an error is the name of the
+/// field.
 [[nodiscard]] result<void> check_ranges(const limits& in);
+
+/// That of all limits of a container: beside the ranges, what one needs of
+/// another.
+[[nodiscard]] result<void> check_as_whole(const limits& in);
+
+/// `into` with all that are not absent in `change`, and without what has no
+/// meaning any more.
+[[nodiscard]] limits merged(limits into, const limits& change);
 
 } // namespace reeve::config

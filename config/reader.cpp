@@ -172,6 +172,8 @@ result<void> read(const node& in, const key_path& at, limits& out, plain) {
     if (key.empty())
       return unknown_key(m, at, known);
     auto word = word_of(m.value);
+    if (const auto* truth = std::get_if<bool>(&m.value.value))
+      word = *truth ? "true" : "false";
     auto is_null = std::holds_alternative<node::null>(m.value.value);
     if (!word && !is_null)
       return wrong_type(m.value, at / m.key, "a number or a string");

@@ -100,7 +100,7 @@ result<void> validate(const container_spec& spec) {
   check_root(out, at, spec);
   check_hostname_of(out, at / "hostname", spec);
   check_properties(out, at / "properties", spec.properties);
-  if (auto done = check_ranges(spec.limits); !done)
+  if (auto done = check_as_whole(spec.limits); !done)
     out.refuse(at / "limits" / done.error().key, done.error().message,
                done.error().expected);
   check_namespaces(out, at / "namespaces", spec);

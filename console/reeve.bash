@@ -14,7 +14,9 @@ _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
     stop start restart rm pause resume set get image daemon completion'
-  local keys='memory.limit= cpu.limit= cpu.burst= cpu.weight= cpuset.cpus= cpuset.mems= pids.limit='
+  local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
+    cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
+    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit='
   local verb='' name='' i words=0
   local -a ask=(reeve --quiet)
   COMPREPLY=()

@@ -101,12 +101,25 @@ result<void> check_weight(const cgroup_dir& dir, std::uint64_t value) {
                     dir.path(), "a weight is from 1 to 10000");
 }
 
+result<void> explain_weight(result<void> done) {
+  if (!done && done.error().code == EINVAL)
+    done.error().hint = "there is no weight while cpu.idle is true";
+  return done;
+}
+
+template <class T>
+result<T> explain_idle(result<T> done) {
+  if (!done && done.error().code == ENOENT)
+    done.error().hint = "cpu.idle needs Linux 5.15";
+  return done;
+}
+
 /// Rounded both ways; shares are the finer scale, so weight, shares, weight
 /// gives the same weight again, and 1..10000 stays within 2..262144.
 result<void> set_weight_v1(const cgroup_dir& dir, std::uint64_t value) {
   return check_weight(dir, value).and_then([&] {
-    return write_text(dir, "cpu.shares",
-                      std::to_string((value * 1024 + 50) / 100));
+    return explain_weight(write_text(
+        dir, "cpu.shares", std::to_string((value * 1024 + 50) / 100)));
   });
 }
 
@@ -120,15 +133,27 @@ result<std::uint64_t> get_weight_v1(const cgroup_dir& dir) {
 
 result<void> set_weight_v2(const cgroup_dir& dir, std::uint64_t value) {
   return check_weight(dir, value).and_then([&] {
-    return write_text(dir, "cpu.weight", std::to_string(value));
+    return explain_weight(write_text(dir, "cpu.weight", std::to_string(value)));
   });
 }
 
+// That of an idle group is 0.
 result<std::uint64_t> get_weight_v2(const cgroup_dir& dir) {
-  return read_number(dir, "cpu.weight");
+  return read_number(dir, "cpu.weight").map([](std::uint64_t weight) {
+    return std::max<std::uint64_t>(weight, 1);
+  });
 }
 
-result<void> explain_burst(result<void> done) {
+result<void> set_idle(const cgroup_dir& dir, std::uint64_t value) {
+  return explain_idle(write_text(dir, "cpu.idle", std::to_string(value)));
+}
+
+result<std::uint64_t> get_idle(const cgroup_dir& dir) {
+  return explain_idle(read_number(dir, "cpu.idle"));
+}
+
+template <class T>
+result<T> explain_burst(result<T> done) {
   if (!done && done.error().code == EINVAL)
     done.error().hint = "a burst is at most what the limit gives in 100 ms";
   if (!done && done.error().code == ENOENT)
@@ -142,7 +167,7 @@ result<void> set_burst_v1(const cgroup_dir& dir, std::uint64_t value) {
 }
 
 result<std::uint64_t> get_burst_v1(const cgroup_dir& dir) {
-  return read_number(dir, "cpu.cfs_burst_us");
+  return explain_burst(read_number(dir, "cpu.cfs_burst_us"));
 }
 
 result<void> set_burst_v2(const cgroup_dir& dir, std::uint64_t value) {
@@ -150,7 +175,7 @@ result<void> set_burst_v2(const cgroup_dir& dir, std::uint64_t value) {
 }
 
 result<std::uint64_t> get_burst_v2(const cgroup_dir& dir) {
-  return read_number(dir, "cpu.max.burst");
+  return explain_burst(read_number(dir, "cpu.max.burst"));
 }
 
 std::chrono::nanoseconds from_us(std::optional<std::uint64_t> value) {
@@ -192,10 +217,14 @@ result<cpu_stats> read_v1(const cgroup_dir& acct, const cgroup_dir& cpu) {
 
 const limit_ops cpu_max_v1{controller::cpu, set_max_v1, get_max_v1};
 const limit_ops cpu_max_v2{controller::cpu, set_max_v2, get_max_v2};
-const limit_ops cpu_weight_v1{controller::cpu, set_weight_v1, get_weight_v1};
-const limit_ops cpu_weight_v2{controller::cpu, set_weight_v2, get_weight_v2};
+const limit_ops cpu_weight_v1{controller::cpu, set_weight_v1, get_weight_v1,
+                              limit_kind::share};
+const limit_ops cpu_weight_v2{controller::cpu, set_weight_v2, get_weight_v2,
+                              limit_kind::share};
 const limit_ops cpu_burst_v1{controller::cpu, set_burst_v1, get_burst_v1};
 const limit_ops cpu_burst_v2{controller::cpu, set_burst_v2, get_burst_v2};
+const limit_ops cpu_idle{controller::cpu, set_idle, get_idle,
+                         limit_kind::share};
 
 result<cpu_stats> read_cpu_stats(const container_cgroup& group) {
   auto cpu = group.limits_dir(controller::cpu);

@@ -16,16 +16,29 @@ const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
   switch (key) {
   case limit_key::memory_max:
     return is_v2 ? memory_max_v2 : memory_max_v1;
+  case limit_key::memory_swap:
+    return is_v2 ? memory_swap_v2 : memory_swap_v1;
+  case limit_key::memory_swappiness:
+    return is_v2 ? swappiness_v2 : swappiness_v1;
   case limit_key::cpu_max:
     return is_v2 ? cpu_max_v2 : cpu_max_v1;
   case limit_key::cpu_weight:
     return is_v2 ? cpu_weight_v2 : cpu_weight_v1;
   case limit_key::cpu_burst:
     return is_v2 ? cpu_burst_v2 : cpu_burst_v1;
+  case limit_key::cpu_idle:
+    return cpu_idle;
+  case limit_key::io_weight:
+    return is_v2 ? io_weight_v2 : io_weight_v1;
   case limit_key::pids_max:
     break;
   }
   return pids_max;
+}
+
+result<cgroup_dir> dir_of(const container_cgroup& group, const limit_ops& ops) {
+  return ops.kind == limit_kind::share ? group.shares_dir(ops.which)
+                                       : group.limits_dir(ops.which);
 }
 
 } // namespace
@@ -33,13 +46,26 @@ const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
 result<void> set_limit(const container_cgroup& group, limit_key key,
                        std::uint64_t value) {
   const auto& ops = ops_for(key, group.mode());
-  return group.limits_dir(ops.which).and_then(
-      [&](const cgroup_dir& dir) { return ops.set(dir, value); });
+  return dir_of(group, ops).and_then([&](const cgroup_dir& dir) {
+    return ops.set(dir, value);
+  });
 }
 
 result<std::uint64_t> get_limit(const container_cgroup& group, limit_key key) {
   const auto& ops = ops_for(key, group.mode());
-  return group.limits_dir(ops.which).and_then(ops.get);
+  return dir_of(group, ops).and_then(ops.get);
+}
+
+result<void> set_named_limits(const container_cgroup& group, list_key key,
+                              const std::vector<named_limit>& list) {
+  return key == list_key::hugetlb_max ? set_huge_limits(group, list)
+                                      : set_device_limits(group, key, list);
+}
+
+result<std::vector<named_limit>> get_named_limits(const container_cgroup& group,
+                                                  list_key key) {
+  return key == list_key::hugetlb_max ? get_huge_limits(group)
+                                      : get_device_limits(group, key);
 }
 
 } // namespace reeve::kernel

@@ -8,14 +8,22 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace reeve::kernel {
 
 enum class limit_key : std::uint8_t {
-  /// Bytes, or no_limit. Memory and swap together: memory.memsw on v1, no swap
-  /// on v2. A limit below what is in use is refused with EBUSY, after the
-  /// kernel has tried to reclaim.
+  /// Bytes, or no_limit. With its first limit a group gets no swap, with
+  /// another it keeps how much it has beside memory, with none it has all. A
+  /// limit below what is in use is refused with EBUSY, after the kernel has
+  /// tried to reclaim.
   memory_max,
+  /// Bytes beside `memory_max`, or no_limit. v1 limits the sum of the two.
+  /// EINVAL where memory is not limited, EBUSY below what is in use, ENOENT
+  /// where the kernel does not count swap.
+  memory_swap,
+  /// 0 to 200 (Linux 5.8, before that 100); ENOTSUP on v2. sysctl/vm.rst.
+  memory_swappiness,
   /// Thousandths of a CPU, at least 10, or no_limit. The period is 100 ms.
   cpu_max,
   /// Share under contention from 1 to 10000, default 100, as v2 counts. On v1
@@ -24,6 +32,12 @@ enum class limit_key : std::uint8_t {
   /// Microseconds that may be saved up below `cpu_max` and spent beyond it; at
   /// most what that gives in a period. Linux 5.14.
   cpu_burst,
+  /// 1: runs when nobody else wants to, as SCHED_IDLE of sched(7). A weight is
+  /// refused with EINVAL then, reads as 1, and is 100 after it. Linux 5.15.
+  cpu_idle,
+  /// Share under contention from 1 to 1000, default 100, of a disk whose
+  /// scheduler is bfq; on v2 also of one with cost control (io.cost.qos).
+  io_weight,
   /// Number of tasks, or no_limit. Below what exists: no new ones.
   pids_max,
 };
@@ -59,6 +73,39 @@ enum class cpuset_key : std::uint8_t {
 /// Empty if the group above alone counts; on v1 also where it has the same.
 [[nodiscard]] result<std::string> get_cpuset(const container_cgroup& group,
                                              cpuset_key key);
+
+/// So much of one device or one size of page.
+struct named_limit {
+  std::string name;
+  std::uint64_t value = 0;
+
+  bool operator==(const named_limit&) const = default;
+};
+
+enum class list_key : std::uint8_t {
+  /// Bytes and operations per second of block devices, by path or by numbers
+  /// ("8:0"). v1 counts what reaches the device in the name of the group: what
+  /// is written back from the page cache does not, on v2 it does.
+  io_read_bps,
+  io_write_bps,
+  io_read_iops,
+  io_write_iops,
+  /// Bytes in huge pages of sizes as the kernel spells them ("2MB"), rounded
+  /// down to whole pages. Uses the controller hugetlb from the first limit on;
+  /// ENODEV where the groups above Reeve's do not hand it down.
+  hugetlb_max,
+};
+
+/// The list takes the place of the one in force; what it does not name has no
+/// limit. All or none. A device that is not there, is a partition or is named
+/// twice is refused. cgroup-v1/blkio-controller.rst, cgroup-v2.rst.
+[[nodiscard]] result<void>
+set_named_limits(const container_cgroup& group, list_key key,
+                 const std::vector<named_limit>& list);
+
+/// In the order of names; a device by its path in /dev, if it has one.
+[[nodiscard]] result<std::vector<named_limit>>
+get_named_limits(const container_cgroup& group, list_key key);
 
 /// What v1 does with a container that is out of memory.
 enum class oom_policy : std::uint8_t { kill, pause };

@@ -38,34 +38,103 @@ result<void> write_v1(const cgroup_dir& dir, const std::string& stem,
   return done;
 }
 
-result<std::uint64_t> get_v1(const cgroup_dir& dir) {
-  return read_number(dir, "memory.limit_in_bytes").map([](std::uint64_t value) {
+/// Memory, and memory with swap. The first is never above the second.
+struct pair_v1 {
+  std::uint64_t memory = no_limit;
+  std::uint64_t sum = no_limit;
+
+  [[nodiscard]] std::uint64_t swap() const {
+    return sum == no_limit ? no_limit : sum - std::min(sum, memory);
+  }
+
+  [[nodiscard]] pair_v1 with_swap(std::uint64_t bytes) const {
+    auto is_endless = memory == no_limit || bytes >= v1_unlimited;
+    return {memory, is_endless ? no_limit : memory + bytes};
+  }
+};
+
+result<std::uint64_t> get_v1(const cgroup_dir& dir, const char* file) {
+  return read_number(dir, file).map([](std::uint64_t value) {
     return value >= v1_unlimited ? no_limit : value;
+  });
+}
+
+result<std::uint64_t> get_memory_v1(const cgroup_dir& dir) {
+  return get_v1(dir, "memory.limit_in_bytes");
+}
+
+result<std::uint64_t> get_sum_v1(const cgroup_dir& dir) {
+  auto sum = get_v1(dir, "memory.memsw.limit_in_bytes");
+  if (!sum && sum.error().code == ENOENT)
+    sum.error().hint = "this kernel does not count swap (swapaccount=1)";
+  return sum;
+}
+
+result<pair_v1> get_pair_v1(const cgroup_dir& dir) {
+  auto sum = get_sum_v1(dir);
+  if (!sum)
+    return tl::make_unexpected(std::move(sum.error()));
+  return get_memory_v1(dir).map([&](std::uint64_t memory) {
+    return pair_v1{memory, *sum};
   });
 }
 
 /// memory <= memory+swap holds at any moment: raise the sum first, lower it
 /// last. If the second write is refused the first is taken back.
-result<void> set_v1(const cgroup_dir& dir, std::uint64_t value) {
-  auto sum = read_number(dir, "memory.memsw.limit_in_bytes");
-  if (!sum && sum.error().code == ENOENT)
-    return write_v1(dir, "memory", value); // no swap accounting
-  if (!sum)
-    return tl::make_unexpected(std::move(sum.error()));
-  auto own = get_v1(dir);
-  if (!own)
-    return tl::make_unexpected(std::move(own.error()));
-  auto raises = value > *sum;
+result<void> set_pair_v1(const cgroup_dir& dir, const pair_v1& from,
+                         const pair_v1& to) {
+  auto raises = to.memory > from.sum;
   const auto* first = raises ? "memory.memsw" : "memory";
   const auto* second = raises ? "memory" : "memory.memsw";
-  if (auto done = write_v1(dir, first, value); !done)
+  if (auto done = write_v1(dir, first, raises ? to.sum : to.memory); !done)
     return done;
-  auto done = write_v1(dir, second, value);
+  auto done = write_v1(dir, second, raises ? to.memory : to.sum);
   if (done)
     return done;
-  if (auto undone = write_v1(dir, first, raises ? *sum : *own); !undone)
+  auto undone = write_v1(dir, first, raises ? from.sum : from.memory);
+  if (!undone)
     return tl::make_unexpected(also(std::move(done.error()), undone.error()));
   return done;
+}
+
+/// The amount of swap stays what it is, none at first.
+result<void> set_memory_v1(const cgroup_dir& dir, std::uint64_t value) {
+  auto now = get_pair_v1(dir);
+  if (!now && now.error().code == ENOENT)
+    return write_v1(dir, "memory", value); // no swap accounting
+  if (!now)
+    return tl::make_unexpected(std::move(now.error()));
+  auto swap = now->memory == no_limit ? 0 : now->swap();
+  return set_pair_v1(dir, *now, pair_v1{value, {}}.with_swap(swap));
+}
+
+result<void> refuse_swap(const cgroup_dir& dir, std::uint64_t value) {
+  return make_error(EINVAL, "limit swap to " + std::to_string(value) + " in",
+                    dir.path(), "set memory.limit first, or as well");
+}
+
+result<void> set_swap_v1(const cgroup_dir& dir, std::uint64_t value) {
+  auto now = get_pair_v1(dir);
+  if (!now)
+    return tl::make_unexpected(std::move(now.error()));
+  if (now->memory == no_limit && value != no_limit)
+    return refuse_swap(dir, value);
+  return write_v1(dir, "memory.memsw", now->with_swap(value).sum);
+}
+
+result<std::uint64_t> get_swap_v1(const cgroup_dir& dir) {
+  return get_pair_v1(dir).map([](const pair_v1& now) { return now.swap(); });
+}
+
+result<void> set_swappiness_v1(const cgroup_dir& dir, std::uint64_t value) {
+  auto done = write_text(dir, "memory.swappiness", std::to_string(value));
+  if (!done && done.error().code == EINVAL)
+    done.error().hint = "more than 100 needs Linux 5.8";
+  return done;
+}
+
+result<std::uint64_t> get_swappiness_v1(const cgroup_dir& dir) {
+  return read_number(dir, "memory.swappiness");
 }
 
 /// A container that allocates as fast as it is reclaimed must not keep us.
@@ -95,14 +164,18 @@ result<void> make_room_v2(const cgroup_dir& dir, std::uint64_t value) {
 }
 
 /// Swap is beside memory.max, not within it, so that a limit alone would let
-/// the rest go to swap: with a limit there is no swap, which is v1's
-/// memory+swap = memory. Swap comes first, or what is reclaimed would go there.
-/// If the second write is refused the first is taken back.
-result<void> set_v2(const cgroup_dir& dir, std::uint64_t value) {
+/// the rest go to swap. It gets none with its first limit and keeps what it has
+/// with another one, as on v1. Swap comes first, or what is reclaimed would go
+/// there. If the second write is refused the first is taken back.
+result<void> set_memory_v2(const cgroup_dir& dir, std::uint64_t value) {
+  auto now = read_number(dir, "memory.max");
+  if (!now)
+    return tl::make_unexpected(std::move(now.error()));
   auto swap = read_text(dir, "memory.swap.max");
   if (!swap && swap.error().code != ENOENT) // no swap in this kernel
     return tl::make_unexpected(std::move(swap.error()));
-  if (swap) {
+  auto changes_swap = swap && (*now == no_limit || value == no_limit);
+  if (changes_swap) {
     const auto* wanted = value == no_limit ? "max" : "0";
     if (auto done = write_text(dir, "memory.swap.max", wanted); !done)
       return done;
@@ -110,11 +183,47 @@ result<void> set_v2(const cgroup_dir& dir, std::uint64_t value) {
   auto done = make_room_v2(dir, value).and_then([&] {
     return write_text(dir, "memory.max", spell_v2(value));
   });
-  if (done || !swap)
+  if (done || !changes_swap)
     return done;
   if (auto undone = write_text(dir, "memory.swap.max", *swap); !undone)
     return tl::make_unexpected(also(std::move(done.error()), undone.error()));
   return done;
+}
+
+/// Below what is in use it is refused, as on v1: v2 would take it and leave
+/// there what is.
+result<void> set_swap_v2(const cgroup_dir& dir, std::uint64_t value) {
+  constexpr auto* file = "memory.swap.max";
+  if (value == no_limit)
+    return write_text(dir, file, "max");
+  auto memory = read_number(dir, "memory.max");
+  if (!memory)
+    return tl::make_unexpected(std::move(memory.error()));
+  if (*memory == no_limit)
+    return refuse_swap(dir, value);
+  auto used = read_number(dir, "memory.swap.current");
+  if (used && *used > value)
+    return make_error(EBUSY, "write \"" + spell_v2(value) + "\" to",
+                      dir.path(file),
+                      "in use: " + std::to_string(*used) + " bytes of swap");
+  return write_text(dir, file, spell_v2(value));
+}
+
+result<std::uint64_t> get_swap_v2(const cgroup_dir& dir) {
+  return read_number(dir, "memory.swap.max");
+}
+
+constexpr auto no_swappiness =
+    "cgroup2 has none for a group; vm.swappiness of the host holds for all";
+
+result<void> set_swappiness_v2(const cgroup_dir& dir, std::uint64_t value) {
+  return make_error(ENOTSUP, "set swappiness " + std::to_string(value) + " of",
+                    dir.path(), no_swappiness);
+}
+
+result<std::uint64_t> get_swappiness_v2(const cgroup_dir& dir) {
+  return make_error(ENOTSUP, "get the swappiness of", dir.path(),
+                    no_swappiness);
 }
 
 result<std::uint64_t> get_v2(const cgroup_dir& dir) {
@@ -123,8 +232,14 @@ result<std::uint64_t> get_v2(const cgroup_dir& dir) {
 
 } // namespace
 
-const limit_ops memory_max_v1{controller::memory, set_v1, get_v1};
-const limit_ops memory_max_v2{controller::memory, set_v2, get_v2};
+const limit_ops memory_max_v1{controller::memory, set_memory_v1, get_memory_v1};
+const limit_ops memory_max_v2{controller::memory, set_memory_v2, get_v2};
+const limit_ops memory_swap_v1{controller::memory, set_swap_v1, get_swap_v1};
+const limit_ops memory_swap_v2{controller::memory, set_swap_v2, get_swap_v2};
+const limit_ops swappiness_v1{controller::memory, set_swappiness_v1,
+                              get_swappiness_v1};
+const limit_ops swappiness_v2{controller::memory, set_swappiness_v2,
+                              get_swappiness_v2};
 
 result<std::uint64_t> memory_in_use(const container_cgroup& group) {
   const auto* file = group.mode() == cgroup_mode::v2 ? "memory.current"
@@ -146,7 +261,7 @@ result<memory_stats> read_memory_stats(const container_cgroup& group) {
       read_number(*dir, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes");
   if (!peak)
     return tl::make_unexpected(std::move(peak.error()));
-  auto limit = is_v2 ? get_v2(*dir) : get_v1(*dir);
+  auto limit = is_v2 ? get_v2(*dir) : get_memory_v1(*dir);
   if (!limit)
     return tl::make_unexpected(std::move(limit.error()));
   auto kills = oom_kill_count(group);

@@ -19,7 +19,7 @@ namespace {
 constexpr auto all_controllers =
     std::array{controller::cpu,    controller::cpuacct, controller::cpuset,
                controller::memory, controller::devices, controller::freezer,
-               controller::blkio,  controller::pids};
+               controller::blkio,  controller::pids,    controller::hugetlb};
 
 /// The fields of one mountinfo line that matter here.
 struct mount_line {
@@ -112,6 +112,8 @@ std::string_view to_string(controller which) noexcept {
     return "freezer";
   case controller::blkio:
     return "blkio";
+  case controller::hugetlb:
+    return "hugetlb";
   case controller::pids:
     return "pids";
   }

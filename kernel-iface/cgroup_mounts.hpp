@@ -26,6 +26,7 @@ enum class controller : std::uint8_t {
   freezer,
   blkio,
   pids,
+  hugetlb,
 };
 
 /// The name under which v1 mounts it.

@@ -7,21 +7,31 @@
 #include "kernel-iface/cgroup_stats.hpp"
 
 #include <cstdint>
+#include <vector>
 
 /// One resource, one source file; this is what they offer to cgroup_limits.cpp
 /// and cgroup_stats.cpp. A new limit is a key, a pair of functions for each
 /// version in its resource's file, and a line in the table.
 namespace reeve::kernel {
 
+/// What a limit is: an amount that a container may have, or its share of what
+/// it has with others.
+enum class limit_kind : std::uint8_t { amount, share };
+
 struct limit_ops {
   controller which;
   result<void> (*set)(const cgroup_dir& dir, std::uint64_t value);
   result<std::uint64_t> (*get)(const cgroup_dir& dir);
+  limit_kind kind = limit_kind::amount;
 };
 
 // cgroup_memory.cpp
 extern const limit_ops memory_max_v1;
 extern const limit_ops memory_max_v2;
+extern const limit_ops memory_swap_v1;
+extern const limit_ops memory_swap_v2;
+extern const limit_ops swappiness_v1;
+extern const limit_ops swappiness_v2;
 [[nodiscard]] result<memory_stats>
 read_memory_stats(const container_cgroup& group);
 
@@ -32,10 +42,27 @@ extern const limit_ops cpu_weight_v1;
 extern const limit_ops cpu_weight_v2;
 extern const limit_ops cpu_burst_v1;
 extern const limit_ops cpu_burst_v2;
+extern const limit_ops cpu_idle;
 [[nodiscard]] result<cpu_stats> read_cpu_stats(const container_cgroup& group);
 
 // cgroup_pids.cpp
 extern const limit_ops pids_max;
 [[nodiscard]] result<pids_stats> read_pids_stats(const container_cgroup& group);
+
+// cgroup_io.cpp
+extern const limit_ops io_weight_v1;
+extern const limit_ops io_weight_v2;
+[[nodiscard]] result<void>
+set_device_limits(const container_cgroup& group, list_key key,
+                  const std::vector<named_limit>& list);
+[[nodiscard]] result<std::vector<named_limit>>
+get_device_limits(const container_cgroup& group, list_key key);
+
+// cgroup_hugetlb.cpp
+[[nodiscard]] result<void>
+set_huge_limits(const container_cgroup& group,
+                const std::vector<named_limit>& list);
+[[nodiscard]] result<std::vector<named_limit>>
+get_huge_limits(const container_cgroup& group);
 
 } // namespace reeve::kernel

@@ -130,10 +130,50 @@ result<cgroup_dir> container_cgroup::limits_dir(controller which) const {
     return tree_->unified->group(id_).child("box");
   if (const auto* h = tree_->find(which))
     return h->group(id_);
+  if (which == controller::hugetlb && tree_->unified)
+    return tree_->unified->group(id_);
   return make_error(ENODEV,
                     "use the cgroup controller " + std::string{to_string(which)}
                         + " for",
                     "'" + id_ + "'", "the machine does not mount it");
+}
+
+result<cgroup_dir> container_cgroup::shares_dir(controller which) const {
+  if (tree_->mode == cgroup_mode::v2)
+    return tree_->unified->group(id_);
+  return limits_dir(which);
+}
+
+result<void> container_cgroup::can_turn_on(controller which) const {
+  if (tree_->find(which) != nullptr || !tree_->unified)
+    return {};
+  auto top = tree_->unified->group({});
+  auto available = read_text(top, "cgroup.controllers");
+  if (!available)
+    return tl::make_unexpected(std::move(available.error()));
+  auto name = std::string{to_string(which)};
+  if (std::ranges::count(split_words(*available), name) != 0)
+    return {};
+  return make_error(ENODEV, "use the cgroup controller " + name + " in",
+                    top.path(),
+                    "the groups above do not hand it down: write +" + name
+                        + " to cgroup.subtree_control of each");
+}
+
+result<void> container_cgroup::turn_on(controller which) const {
+  if (auto can = can_turn_on(which); !can || tree_->find(which) != nullptr)
+    return can;
+  if (!tree_->unified)
+    return {};
+  auto dirs = std::vector{tree_->unified->group({})};
+  if (tree_->mode == cgroup_mode::v2)
+    dirs.push_back(tree_->unified->group(id_));
+  for (const auto& dir : dirs)
+    if (auto done = write_text(dir, "cgroup.subtree_control",
+                               "+" + std::string{to_string(which)});
+        !done)
+      return done;
+  return {};
 }
 
 result<cgroup_dir> container_cgroup::bpf_dir() const {

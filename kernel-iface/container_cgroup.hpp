@@ -98,6 +98,17 @@ public:
   /// Where the files of a controller are that limit the user processes.
   [[nodiscard]] result<cgroup_dir> limits_dir(controller which) const;
 
+  /// Where the files of a controller are by which containers share something
+  /// among each other, its weights. On v2 that is not the group with the
+  /// limits, beside which there is only that of the holder.
+  [[nodiscard]] result<cgroup_dir> shares_dir(controller which) const;
+
+  /// For a controller of cgroup2 that is off until somebody uses it: hands it
+  /// down from the instance's group to where `limits_dir` is. ENODEV if that
+  /// has not got it from the groups above. Nothing to do where v1 has it.
+  [[nodiscard]] result<void> turn_on(controller which) const;
+  [[nodiscard]] result<void> can_turn_on(controller which) const;
+
   /// The group for cgroup BPF: `box`, or the twin. An error on v1.
   [[nodiscard]] result<cgroup_dir> bpf_dir() const;
 

@@ -329,8 +329,9 @@ private:
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
   using limit_list = std::vector<std::pair<std::string, std::string>>;
-  kernel::result<void> keep_limits(const limit_list& values);
-  void take_limits_back(const limit_list& values, caf::error why,
+  kernel::result<void> keep_limits(const limit_list& values,
+                                   const config::limits& change);
+  void take_limits_back(const config::limits& before, caf::error why,
                         actors::owed_answer<limits_in_force> promise);
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);

@@ -47,23 +47,28 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   for (const auto& [key, value] : msg.values)
     if (auto ok = config::set_key(wanted, key, value); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
-  if (!controller_) { // at rest: they hold from the next start
-    auto merged = record_.spec.limits;
-    for (const auto& [key, value] : msg.values)
-      (void)config::set_key(merged, key, value); // as above
-    if (auto ok = config::check_ranges(merged); !ok)
-      return make_error(errc::invalid_argument, to_string(ok.error()));
-    if (auto ok = keep_limits(msg.values); !ok)
+  auto good = config::check_ranges(wanted);
+  if (good && !controller_) // at rest: they hold from the next start
+    good = config::check_as_whole(config::merged(record_.spec.limits, wanted));
+  if (!good)
+    return make_error(errc::invalid_argument, to_string(good.error()));
+  if (!controller_) {
+    if (auto ok = keep_limits(msg.values, wanted); !ok)
       return make_error(ok.error());
     return limits_in_force{};
   }
+  auto change = actors::apply_limits{wanted, true};
+  // The kernel forgets the weight of a group while it is idle.
+  if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
+    change.limits.cpu_weight = record_.spec.limits.cpu_weight;
   auto promise = actors::owe<limits_in_force>(self_);
-  self_->request(controller_, caf::infinite, actors::apply_limits{wanted})
+  self_->request(controller_, caf::infinite, change)
       .then(
-          [this, promise,
+          [this, promise, wanted,
            values = msg.values](const actors::limit_readings& now) mutable {
-            if (auto ok = keep_limits(values); !ok)
-              return take_limits_back(values, make_error(ok.error()), promise);
+            if (auto ok = keep_limits(values, wanted); !ok)
+              return take_limits_back(now.before, make_error(ok.error()),
+                                      promise);
             promise.deliver(in_force(now));
           },
           [promise](caf::error& err) mutable {
@@ -116,43 +121,32 @@ caf::result<container_details> container_actor_state::details() {
   return promise;
 }
 
-// The values were checked before.
+// `values` are the text of `change`.
 kernel::result<void>
-container_actor_state::keep_limits(const limit_list& values) {
+container_actor_state::keep_limits(const limit_list& values,
+                                   const config::limits& change) {
   auto before = record_.spec.limits;
-  std::string text;
-  for (const auto& [key, value] : values) {
-    (void)config::set_key(record_.spec.limits, key, value);
-    text.append(text.empty() ? "" : " ").append(key).append("=");
-    text.append(value);
-  }
+  record_.spec.limits = config::merged(before, change);
   if (auto ok = try_save(); !ok) {
     record_.spec.limits = before;
     return ok;
   }
+  std::string text;
+  for (const auto& [key, value] : values)
+    text.append(text.empty() ? "" : " ").append(key).append("=").append(value);
   tell(event_kind::limits_changed, {}, text);
   return {};
 }
 
-// In force, but they would not be for the next daemon. What the spec leaves
-// open goes back to the kernel's default.
+// In force, but they would not be for the next daemon.
 void container_actor_state::take_limits_back(
-    const limit_list& values, caf::error why,
+    const config::limits& before, caf::error why,
     actors::owed_answer<limits_in_force> promise) {
   if (!controller_) { // they went with the group
     promise.deliver(std::move(why));
     return;
   }
-  config::limits old;
-  for (const auto& [key, value] : values) {
-    auto text = config::to_text(record_.spec.limits, key).value_or("");
-    if (text.empty())
-      for (const auto& name : config::limit_names())
-        if (name.key == key)
-          text = name.none;
-    (void)config::set_key(old, key, text);
-  }
-  self_->request(controller_, caf::infinite, actors::apply_limits{old})
+  self_->request(controller_, caf::infinite, actors::apply_limits{before})
       .then(
           [promise, why](const actors::limit_readings&) mutable {
             promise.deliver(why);

@@ -36,12 +36,33 @@ TEST_CASE("set_key: every key reads back what was set", "[config][unit]") {
   };
   auto lim = limits{};
   for (auto [key, text] :
-       {row{"memory.limit", "64M"}, row{"memory.limit", "max"},
-        row{"cpu.limit", "0.5"}, row{"cpu.limit", "max"},
-        row{"cpu.weight", "200"}, row{"cpu.burst", "50ms"},
-        row{"cpu.burst", "0"}, row{"cpuset.cpus", "0-3,8"},
-        row{"cpuset.cpus", "max"}, row{"cpuset.mems", "0"},
-        row{"pids.limit", "50"}, row{"pids.limit", "max"}}) {
+       {row{"memory.limit", "64M"},
+        row{"memory.limit", "max"},
+        row{"cpu.limit", "0.5"},
+        row{"cpu.limit", "max"},
+        row{"cpu.weight", "200"},
+        row{"cpu.burst", "50ms"},
+        row{"cpu.burst", "0"},
+        row{"cpuset.cpus", "0-3,8"},
+        row{"cpuset.cpus", "max"},
+        row{"cpuset.mems", "0"},
+        row{"pids.limit", "50"},
+        row{"pids.limit", "max"},
+        row{"memory.swap", "0"},
+        row{"memory.swap", "64M"},
+        row{"memory.swap", "max"},
+        row{"memory.swappiness", "0"},
+        row{"memory.swappiness", "200"},
+        row{"cpu.idle", "true"},
+        row{"cpu.idle", "false"},
+        row{"io.weight", "1000"},
+        row{"io.read_bps", "8:0:1M"},
+        row{"io.write_bps", "max"},
+        row{"io.write_bps", "/dev/disk/by-path/pci-0:1:2:64K,8:16:1536"},
+        row{"io.read_iops", "/dev/sda:100"},
+        row{"io.write_iops", "7:1:1"},
+        row{"hugetlb.limit", "1GB:0,2MB:64M"},
+        row{"hugetlb.limit", "max"}}) {
     INFO(key << '=' << text);
     CHECK(to_text(limits{}, key) == "");
     REQUIRE(set_key(lim, key, text));
@@ -93,7 +114,41 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
             "\"max\""},
         row{"pids.limit", "1.5",
             "pids.limit: \"1.5\" is not a whole number; expected 1 to 4194304, "
-            "or \"max\""}}) {
+            "or \"max\""},
+        row{"memory.swappiness", "201",
+            "memory.swappiness: 201 is out of range; expected a whole number "
+            "from 0 to 200"},
+        row{"memory.swappiness", "max",
+            "memory.swappiness: \"max\" is not a swappiness; expected a whole "
+            "number from 0 to 200"},
+        row{"cpu.idle", "maybe",
+            "cpu.idle: \"maybe\" is neither; expected true or false"},
+        row{"io.weight", "1001",
+            "io.weight: 1001 is out of range; expected a whole number from 1 "
+            "to 1000"},
+        row{"io.read_bps", "10M",
+            "io.read_bps: \"10M\" has no amount; expected NAME:AMOUNT"},
+        row{"io.read_bps", "8:0:0",
+            "io.read_bps: 0 is out of range; expected at least one byte per "
+            "second"},
+        row{"io.read_bps", "8:0:fast",
+            "io.read_bps: \"fast\" is not a size; expected bytes or a number "
+            "with K, M, G or T"},
+        row{"io.write_iops", "sda:100",
+            "io.write_iops: \"sda\" is not the name of a device; expected a "
+            "path such as \"/dev/sda\", or numbers such as \"8:0\""},
+        row{"io.write_iops", "/dev/../etc:100",
+            "io.write_iops: \"/dev/../etc\" is not the name of a device; "
+            "expected a path such as \"/dev/sda\", or numbers such as "
+            "\"8:0\""},
+        row{"io.read_iops", "8:0:5,8:0:6",
+            "io.read_iops: \"8:0\" is given twice; expected each name once"},
+        row{"io.read_iops", "8:0:4294967295",
+            "io.read_iops: 4294967295 is out of range; expected 1 to "
+            "4294967294 per second"},
+        row{"hugetlb.limit", "2M:64M",
+            "hugetlb.limit: \"2M\" is not a size of huge pages; expected as "
+            "the kernel spells them, such as \"2MB\" or \"1GB\""}}) {
     const auto before = limits{.memory_bytes = 1024,
                                .cpus = 2.0,
                                .cpu_weight = 10,
@@ -114,8 +169,10 @@ TEST_CASE("set_key: an unknown key lists the known ones and the nearest",
   REQUIRE(!done);
   CHECK(to_string(done.error())
         == "\"memory.limt\" is not a limit; expected one of memory.limit, "
-           "cpu.limit, cpu.burst, cpu.weight, cpuset.cpus, cpuset.mems, "
-           "pids.limit (nearest: memory.limit)");
+           "memory.swap, memory.swappiness, cpu.limit, cpu.burst, cpu.weight, "
+           "cpu.idle, cpuset.cpus, cpuset.mems, pids.limit, io.weight, "
+           "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
+           "hugetlb.limit (nearest: memory.limit)");
   CHECK(!to_text(lim, "nonsense"));
   CHECK(!clear_key(lim, "nonsense"));
 }
@@ -151,4 +208,58 @@ TEST_CASE("check_ranges: lists built in code are those that would be read",
     REQUIRE(!done);
     CHECK(done.error().key == "cpuset_cpus");
   }
+}
+
+TEST_CASE("set_key: a list of amounts is put in order", "[config][unit]") {
+  auto lim = limits{};
+  REQUIRE(set_key(lim, "io.write_bps", "8:16:1M,/dev/sda:2048"));
+  CHECK(to_text(lim, "io.write_bps") == "/dev/sda:2K,8:16:1M");
+  CHECK(lim.io_write_bps.value()
+        == amount_list{{"/dev/sda", 2048}, {"8:16", 1048576}});
+  REQUIRE(set_key(lim, "cpu.idle", "1"));
+  CHECK(to_text(lim, "cpu.idle") == "true");
+}
+
+TEST_CASE("check_ranges: lists of amounts built in code are those that would "
+          "be read",
+          "[config][unit]") {
+  CHECK(check_ranges(limits{.io_read_bps = amount_list{{"8:0", 1}}}));
+  CHECK(check_ranges(limits{.hugetlb_bytes = amount_list{{"2MB", 0}}}));
+  for (const auto& list :
+       {amount_list{}, amount_list{{"8:0", 0}}, amount_list{{"sda", 1}},
+        amount_list{{"8:1", 1}, {"8:0", 1}}}) {
+    auto done = check_ranges(limits{.io_read_bps = list});
+    REQUIRE(!done);
+    CHECK(done.error().key == "io_read_bps");
+  }
+  CHECK(
+      !check_ranges(limits{.io_write_iops = amount_list{{"8:0", 1ULL << 40}}}));
+}
+
+TEST_CASE("check_ranges: swap is beside a limit of memory", "[config][unit]") {
+  auto lim = limits{.swap_bytes = 1024};
+  CHECK(check_ranges(lim)); // as a change
+  CHECK(check_as_whole(lim).error().key == "swap");
+  lim.memory_bytes = decltype(lim.memory_bytes)::unlimited();
+  CHECK(check_ranges(lim).error().key == "swap");
+  lim.memory_bytes = 4096;
+  CHECK(check_as_whole(lim));
+}
+
+TEST_CASE("merged: what is absent stays, and no swap is left without memory",
+          "[config][unit]") {
+  auto now = limits{.memory_bytes = 4096,
+                    .swap_bytes = 1024,
+                    .cpus = 0.5,
+                    .io_read_bps = amount_list{{"8:0", 1}}};
+  auto got = merged(now, limits{.cpus = 2.0, .cpu_idle = false});
+  CHECK(got.memory_bytes.value() == 4096U);
+  CHECK(got.swap_bytes.value() == 1024U);
+  CHECK(got.cpus.value() == 2.0);
+  CHECK(got.cpu_idle.value() == false);
+  CHECK(got.io_read_bps == now.io_read_bps);
+  auto unlimited = limit_value<std::uint64_t>::unlimited();
+  got = merged(now, limits{.memory_bytes = unlimited});
+  CHECK(got.memory_bytes.is_unlimited());
+  CHECK(got.swap_bytes.is_absent());
 }

@@ -57,7 +57,9 @@ TEST_CASE("console: every command answers with --json in one line",
   CHECK(ask({"info", "web"})["processes"].at(0)["process"] == "p");
   CHECK(ask({"image", "ls"}).at(0)["image"] == "busybox");
   CHECK(ask({"daemon", "info"})["containers"] == 1);
-  CHECK(ask({"get", "web"}).size() == reeve::config::limit_names().size());
+  const auto limits = ask({"get", "web"});
+  CHECK(limits.size() >= 7); // more where the kernel has more
+  CHECK(limits.size() <= reeve::config::limit_names().size());
   CHECK(ask({"get", "web", "pids.limit"}).at(0)["key"] == "pids.limit");
   CHECK(ask({"set", "web", "pids.limit=50"}).at(0)["key"] == "pids.limit");
   CHECK(ask({"get", "web", "pids.limit"}).at(0)["value"] == "50");

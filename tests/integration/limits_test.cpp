@@ -1,6 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "tests/integration/limit_requests.hpp"
 #include "tests/integration/output_so_far.hpp"
 #include "tests/integration/probe_image.hpp"
 #include "tests/support/catch.hpp"
@@ -23,32 +24,6 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-constexpr auto mib = std::uint64_t{1} << 20U;
-
-std::string limit_of(instance& reeve, const std::string& name,
-                     const std::string& key) {
-  auto all = reeve.ask<limits_in_force>(get_limits{name, {key}}).limits;
-  REQUIRE(all.size() == 1);
-  return all.front().value;
-}
-
-void set(instance& reeve, const std::string& name,
-         std::vector<std::pair<std::string, std::string>> values) {
-  reeve.ask<limits_in_force>(set_limits{name, std::move(values)});
-}
-
-pid_t allocate(instance& reeve, const std::string& name,
-               const char* mebibytes) {
-  auto pid =
-      reeve
-          .run(name, instance::process("hog", {"probe", "allocate", mebibytes}))
-          .pid;
-  eventually("the memory is allocated", [&] {
-    return output_so_far(reeve, name, "hog") == "allocated\n";
-  });
-  return pid;
-}
-
 // What the kernel lets a process have of `Cpus` or `Mems`.
 std::string allowed(pid_t pid, const std::string& of_what) {
   auto status = read_file("/proc/" + std::to_string(pid) + "/status");
@@ -57,20 +32,6 @@ std::string allowed(pid_t pid, const std::string& of_what) {
   REQUIRE(at != std::string::npos);
   at += label.size();
   return status.substr(at, status.find('\n', at) - at);
-}
-
-// Processors' worth of time that its container took while one process of it
-// ran on.
-double processors_used(instance& reeve, const std::string& process, pid_t pid) {
-  auto before = processor_time(pid);
-  auto start = clock::now();
-  // Nothing else can be waited for but the time that is measured.
-  reeve.ask<process_is>(wait_process{"box", process, 6000});
-  auto used = static_cast<double>(processor_time(pid) - before);
-  auto wall = static_cast<double>(
-      std::chrono::nanoseconds{clock::now() - start}.count());
-  REQUIRE(wall > 5e9);
-  return used / wall;
 }
 
 template <class Work>
@@ -321,6 +282,65 @@ TEST_CASE("limits: processors and memory nodes are two sets, and live",
         == one);
 }
 
+TEST_CASE("limits: weights share a processor, and who is idle gets the rest",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  struct contender {
+    const char* name;
+    const char* weight;
+    pid_t pid;
+    std::uint64_t before;
+  };
+  contender both[] = {{"heavy", "300", 0, 0}, {"light", "100", 0, 0}};
+  for (auto& one : both) {
+    auto spec = image.spec(one.name);
+    spec.processes = {
+        instance::process("loop", {"sh", "-c", "while true; do :; done"})};
+    reeve.create(spec);
+    one.pid = reeve.process_of(one.name, "loop").pid;
+    auto cpus = allowed(one.pid, "Cpus");
+    set(reeve, one.name,
+        {{"cpuset.cpus", cpus.substr(0, cpus.find_first_of("-,"))},
+         {"cpu.weight", one.weight}});
+  }
+  // How many times as much the first one got.
+  auto ratio = [&] {
+    for (auto& one : both)
+      one.before = processor_time(one.pid);
+    // Nothing else can be waited for but the time that is measured.
+    reeve.ask<process_is>(wait_process{"heavy", "loop", 6000});
+    return static_cast<double>(processor_time(both[0].pid) - both[0].before)
+           / static_cast<double>(processor_time(both[1].pid) - both[1].before);
+  };
+  auto found = ratio();
+  INFO("ratio " << found);
+  CHECK(std::abs(found - 3) <= 0.75);
+
+  set(reeve, "heavy", {{"cpu.idle", "true"}});
+  CHECK(limit_of(reeve, "heavy", "cpu.idle") == "true");
+  auto idle = ratio();
+  INFO("of the idle one " << idle);
+  CHECK(idle < 0.05);
+  // It has no weight now, and has its own again afterwards: the kernel forgets.
+  auto why = reeve.refusal<limits_in_force>(
+      set_limits{"heavy", {{"cpu.weight", "200"}}});
+  INFO(why);
+  CHECK(why.find("no weight while cpu.idle is true") != std::string::npos);
+  set(reeve, "heavy", {{"cpu.idle", "false"}});
+  CHECK(kernel_limit(both[0].pid, "cpu.weight") == 300);
+  // Nor is it lost if another limit is refused, or is changed as well.
+  reeve.refusal<limits_in_force>(
+      set_limits{"heavy", {{"cpu.idle", "true"}, {"cpuset.cpus", "1000"}}});
+  CHECK(limit_of(reeve, "heavy", "cpu.idle") == "false");
+  CHECK(kernel_limit(both[0].pid, "cpu.weight") == 300);
+  set(reeve, "heavy", {{"cpu.idle", "true"}, {"cpu.weight", "50"}});
+  set(reeve, "heavy", {{"cpu.idle", "false"}});
+  CHECK(kernel_limit(both[0].pid, "cpu.weight") == 50);
+}
+
 TEST_CASE("limits: a burst is spent at once, and no more than was saved up",
           "[integration][limits]") {
   if (!is_root())
@@ -367,6 +387,51 @@ TEST_CASE("limits: a burst is spent at once, and no more than was saved up",
       {{"cpu.limit", "0.1"}, {"cpu.burst", "10ms"}, {"cpuset.cpus", "1000"}}});
   CHECK(burst() == "50000\n");
   CHECK(kernel_limit(pid, "cpu.limit") == 500);
+}
+
+TEST_CASE("limits: huge pages end at their limit, or the machine says why not",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  auto pid = reeve.run("box", instance::sleeper("peer")).pid;
+  auto limited = set_limits{"box", {{"hugetlb.limit", "2MB:4M"}}};
+  // What the machine's own group hands down is in the controllers of the next.
+  auto is_handed_down = [] {
+    for (const auto& top : noted_groups())
+      if (read_file(top + "/cgroup.controllers").find("hugetlb")
+          != std::string::npos)
+        return true;
+    return false;
+  };
+  if (!is_handed_down()) {
+    auto why = reeve.refusal<limits_in_force>(limited);
+    INFO(why);
+    CHECK(why.find("write +hugetlb to cgroup.subtree_control")
+          != std::string::npos);
+    for (const auto& limit : reeve.details_of("box").limits)
+      CHECK(limit.key != "hugetlb.limit");
+    return;
+  }
+  CHECK(limit_of(reeve, "box", "hugetlb.limit") == "max");
+  auto five = instance::process("huge", {"probe", "huge", "5"});
+  CHECK(reeve.run_to_end("box", five).reason == exit_reason::exited(0));
+  reeve.ask<limits_in_force>(limited); // of a container that runs
+  CHECK(limit_of(reeve, "box", "hugetlb.limit") == "2MB:4M");
+  CHECK(read_file(limits_file(pid, "hugetlb", "hugetlb.2MB.limit_in_bytes",
+                              "hugetlb.2MB.max"))
+        == "4194304\n");
+  auto done = reeve.run_to_end("box", five);
+  CHECK(done.reason.kind == exit_reason::signaled(SIGBUS, false).kind);
+  CHECK(done.reason.signal == SIGBUS);
+  CHECK(done.out == "1\n2\n");
+  auto why = reeve.refusal<limits_in_force>(
+      set_limits{"box", {{"hugetlb.limit", "3MB:3M"}}});
+  CHECK(why.find("this machine has") != std::string::npos);
+  set(reeve, "box", {{"hugetlb.limit", "max"}});
+  CHECK(reeve.run_to_end("box", five).reason == exit_reason::exited(0));
 }
 
 TEST_CASE("limits: a paused container answers and can be destroyed",

@@ -3,14 +3,15 @@
 
 #pragma once
 
-#include "tests/support/instance.hpp"
+#include "tests/support/api_client.hpp"
 
 #include <string>
 
 namespace reeve::tests {
 
 /// What a process has printed, without waiting for more or for its end.
-inline std::string output_so_far(instance& reeve, const std::string& container,
+inline std::string output_so_far(api_client& reeve,
+                                 const std::string& container,
                                  const std::string& process) {
   supervisor::read_output query;
   query.container = container;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/kcmp.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
@@ -314,11 +315,49 @@ int work(int ms) {
   }
 }
 
+// Takes so many huge pages of 2 MiB, and says so of each.
+int take_huge_pages(int count) {
+  constexpr auto size = std::size_t{2} << 20U;
+  for (auto i = 1; i <= count; ++i) {
+    auto* page = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+    if (page == MAP_FAILED)
+      return say("mmap", -1), 1;
+    std::memset(page, i, size);
+    std::printf("%d\n", i);
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+// Makes a file past the page cache, says so, and reads or writes it so for
+// ever, a block after the other.
+int work_disk(const char* path, bool writes, std::size_t block) {
+  constexpr auto size = std::size_t{16} << 20U;
+  auto fd = ::open(path, O_RDWR | O_CREAT | O_DIRECT | O_CLOEXEC, 0600);
+  auto* buffer = std::aligned_alloc(4096, size);
+  if (fd < 0 || buffer == nullptr)
+    return say("open", fd), 1;
+  std::memset(buffer, 'x', size);
+  if (::pwrite(fd, buffer, size, 0) != static_cast<ssize_t>(size))
+    return say("write", -1), 1;
+  std::puts("ready");
+  std::fflush(stdout);
+  for (auto at = std::size_t{0};; at = (at + block) % size) {
+    auto where = static_cast<off_t>(at);
+    auto done = writes ? ::pwrite(fd, buffer, block, where)
+                       : ::pread(fd, buffer, block, where);
+    if (done != static_cast<ssize_t>(block))
+      return say("go on", -1), 1;
+  }
+}
+
 int usage() {
   std::fputs("probe attack PID | newborn | syscalls | nodes | fds | keyring |\n"
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
-             "      kill PID SIGNAL | work MS\n",
+             "      kill PID SIGNAL | work MS | disk r|w FILE KIB |\n"
+             "      huge PAGES\n",
              stderr);
   return 64;
 }
@@ -352,6 +391,8 @@ int main(int argc, char** argv) {
     return overwrite(args[1].c_str());
   if (verb == "work")
     return work(std::atoi(args[1].c_str()));
+  if (verb == "huge")
+    return take_huge_pages(std::atoi(args[1].c_str()));
   if (verb == "allocate")
     return allocate(std::atoi(args[1].c_str()));
   if (verb == "lift") {
@@ -372,5 +413,8 @@ int main(int argc, char** argv) {
     return say("kill",
                ::kill(std::atoi(args[1].c_str()), std::atoi(args[2].c_str()))),
            0;
+  if (verb == "disk" && args.size() == 4)
+    return work_disk(args[2].c_str(), args[1] == "w",
+                     std::stoul(args[3]) << 10U);
   return usage();
 }

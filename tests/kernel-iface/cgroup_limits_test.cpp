@@ -15,6 +15,7 @@ using namespace reeve::tests;
 namespace {
 
 constexpr auto box = "unified/reeve-t/c1/box/";
+constexpr auto whole = "unified/reeve-t/c1/"; // the box and the holder
 constexpr auto v1_max = "9223372036854771712\n";
 
 struct v1_container : fake_cgroups {
@@ -36,12 +37,39 @@ TEST_CASE("cgroup limits: v1 memory limits memory and swap alike",
   auto c = v1_container{};
   c.put("memory/reeve-t/c1/memory.limit_in_bytes", v1_max);
   CHECK(must(get_limit(c.group, limit_key::memory_max)) == no_limit);
-  c.put("memory/reeve-t/c1/memory.limit_in_bytes", "0000000\n");
-  c.put("memory/reeve-t/c1/memory.memsw.limit_in_bytes", "0000000\n");
+  c.put("memory/reeve-t/c1/memory.limit_in_bytes", "2097152\n");
+  c.put("memory/reeve-t/c1/memory.memsw.limit_in_bytes", "2097152\n");
   must(set_limit(c.group, limit_key::memory_max, 1048576));
   CHECK(c.get("memory/reeve-t/c1/memory.limit_in_bytes") == "1048576\n");
   CHECK(c.get("memory/reeve-t/c1/memory.memsw.limit_in_bytes") == "1048576\n");
   CHECK(must(get_limit(c.group, limit_key::memory_max)) == 1048576);
+}
+
+TEST_CASE("cgroup limits: v1 keeps how much swap there is beside memory",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  auto memory = std::string{"memory/reeve-t/c1/memory.limit_in_bytes"};
+  auto sum = std::string{"memory/reeve-t/c1/memory.memsw.limit_in_bytes"};
+  c.put(memory, "4096\n");
+  c.put(sum, "4096\n");
+  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == 0);
+  must(set_limit(c.group, limit_key::memory_swap, 1000));
+  CHECK(c.get(sum) == "5096\n");
+  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == 1000);
+  must(set_limit(c.group, limit_key::memory_max, 8192));
+  CHECK(c.get(memory) == "8192\n");
+  CHECK(c.get(sum) == "9192\n");
+  must(set_limit(c.group, limit_key::memory_max, 2048));
+  CHECK(c.get(sum) == "3048\n");
+  must(set_limit(c.group, limit_key::memory_swap, no_limit));
+  CHECK(c.get(sum).starts_with("-1"));
+  c.put(sum, v1_max);
+  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == no_limit);
+  c.put(memory, v1_max);
+  auto refused = set_limit(c.group, limit_key::memory_swap, 1000);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EINVAL);
+  CHECK(refused.error().hint == "set memory.limit first, or as well");
 }
 
 TEST_CASE("cgroup limits: v1 without swap accounting takes the memory limit",
@@ -85,10 +113,13 @@ TEST_CASE("cgroup limits: a weight survives the scale of v1",
           == ERANGE);
 }
 
-TEST_CASE("cgroup limits: v2 writes into the box", "[kernel-iface][cgroup]") {
+TEST_CASE("cgroup limits: v2 limits the box, and weighs the whole",
+          "[kernel-iface][cgroup]") {
   auto c = v2_container{};
-  for (const auto* file : {"memory.max", "cpu.max", "cpu.weight", "pids.max"})
+  for (const auto* file : {"cpu.max", "pids.max"})
     c.put(std::string{box} + file, "");
+  c.put(std::string{whole} + "cpu.weight", "");
+  c.put(std::string{box} + "memory.max", "max");
   must(set_limit(c.group, limit_key::memory_max, 4096));
   must(set_limit(c.group, limit_key::cpu_max, 250));
   must(set_limit(c.group, limit_key::cpu_weight, 300));
@@ -110,15 +141,41 @@ TEST_CASE("cgroup limits: v2 keeps swap within a limit of memory, too",
   c.put(memory, "max");
   must(set_limit(c.group, limit_key::memory_max, 4096)); // no swap: no file
   CHECK(c.get(memory) == "4096");
+  c.put(memory, "max");
   c.put(swap, "max");
   must(set_limit(c.group, limit_key::memory_max, 8192));
   CHECK(c.get(memory) == "8192");
   CHECK(c.get(swap).starts_with("0"));
-  c.put(memory, "");
+  c.put(memory, "000");
   c.put(swap, "");
   must(set_limit(c.group, limit_key::memory_max, no_limit));
   CHECK(c.get(memory) == "max");
   CHECK(c.get(swap) == "max");
+}
+
+TEST_CASE("cgroup limits: v2 keeps how much swap there is beside memory",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto memory = std::string{box} + "memory.max";
+  auto swap = std::string{box} + "memory.swap.max";
+  c.put(memory, "max\n");
+  c.put(swap, "");
+  auto refused = set_limit(c.group, limit_key::memory_swap, 1000);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EINVAL);
+  c.put(memory, "4096");
+  must(set_limit(c.group, limit_key::memory_swap, 1000));
+  CHECK(c.get(swap) == "1000");
+  must(set_limit(c.group, limit_key::memory_max, 8192));
+  CHECK(c.get(swap) == "1000");
+  c.put(std::string{box} + "memory.swap.current", "500\n");
+  refused = set_limit(c.group, limit_key::memory_swap, 400);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EBUSY);
+  CHECK(refused.error().hint == "in use: 500 bytes of swap");
+  CHECK(c.get(swap) == "1000");
+  CHECK(set_limit(c.group, limit_key::memory_swappiness, 10).error().code
+        == ENOTSUP);
 }
 
 TEST_CASE("cgroup limits: v2 takes a limit back whose swap is refused",
@@ -352,4 +409,79 @@ TEST_CASE("cgroup members: pids of the group and of nested ones",
   std::sort(users.begin(), users.end());
   CHECK(users == std::vector<pid_t>{2, 3, 4});
   CHECK(must(c.group.pids(members::everybody)).size() == 4);
+}
+
+TEST_CASE("cgroup limits: who is idle has the least weight",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  CHECK(get_limit(c.group, limit_key::cpu_idle).error().hint
+        == "cpu.idle needs Linux 5.15");
+  c.put(std::string{whole} + "cpu.idle", "");
+  must(set_limit(c.group, limit_key::cpu_idle, 1));
+  CHECK(must(get_limit(c.group, limit_key::cpu_idle)) == 1);
+  c.put(std::string{whole} + "cpu.weight", "0\n"); // as the kernel has it then
+  CHECK(must(get_limit(c.group, limit_key::cpu_weight)) == 1);
+}
+
+TEST_CASE("cgroup limits: v2 has two weights of disks, either may be missing",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto bfq = std::string{whole} + "io.bfq.weight";
+  auto cost = std::string{whole} + "io.weight";
+  CHECK(set_limit(c.group, limit_key::io_weight, 5).error().code == ENOENT);
+  CHECK(get_limit(c.group, limit_key::io_weight).error().hint
+        == "no weights in this kernel: load the scheduler bfq");
+  c.put(cost, "default 100\n7:0 50\n");
+  CHECK(must(get_limit(c.group, limit_key::io_weight)) == 100);
+  c.put(cost, "");
+  c.put(bfq, "");
+  must(set_limit(c.group, limit_key::io_weight, 250));
+  CHECK(c.get(cost) == "250");
+  CHECK(c.get(bfq) == "250");
+  CHECK(must(get_limit(c.group, limit_key::io_weight)) == 250);
+}
+
+TEST_CASE("cgroup limits: of a line of io.max each key reads its own word",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  c.put(std::string{box} + "io.max",
+        "4095:9 rbps=max wbps=4096 riops=7 wiops=max\n"
+        "4095:8 rbps=1 wbps=max riops=max wiops=max\n");
+  auto get = [&](list_key key) { return must(get_named_limits(c.group, key)); };
+  using list = std::vector<named_limit>;
+  CHECK(get(list_key::io_read_bps) == list{{"4095:8", 1}});
+  CHECK(get(list_key::io_write_bps) == list{{"4095:9", 4096}});
+  CHECK(get(list_key::io_read_iops) == list{{"4095:9", 7}});
+  CHECK(get(list_key::io_write_iops).empty());
+  auto refused =
+      set_named_limits(c.group, list_key::io_read_bps, {{"4095:8", 5}});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENODEV);
+}
+
+TEST_CASE("cgroup limits: huge pages are counted from their first limit on",
+          "[kernel-iface][cgroup]") {
+  auto c = v2_container{};
+  auto limited = std::vector<named_limit>{{"2MB", 4 << 20}};
+  // What the root does not hand down nobody has.
+  CHECK(get_named_limits(c.group, list_key::hugetlb_max).error().code
+        == ENODEV);
+  auto refused = set_named_limits(c.group, list_key::hugetlb_max, limited);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENODEV);
+  CHECK(refused.error().hint.find("+hugetlb") != std::string::npos);
+  refused = set_named_limits(c.group, list_key::hugetlb_max, {{"3MB", 1}});
+  REQUIRE(!refused);
+  CHECK(refused.error().code == EINVAL);
+
+  auto h = fake_cgroups{cgroup_mode::hybrid};
+  auto group = must(h.open().create("c1"));
+  auto top = std::string{"unified/reeve-t/"};
+  CHECK(must(get_named_limits(group, list_key::hugetlb_max)).empty());
+  for (const auto* size : {"2MB", "1GB"})
+    h.put(top + "c1/hugetlb." + size + ".max", "max");
+  must(set_named_limits(group, list_key::hugetlb_max, limited));
+  CHECK(h.get(top + "cgroup.subtree_control") == "+hugetlb");
+  CHECK(h.get(top + "c1/hugetlb.2MB.max") == "4194304");
+  CHECK(must(get_named_limits(group, list_key::hugetlb_max)) == limited);
 }

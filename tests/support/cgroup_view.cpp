@@ -69,9 +69,11 @@ std::uint64_t cpu_limit(pid_t pid) {
   return value == unlimited ? value : value * thousandths / period;
 }
 
-/// cpu.shares are 1024 where a weight is 100.
+/// cpu.shares are 1024 where a weight is 100. On v2 it is that of the container
+/// among others, not of its processes beside its holder.
 std::uint64_t cpu_weight(pid_t pid) {
-  auto value = number_in(limits_file(pid, "cpu", "cpu.shares", "cpu.weight"));
+  auto value =
+      number_in(limits_file(pid, "cpu", "cpu.shares", "../cpu.weight"));
   return is_cgroup2() ? value : value * 100 / 1024;
 }
 

@@ -121,9 +121,12 @@ daemon_process::daemon_process(daemon_options options)
                               << options_.log << "\n";
   if (options_.disk_mib != 0) {
     std::filesystem::create_directories(root_ + "/" + options_.disk_at);
-    // No block for root alone, and what is deleted is free at once.
-    auto make = "exec mkfs.ext4 -q -F -m 0 -b 4096 -O ^has_journal " + root_
-                + "/disk.img " + std::to_string(options_.disk_mib) + "M";
+    // No block for root alone, what is deleted is free at once, and the kernel
+    // finds nothing to finish.
+    auto make = "exec mkfs.ext4 -q -F -m 0 -b 4096 -O ^has_journal "
+                "-E lazy_itable_init=0 "
+                + root_ + "/disk.img " + std::to_string(options_.disk_mib)
+                + "M";
     if (std::system(make.c_str()) != 0)
       throw std::runtime_error(make);
   }
