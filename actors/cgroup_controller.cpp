@@ -20,6 +20,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <utility>
 
 namespace reeve::actors {
@@ -34,6 +35,8 @@ struct dying_is_dead {
   std::uint64_t task = 0;
 };
 
+struct stats_idle {};
+
 struct apply_finished {
   caf::expected<limit_readings> how;
 };
@@ -44,6 +47,7 @@ struct apply_finished {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::look_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::dying_is_dead)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::stats_idle)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_finished)
 
 namespace reeve::actors {
@@ -53,13 +57,15 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-using internal_actor =
-    cgroup_controller_actor::extend<caf::reacts_to<look_again>,
-                                    caf::reacts_to<dying_is_dead>,
-                                    caf::reacts_to<apply_finished>>;
+using internal_actor = cgroup_controller_actor::extend<
+    caf::reacts_to<look_again>, caf::reacts_to<dying_is_dead>,
+    caf::reacts_to<stats_idle>, caf::reacts_to<apply_finished>>;
 
 // Should the end of a dying process not be told.
 constexpr auto longest_wait_for_dying = 20ms;
+
+// Whoever watches a container asks again before that.
+constexpr auto stats_pause = 10s;
 
 bool is_dead(int pidfd) {
   pollfd item{pidfd, POLLIN, 0};
@@ -77,18 +83,22 @@ public:
     cgroup_ = std::move(how.cgroup);
     deadline_ = how.deadline;
     watch_ = how.watch;
+    descriptors_left_ = std::move(how.descriptors_left);
   }
 
   ~cgroup_state() {
     for (auto& [id, doing] : tasks_)
       forget_dying(doing);
+    give_descriptors_back();
   }
 
   caf::result<limit_readings> apply(const apply_limits& msg) {
-    if (waiting_.empty() && !may_take_long(*cgroup_, msg.limits))
-      return in_result(set_all(*cgroup_, msg.limits, msg.tells_before));
+    auto is_short =
+        !msg.change.kills && !may_take_long(*cgroup_, msg.change.limits);
+    if (waiting_.empty() && is_short)
+      return in_result(set_all(*cgroup_, msg.change));
     auto promise = owe<limit_readings>(self_);
-    waiting_.push_back({msg, promise});
+    waiting_.push_back({msg.change, promise});
     if (waiting_.size() == 1)
       apply_elsewhere();
     return promise;
@@ -97,6 +107,29 @@ public:
   caf::result<limit_readings> read(const read_limits& msg) {
     return in_result(msg.keys.empty() ? get_all(*cgroup_)
                                       : get_some(*cgroup_, msg.keys));
+  }
+
+  caf::result<stats_reading> read_statistics() {
+    if (!reader_) {
+      reader_.emplace(*cgroup_);
+      keeps_descriptors_ = take_descriptors();
+      self_->delayed_send(self_, stats_pause, stats_idle{});
+    }
+    read_since_ = true;
+    auto stats = reader_->read(keeps_descriptors_);
+    if (!stats)
+      return make_error(stats.error());
+    return stats_reading{std::move(*stats)};
+  }
+
+  // Nobody has asked for a while: the descriptors are for others.
+  void on(stats_idle) {
+    if (std::exchange(read_since_, false)) {
+      self_->delayed_send(self_, stats_pause, stats_idle{});
+      return;
+    }
+    give_descriptors_back();
+    reader_.reset();
   }
 
   caf::result<cgroup_done> freeze() {
@@ -208,7 +241,7 @@ private:
   };
 
   struct waiting_apply {
-    apply_limits wanted;
+    limit_change wanted;
     owed_answer<limit_readings> promise;
   };
 
@@ -219,13 +252,28 @@ private:
     return std::move(*in);
   }
 
+  bool take_descriptors() {
+    if (!descriptors_left_)
+      return false;
+    auto wanted = static_cast<int>(reader_->most_descriptors());
+    if (descriptors_left_->fetch_sub(wanted) >= wanted)
+      return true;
+    descriptors_left_->fetch_add(wanted);
+    return false;
+  }
+
+  void give_descriptors_back() {
+    if (reader_ && std::exchange(keeps_descriptors_, false))
+      descriptors_left_->fetch_add(
+          static_cast<int>(reader_->most_descriptors()));
+  }
+
   // On a thread of its own; meanwhile this actor answers whatever else comes.
   void apply_elsewhere() {
     self_->system().spawn<caf::detached>(
         [me = caf::actor_cast<internal_actor>(self_), group = cgroup_,
          wanted = waiting_.front().wanted] {
-          caf::anon_send(me, apply_finished{set_all(*group, wanted.limits,
-                                                    wanted.tells_before)});
+          caf::anon_send(me, apply_finished{set_all(*group, wanted)});
         });
   }
 
@@ -282,6 +330,10 @@ private:
   std::deque<waiting_apply> waiting_; ///< the first is under way
   std::uint64_t last_task_ = 0;
   std::map<std::uint64_t, task> tasks_;
+  std::shared_ptr<std::atomic<int>> descriptors_left_;
+  std::optional<kernel::stats_reader> reader_; ///< while somebody asks
+  bool keeps_descriptors_ = false;
+  bool read_since_ = false; ///< the last `stats_idle`
 };
 
 internal_actor::behavior_type
@@ -292,6 +344,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   return {
       [=](const apply_limits& msg) { return s->apply(msg); },
       [=](const read_limits& msg) { return s->read(msg); },
+      [=](read_stats) { return s->read_statistics(); },
       [=](freeze_cgroup) { return s->freeze(); },
       [=](thaw_cgroup) { return s->thaw(); },
       [=](const kill_cgroup& msg) { return s->kill(msg); },
@@ -299,6 +352,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
       [=](read_oom_kills) { return s->count_oom_kills(); },
       [=](const look_again& event) { s->on(event); },
       [=](dying_is_dead event) { s->on(event); },
+      [=](stats_idle event) { s->on(event); },
       [=](apply_finished& event) { s->on(event); },
   };
 }

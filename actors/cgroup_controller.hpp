@@ -8,12 +8,14 @@
 #include "actors/poller.hpp"
 #include "config/limits.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -25,14 +27,16 @@ namespace reeve::actors {
 /// All or none: when one is refused, those before it are set back. Answered
 /// with what is in force of those that were set.
 struct apply_limits {
-  config::limits limits;
-  bool tells_before = false; ///< see `set_all`
+  limit_change change;
 };
 
 /// No keys: all that this machine has.
 struct read_limits {
   std::vector<std::string> keys;
 };
+
+/// The descriptors are kept for a while, if there are not too many.
+struct read_stats {};
 
 /// Answers when the kernel says that every task is frozen (or thawed).
 struct freeze_cgroup {};
@@ -56,6 +60,10 @@ struct oom_kills {
   std::uint64_t count = 0;
 };
 
+struct stats_reading {
+  kernel::container_stats stats;
+};
+
 struct cgroup_done {};
 
 /// One container's groups. Handlers make one short pass over cgroupfs; what
@@ -65,6 +73,7 @@ struct cgroup_done {};
 using cgroup_controller_actor =
     caf::typed_actor<caf::replies_to<apply_limits>::with<limit_readings>,
                      caf::replies_to<read_limits>::with<limit_readings>,
+                     caf::replies_to<read_stats>::with<stats_reading>,
                      caf::replies_to<freeze_cgroup>::with<cgroup_done>,
                      caf::replies_to<thaw_cgroup>::with<cgroup_done>,
                      caf::replies_to<kill_cgroup>::with<cgroup_done>,
@@ -75,6 +84,8 @@ struct cgroup_options {
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   std::chrono::milliseconds deadline{10'000};
   poller* watch = nullptr; ///< outlives the actor; null: processes are polled
+  /// How many more descriptors all controllers may keep for statistics.
+  std::shared_ptr<std::atomic<int>> descriptors_left;
 };
 
 cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
@@ -85,6 +96,8 @@ cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::limit_readings)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_stats)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::stats_reading)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::freeze_cgroup)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::thaw_cgroup)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::kill_cgroup)

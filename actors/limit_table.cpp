@@ -6,6 +6,9 @@
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/oom_victim.hpp"
+
+#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -160,15 +163,19 @@ const limit_row table[] = {
 using rows = std::vector<const limit_row*>;
 
 /// What a change has done so far.
-struct change {
+struct progress {
   rows done;
   config::limits before; ///< of those that are done, if anybody will ask
+  std::vector<pid_t> killed;
 };
 
 // What was set goes back in reverse order.
-caf::error undo(const container_cgroup& group, const change& made,
+caf::error undo(const container_cgroup& group, const progress& made,
                 const kernel::sys_error& why) {
   auto text = to_string(why);
+  if (!made.killed.empty())
+    text += "; " + std::to_string(made.killed.size())
+            + " processes were killed to make room";
   for (auto it = made.done.rbegin(); it != made.done.rend(); ++it)
     if (auto back = (*it)->restore(group, made.before); !back)
       text += "; then, setting back: " + to_string(back.error());
@@ -207,19 +214,55 @@ limit_readings as_asked(const container_cgroup& group,
   return out;
 }
 
+// One that was killed gives back what it has when it has ended; one that is
+// stuck in the kernel, or frozen, does not end.
+bool has_ended(const kernel::oom_victim& victim) {
+  constexpr auto patience_ms = 5000;
+  pollfd item{victim.pidfd.get(), POLLIN, 0};
+  auto count = 0;
+  do
+    count = ::poll(&item, 1, patience_ms);
+  while (count < 0 && errno == EINTR);
+  return count == 1;
+}
+
+// EBUSY: there is more in use than the limit allows.
+result<void> set_by_force(const limit_row& row, const container_cgroup& group,
+                          const config::limits& wanted,
+                          std::vector<pid_t>& killed) {
+  for (;;) {
+    auto done = row.set(group, wanted);
+    if (done || done.error().code != EBUSY)
+      return done;
+    auto victim = kernel::kill_largest(group);
+    if (!victim)
+      return tl::make_unexpected(std::move(victim.error()));
+    if (!*victim) // nobody is left, or nobody may be taken
+      return done;
+    killed.push_back((*victim)->pid);
+    if (has_ended(**victim))
+      continue;
+    done.error().hint +=
+        "; process " + std::to_string((*victim)->pid) + " does not end";
+    return done;
+  }
+}
+
 // The first refusal of those that are left when none of them gets any further.
 std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
-                                          const config::limits& wanted,
-                                          rows left, bool keeps_before,
-                                          change& out) {
+                                          const limit_change& change, rows left,
+                                          progress& out) {
+  auto keeps_before = change.tells_before || left.size() > 1;
   while (!left.empty()) {
     std::optional<kernel::sys_error> refused;
     rows later;
     for (const auto* row : left) {
       auto before = out.before;
       auto ok = keeps_before ? row->get(group, before) : result<void>{};
-      if (ok)
-        ok = row->set(group, wanted);
+      if (ok && change.kills)
+        ok = set_by_force(*row, group, change.limits, out.killed);
+      else if (ok)
+        ok = row->set(group, change.limits);
       if (ok) {
         out.done.push_back(row);
         out.before = std::move(before);
@@ -242,20 +285,19 @@ std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
 } // namespace
 
 caf::expected<limit_readings> set_all(const container_cgroup& group,
-                                      const config::limits& wanted,
-                                      bool tells_before) {
+                                      const limit_change& change) {
   rows asked;
   for (const auto& row : table)
-    if (row.is_asked(wanted))
+    if (row.is_asked(change.limits))
       asked.push_back(&row);
-  change made;
-  auto keeps_before = tells_before || asked.size() > 1;
-  if (auto refused = set_rows(group, wanted, asked, keeps_before, made))
+  progress made;
+  if (auto refused = set_rows(group, change, asked, made))
     return undo(group, made, *refused);
   auto now = read(group, asked, false);
   if (!now)
-    now = as_asked(group, wanted, asked);
+    now = as_asked(group, change.limits, asked);
   now->before = std::move(made.before);
+  now->killed = std::move(made.killed);
   return now;
 }
 

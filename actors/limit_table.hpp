@@ -8,6 +8,8 @@
 
 #include <caf/expected.hpp>
 
+#include <sys/types.h>
+
 #include <string>
 #include <vector>
 
@@ -26,16 +28,24 @@ struct limit_readings {
   std::string source; ///< name of the cgroup
   /// What those that were set were before, if it was asked for.
   config::limits before;
+  std::vector<pid_t> killed; ///< to make room, as the host sees them
+};
+
+struct limit_change {
+  config::limits limits;
+  /// Costs one read more for a limit that is set alone.
+  bool tells_before = false;
+  /// A limit of memory below what is in use is not refused: processes are
+  /// killed, the largest first, until it fits.
+  bool kills = false;
 };
 
 /// All that are not absent, or none: when one is refused, those that were set
 /// go back. One that only another one of them is in the way of comes after it.
 /// Returns what is in force of them. Any thread; blocks while the kernel takes
-/// memory away, see `may_take_long`. `tells_before` costs one read more for a
-/// limit that is set alone.
+/// memory away, see `may_take_long`.
 [[nodiscard]] caf::expected<limit_readings>
-set_all(const kernel::container_cgroup& group, const config::limits& wanted,
-        bool tells_before = false);
+set_all(const kernel::container_cgroup& group, const limit_change& change);
 
 /// Without those that the kernel or its set-up lacks.
 [[nodiscard]] caf::expected<limit_readings>

@@ -53,6 +53,12 @@ struct upgrade_daemon;
 struct daemon_upgrading;
 struct hold_container;
 struct release_container;
+struct set_limits_of_all;
+struct limits_changes;
+struct get_stats;
+struct container_stats;
+struct get_stats_of_all;
+struct stats_list;
 
 } // namespace reeve::supervisor
 
@@ -101,5 +107,11 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::upgrade_daemon))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::daemon_upgrading))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::hold_container))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::release_container))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::set_limits_of_all))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::limits_changes))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_stats))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::container_stats))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_stats_of_all))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::stats_list))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

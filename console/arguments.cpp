@@ -251,4 +251,14 @@ result<command_line> parse(std::vector<std::string> args,
   return command_line{std::move(*options), std::move(*act)};
 }
 
+void add_repeatable(CLI::App& app, const std::string& name,
+                    std::vector<std::string>& to, const std::string& help,
+                    const std::string& type) {
+  app.add_option(name, to, help)
+      ->type_name(type)
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+}
+
 } // namespace reeve::console

@@ -54,4 +54,10 @@ struct command_line {
 [[nodiscard]] result<command_line> parse(std::vector<std::string> args,
                                          std::optional<std::string> root);
 
+/// An option that takes one value each time it is given, and leaves what
+/// follows alone.
+void add_repeatable(CLI::App& app, const std::string& name,
+                    std::vector<std::string>& to, const std::string& help,
+                    const std::string& type);
+
 } // namespace reeve::console

@@ -25,6 +25,8 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json json_of(const supervisor::process_started& answer);
 [[nodiscard]] json json_of(const supervisor::exit_reason& reason);
 [[nodiscard]] json json_of(const supervisor::limit_in_force& limit);
+[[nodiscard]] json json_of(const supervisor::limits_change& change);
+[[nodiscard]] json json_of(const supervisor::container_stats& stats);
 [[nodiscard]] json json_of(const supervisor::event& event);
 [[nodiscard]] json json_of(const supervisor::image_info& info);
 [[nodiscard]] json json_of(const supervisor::daemon_info& info);
@@ -37,6 +39,8 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json json_of(const std::vector<supervisor::process_info>& all);
 [[nodiscard]] json json_of(const std::vector<supervisor::limit_in_force>& all);
 [[nodiscard]] json json_of(const std::vector<supervisor::image_info>& all);
+[[nodiscard]] json json_of(const std::vector<supervisor::limits_change>& all);
+[[nodiscard]] json json_of(const std::vector<supervisor::container_stats>& all);
 
 /// One line. Bytes that are not UTF-8 become U+FFFD.
 [[nodiscard]] std::string line_of(const json& value);

@@ -71,4 +71,17 @@ json json_of(const std::vector<supervisor::limit_in_force>& all) {
   return out;
 }
 
+json json_of(const supervisor::limits_change& change) {
+  return {{"container", change.container},
+          {"error", or_null(change.error)},
+          {"killed", change.killed}};
+}
+
+json json_of(const std::vector<supervisor::limits_change>& all) {
+  auto out = json::array();
+  for (const auto& change : all)
+    out.push_back(json_of(change));
+  return out;
+}
+
 } // namespace reeve::console

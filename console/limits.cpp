@@ -36,6 +36,61 @@ result<int> finish(context& ctx, result<limits_in_force> answer) {
   return status_ok;
 }
 
+std::string count_of(std::size_t killed) {
+  return std::to_string(killed) + (killed == 1 ? " process" : " processes");
+}
+
+// Silence is consent, as with other changes; but not of what had to go.
+void tell_killed(context& ctx, const std::string& container,
+                 const std::vector<std::int32_t>& killed) {
+  if (!killed.empty() && !ctx.options.quiet)
+    ctx.out << "killed " << count_of(killed.size()) << " of container '"
+            << printable(container) << "' to make room\n";
+}
+
+result<int> set_one(context& ctx, const supervisor::set_limits& request) {
+  auto answer = ctx.ask<limits_in_force>(
+      request, "cannot set limits of container '" + request.container + "'");
+  if (answer && !ctx.options.json) {
+    tell_killed(ctx, request.container, answer->killed);
+    return status_ok;
+  }
+  return finish(ctx, std::move(answer));
+}
+
+result<int> set_all(context& ctx,
+                    const supervisor::set_limits_of_all& request) {
+  auto answer =
+      ctx.ask<supervisor::limits_changes>(request, "cannot set limits");
+  if (!answer)
+    return tl::make_unexpected(std::move(answer.error()));
+  const auto& all = answer->containers;
+  if (all.empty())
+    return tl::make_unexpected(failure{status_own_error, "cannot set limits",
+                                       "there is no container that "
+                                           + config::in_quotes(request.pattern)
+                                           + " and the properties given match",
+                                       "see `reeve ls`"});
+  auto failed = false;
+  for (const auto& one : all)
+    failed = failed || !one.error.empty();
+  if (ctx.options.json) {
+    ctx.out << line_of(json_of(all));
+    return failed ? status_own_error : status_ok;
+  }
+  for (const auto& one : all) {
+    tell_killed(ctx, one.container, one.killed);
+    if (!one.error.empty())
+      ctx.warn({"cannot set limits of container '" + one.container
+                + "': " + one.error});
+  }
+  return failed ? status_own_error : status_ok;
+}
+
+bool is_pattern(const std::string& name) {
+  return name.find_first_of("*?[") != std::string::npos;
+}
+
 result<void> check_key(const std::string& key) {
   auto unused = config::limits{};
   if (auto done = config::clear_key(unused, key); !done)
@@ -69,29 +124,42 @@ verb::check declare_set(CLI::App& app) {
   struct options {
     std::string name;
     std::vector<std::string> values;
+    std::vector<std::string> properties;
+    bool force = false;
   };
   auto given = std::make_shared<options>();
-  app.add_option("NAME", given->name, "name of the container")->required();
+  app.add_option("NAME", given->name,
+                 "name of the container, or a pattern as of `reeve ls`: "
+                 "all that match")
+      ->required();
   // Newer CLI11 allows no "=" in a name.
   app.add_option("KEY_VALUE", given->values,
                  "KEY=VALUE: a limit, as memory.limit=64M");
+  add_repeatable(app, "--prop", given->properties,
+                 "only containers with this property, repeatable", "KEY=VALUE");
+  app.add_flag("-f,--force", given->force,
+               "memory below what is in use: kill the largest processes until "
+               "it fits");
   return [given](const program_arguments&) -> result<action> {
-    if (auto done = check_container_name(given->name); !done)
+    auto is_many = is_pattern(given->name) || !given->properties.empty();
+    if (auto done = check_container_name(given->name); !is_many && !done)
       return tl::make_unexpected(std::move(done.error()));
     if (given->values.empty())
       return refuse("KEY=VALUE", "it is missing", "see `reeve set --help`");
     auto values = parse_values(given->values);
     if (!values)
       return tl::make_unexpected(std::move(values.error()));
-    auto request = supervisor::set_limits{given->name, std::move(*values)};
-    return [request](context& ctx) -> result<int> {
-      auto answer =
-          ctx.ask<limits_in_force>(request, "cannot set limits of container '"
-                                                + request.container + "'");
-      // Silence is consent, as with other changes.
-      if (answer && !ctx.options.json)
-        return status_ok;
-      return finish(ctx, std::move(answer));
+    auto properties = parse_properties("--prop", given->properties);
+    if (!properties)
+      return tl::make_unexpected(std::move(properties.error()));
+    if (is_many)
+      return
+          [request = supervisor::set_limits_of_all{
+               given->name, std::move(*properties), std::move(*values),
+               given->force}](context& ctx) { return set_all(ctx, request); };
+    return [request = supervisor::set_limits{given->name, std::move(*values),
+                                             given->force}](context& ctx) {
+      return set_one(ctx, request);
     };
   };
 }

@@ -52,11 +52,8 @@ verb::check declare_ls(CLI::App& app) {
   auto given = std::make_shared<options>();
   app.add_option("PATTERN", given->pattern,
                  "only names that match; `*` also matches `/`");
-  app.add_option("--prop", given->properties,
-                 "only containers with this property, repeatable")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "--prop", given->properties,
+                 "only containers with this property, repeatable", "KEY=VALUE");
   return [given](const program_arguments&) -> result<action> {
     auto properties = parse_properties("--prop", given->properties);
     if (!properties)

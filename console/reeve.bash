@@ -13,7 +13,8 @@ _reeve_offer() {
 _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
-    stop start restart rm pause resume set get image daemon completion'
+    stop start restart rm pause resume set get stats top image daemon
+    completion'
   local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
     io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit='
@@ -25,6 +26,11 @@ _reeve() {
     --root | --rootfs | --spec | --socket | --program)
       mapfile -t COMPREPLY < <(compgen -f -- "$cur")
       compopt -o filenames 2>/dev/null
+      return
+      ;;
+    --sort)
+      mapfile -t COMPREPLY < <(
+        compgen -W 'cpu memory tasks disk name' -- "$cur")
       return
       ;;
     --restart)
@@ -45,7 +51,7 @@ _reeve() {
         ;;
       --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
         --prop | --process | --restart | --after | --ready-fd | --ready-port | \
-        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout | --since | --tail | -n)
+        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout | --since | --tail | --sort | --delay | --rounds | -n)
         ((i++))
         ;;
       -*) ;;
@@ -84,6 +90,8 @@ _reeve() {
           --detach --interactive --tty --rm'
         ;;
       ls) options+=' --prop' ;;
+      set) options+=' --prop --force' ;;
+      top) options+=' --prop --sort --delay --rounds' ;;
       ps) options+=' --all' ;;
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
@@ -118,6 +126,7 @@ _reeve() {
       mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
       compopt -o nospace 2>/dev/null
       ;;
+    stats/*) ;;
     get/*) mapfile -t COMPREPLY < <(compgen -W "${keys//=/}" -- "$cur") ;;
   esac
 }

@@ -9,6 +9,7 @@
 #include "config/text.hpp"
 #include "config/units.hpp"
 #include "config/validate.hpp"
+#include "console/arguments.hpp"
 #include "console/key_value.hpp"
 
 #include <sys/random.h>
@@ -78,10 +79,8 @@ void container_options::declare(CLI::App& app) {
   app.add_option("--cpus", cpus, "limit of processors, as 0.5")->type_name("N");
   app.add_option("--pids", pids, "limit of processes and threads")
       ->type_name("N");
-  app.add_option("--prop", properties, "property of your own, repeatable")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "--prop", properties, "property of your own, repeatable",
+                 "KEY=VALUE");
   app.add_flag("--privileged", privileged,
                "no user namespace, all capabilities");
   app.add_flag("--weak", weak,
@@ -148,11 +147,8 @@ void process_options::declare(CLI::App& app) {
   app.add_option("--process", id, "name of the process")->type_name("ID");
   app.add_option("--restart", restart, "permanent, transient or temporary")
       ->type_name("TYPE");
-  app.add_option("--after", after,
-                 "process that is to be ready before it, repeatable")
-      ->type_name("ID")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "--after", after,
+                 "process that is to be ready before it, repeatable", "ID");
   app.add_option("--ready-fd", ready_fd,
                  "it is ready when it writes a line to this descriptor")
       ->type_name("N");
@@ -170,10 +166,8 @@ void process_options::declare(CLI::App& app) {
   app.add_option("--user", user, "user, user:group or their numbers")
       ->type_name("U");
   app.add_option("--cwd", cwd, "working directory inside")->type_name("DIR");
-  app.add_option("--env", env, "variable of the environment, repeatable")
-      ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "--env", env, "variable of the environment, repeatable",
+                 "KEY=VALUE");
   app.add_flag("-d,--detach", detach, "do not wait for its end");
   app.add_flag("-i,--interactive", interactive, "forward standard input");
   app.add_flag("-t,--tty", terminal, "give it a terminal");

@@ -178,41 +178,6 @@ result<std::uint64_t> get_burst_v2(const cgroup_dir& dir) {
   return explain_burst(read_number(dir, "cpu.max.burst"));
 }
 
-std::chrono::nanoseconds from_us(std::optional<std::uint64_t> value) {
-  return std::chrono::microseconds{value.value_or(0)};
-}
-
-std::chrono::nanoseconds from_ns(std::uint64_t value) {
-  return std::chrono::nanoseconds{value};
-}
-
-result<cpu_stats> read_v2(const cgroup_dir& dir) {
-  return read_text(dir, "cpu.stat").map([](const std::string& text) {
-    return cpu_stats{from_us(find_field(text, "usage_usec")),
-                     from_us(find_field(text, "user_usec")),
-                     from_us(find_field(text, "system_usec")),
-                     find_field(text, "nr_throttled").value_or(0),
-                     from_us(find_field(text, "throttled_usec"))};
-  });
-}
-
-result<cpu_stats> read_v1(const cgroup_dir& acct, const cgroup_dir& cpu) {
-  auto usage = read_number(acct, "cpuacct.usage");
-  if (!usage)
-    return tl::make_unexpected(std::move(usage.error()));
-  auto user = read_number(acct, "cpuacct.usage_user");
-  if (!user)
-    return tl::make_unexpected(std::move(user.error()));
-  auto system = read_number(acct, "cpuacct.usage_sys");
-  if (!system)
-    return tl::make_unexpected(std::move(system.error()));
-  return read_text(cpu, "cpu.stat").map([&](const std::string& text) {
-    return cpu_stats{from_ns(*usage), from_ns(*user), from_ns(*system),
-                     find_field(text, "nr_throttled").value_or(0),
-                     from_ns(find_field(text, "throttled_time").value_or(0))};
-  });
-}
-
 } // namespace
 
 const limit_ops cpu_max_v1{controller::cpu, set_max_v1, get_max_v1};
@@ -225,17 +190,5 @@ const limit_ops cpu_burst_v1{controller::cpu, set_burst_v1, get_burst_v1};
 const limit_ops cpu_burst_v2{controller::cpu, set_burst_v2, get_burst_v2};
 const limit_ops cpu_idle{controller::cpu, set_idle, get_idle,
                          limit_kind::share};
-
-result<cpu_stats> read_cpu_stats(const container_cgroup& group) {
-  auto cpu = group.limits_dir(controller::cpu);
-  if (!cpu)
-    return tl::make_unexpected(std::move(cpu.error()));
-  if (group.mode() == cgroup_mode::v2)
-    return read_v2(*cpu);
-  auto acct = group.limits_dir(controller::cpuacct);
-  if (!acct)
-    return tl::make_unexpected(std::move(acct.error()));
-  return read_v1(*acct, *cpu);
-}
 
 } // namespace reeve::kernel

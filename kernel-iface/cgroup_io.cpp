@@ -81,16 +81,6 @@ result<std::string> disk_of(const std::string& device) {
   return numbers;
 }
 
-std::string path_of(const std::string& numbers) {
-  auto name = kernel_name(numbers);
-  if (!name)
-    return numbers;
-  std::ranges::replace(*name, '!', '/');
-  auto path = "/dev/" + *name;
-  auto back = numbers_of(path);
-  return back && *back == numbers ? path : numbers;
-}
-
 result<rates> resolve(const std::vector<named_limit>& list) {
   rates out;
   for (const auto& item : list) {
@@ -224,6 +214,16 @@ const limit_ops io_weight_v1{controller::blkio, set_weight_v1, get_weight_v1,
 const limit_ops io_weight_v2{controller::blkio, set_weight_v2, get_weight_v2,
                              limit_kind::share};
 
+std::string device_path(const std::string& numbers) {
+  auto name = kernel_name(numbers);
+  if (!name)
+    return numbers;
+  std::ranges::replace(*name, '!', '/');
+  auto path = "/dev/" + *name;
+  auto back = numbers_of(path);
+  return back && *back == numbers ? path : numbers;
+}
+
 result<void> set_device_limits(const container_cgroup& group, list_key key,
                                const std::vector<named_limit>& list) {
   auto dir = group.limits_dir(controller::blkio);
@@ -251,7 +251,7 @@ get_device_limits(const container_cgroup& group, list_key key) {
       })
       .map([](rates list) {
         for (auto& item : list)
-          item.name = path_of(item.name);
+          item.name = device_path(item.name);
         std::ranges::sort(list, {}, &named_limit::name);
         return list;
       });

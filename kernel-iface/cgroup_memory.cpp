@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 #include "kernel-iface/cgroup_resources.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 
 #include <fcntl.h>
 
@@ -247,27 +248,6 @@ result<std::uint64_t> memory_in_use(const container_cgroup& group) {
   return group.limits_dir(controller::memory)
       .and_then(
           [file](const cgroup_dir& dir) { return read_number(dir, file); });
-}
-
-result<memory_stats> read_memory_stats(const container_cgroup& group) {
-  auto dir = group.limits_dir(controller::memory);
-  if (!dir)
-    return tl::make_unexpected(std::move(dir.error()));
-  auto is_v2 = group.mode() == cgroup_mode::v2;
-  auto current = memory_in_use(group);
-  if (!current)
-    return tl::make_unexpected(std::move(current.error()));
-  auto peak =
-      read_number(*dir, is_v2 ? "memory.peak" : "memory.max_usage_in_bytes");
-  if (!peak)
-    return tl::make_unexpected(std::move(peak.error()));
-  auto limit = is_v2 ? get_v2(*dir) : get_memory_v1(*dir);
-  if (!limit)
-    return tl::make_unexpected(std::move(limit.error()));
-  auto kills = oom_kill_count(group);
-  if (!kills)
-    return tl::make_unexpected(std::move(kills.error()));
-  return memory_stats{*current, *peak, *limit, *kills};
 }
 
 result<std::uint64_t> oom_kill_count(const container_cgroup& group) {

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "kernel-iface/cgroup_limits.hpp"
-#include "kernel-iface/cgroup_stats.hpp"
 
 #include <cstdint>
 #include <vector>
@@ -32,8 +31,6 @@ extern const limit_ops memory_swap_v1;
 extern const limit_ops memory_swap_v2;
 extern const limit_ops swappiness_v1;
 extern const limit_ops swappiness_v2;
-[[nodiscard]] result<memory_stats>
-read_memory_stats(const container_cgroup& group);
 
 // cgroup_cpu.cpp
 extern const limit_ops cpu_max_v1;
@@ -43,11 +40,9 @@ extern const limit_ops cpu_weight_v2;
 extern const limit_ops cpu_burst_v1;
 extern const limit_ops cpu_burst_v2;
 extern const limit_ops cpu_idle;
-[[nodiscard]] result<cpu_stats> read_cpu_stats(const container_cgroup& group);
 
 // cgroup_pids.cpp
 extern const limit_ops pids_max;
-[[nodiscard]] result<pids_stats> read_pids_stats(const container_cgroup& group);
 
 // cgroup_io.cpp
 extern const limit_ops io_weight_v1;
@@ -57,6 +52,9 @@ set_device_limits(const container_cgroup& group, list_key key,
                   const std::vector<named_limit>& list);
 [[nodiscard]] result<std::vector<named_limit>>
 get_device_limits(const container_cgroup& group, list_key key);
+/// Of a block device with the numbers "8:0", "/dev/sda" if that is what it is,
+/// else the numbers.
+[[nodiscard]] std::string device_path(const std::string& numbers);
 
 // cgroup_hugetlb.cpp
 [[nodiscard]] result<void>

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/spec_inspection.hpp"
+#include "actors/stats_inspection.hpp"
 #include "actors/type_ids.hpp"
 #include "kernel-iface/unique_fd.hpp"
 #include "supervisor/container_lifecycle.hpp"
@@ -250,6 +251,29 @@ struct process_is {
 struct set_limits {
   std::string container;
   std::vector<std::pair<std::string, std::string>> values;
+  /// Memory below what is in use is not refused: processes of the container are
+  /// killed, the largest first, until it fits.
+  bool force = false;
+};
+
+/// The same for each container that a `list_containers` with this pattern and
+/// these properties names, all at the same time; one that refuses is no reason
+/// for another.
+struct set_limits_of_all {
+  std::string pattern;
+  std::map<std::string, std::string> properties;
+  std::vector<std::pair<std::string, std::string>> values;
+  bool force = false;
+};
+
+struct limits_change {
+  std::string container;
+  std::string error;                ///< empty: it was done
+  std::vector<std::int32_t> killed; ///< see `limits_in_force`
+};
+
+struct limits_changes {
+  std::vector<limits_change> containers; ///< by name
 };
 
 /// No keys: all.
@@ -266,6 +290,41 @@ struct limit_in_force {
 
 struct limits_in_force {
   std::vector<limit_in_force> limits;
+  std::vector<std::int32_t> killed; ///< pids, by a `set_limits` with `force`
+};
+
+// -- statistics ---------------------------------------------------------------
+
+/// Of a container that is up. Rates are for whoever asks to compute, from two
+/// answers and the times at which they were `taken`.
+struct get_stats {
+  std::string container;
+  bool with_processes = false;
+};
+
+/// One process, without what it has started itself.
+struct process_stats {
+  std::string process;
+  std::int32_t pid = 0; ///< as the host sees it
+  kernel::process_stats stats;
+};
+
+struct container_stats {
+  std::string container;
+  std::string id;
+  std::int64_t time_ms = 0; ///< when it was taken, since the epoch
+  kernel::container_stats stats;
+  std::vector<process_stats> processes; ///< those that run, if asked for
+};
+
+/// Of all that are up and that a `list_containers` would name.
+struct get_stats_of_all {
+  std::string pattern;
+  std::map<std::string, std::string> properties;
+};
+
+struct stats_list {
+  std::vector<container_stats> containers; ///< by name
 };
 
 // -- the collection -----------------------------------------------------------
@@ -421,6 +480,9 @@ using api_actor =
                      caf::replies_to<wait_process>::with<process_is>,
                      caf::replies_to<set_limits>::with<limits_in_force>,
                      caf::replies_to<get_limits>::with<limits_in_force>,
+                     caf::replies_to<set_limits_of_all>::with<limits_changes>,
+                     caf::replies_to<get_stats>::with<container_stats>,
+                     caf::replies_to<get_stats_of_all>::with<stats_list>,
                      caf::replies_to<list_containers>::with<container_list>,
                      caf::replies_to<get_container>::with<container_details>,
                      caf::replies_to<get_events>::with<event_batch>,
@@ -461,6 +523,14 @@ REEVE_DECLARE_INSPECTION(process_info)
 REEVE_DECLARE_INSPECTION(process_is)
 REEVE_DECLARE_INSPECTION(set_limits)
 REEVE_DECLARE_INSPECTION(get_limits)
+REEVE_DECLARE_INSPECTION(set_limits_of_all)
+REEVE_DECLARE_INSPECTION(limits_change)
+REEVE_DECLARE_INSPECTION(limits_changes)
+REEVE_DECLARE_INSPECTION(get_stats)
+REEVE_DECLARE_INSPECTION(process_stats)
+REEVE_DECLARE_INSPECTION(container_stats)
+REEVE_DECLARE_INSPECTION(get_stats_of_all)
+REEVE_DECLARE_INSPECTION(stats_list)
 REEVE_DECLARE_INSPECTION(limit_in_force)
 REEVE_DECLARE_INSPECTION(limits_in_force)
 REEVE_DECLARE_INSPECTION(list_containers)

@@ -41,10 +41,20 @@ REEVE_DEFINE_INSPECTION(process_info, x.container, x.process, x.phase, x.pid,
                         x.argv, x.has_tty, x.output_dropped, x.forward_dropped,
                         x.output_blocked, x.ready, x.waits_for)
 REEVE_DEFINE_INSPECTION(process_is, x.info)
-REEVE_DEFINE_INSPECTION(set_limits, x.container, x.values)
+REEVE_DEFINE_INSPECTION(set_limits, x.container, x.values, x.force)
+REEVE_DEFINE_INSPECTION(set_limits_of_all, x.pattern, x.properties, x.values,
+                        x.force)
+REEVE_DEFINE_INSPECTION(limits_change, x.container, x.error, x.killed)
+REEVE_DEFINE_INSPECTION(limits_changes, x.containers)
+REEVE_DEFINE_INSPECTION(get_stats, x.container, x.with_processes)
+REEVE_DEFINE_INSPECTION(process_stats, x.process, x.pid, x.stats)
+REEVE_DEFINE_INSPECTION(container_stats, x.container, x.id, x.time_ms, x.stats,
+                        x.processes)
+REEVE_DEFINE_INSPECTION(get_stats_of_all, x.pattern, x.properties)
+REEVE_DEFINE_INSPECTION(stats_list, x.containers)
 REEVE_DEFINE_INSPECTION(get_limits, x.container, x.keys)
 REEVE_DEFINE_INSPECTION(limit_in_force, x.key, x.value, x.source)
-REEVE_DEFINE_INSPECTION(limits_in_force, x.limits)
+REEVE_DEFINE_INSPECTION(limits_in_force, x.limits, x.killed)
 REEVE_DEFINE_INSPECTION(list_containers, x.pattern, x.properties)
 REEVE_DEFINE_INSPECTION(container_info, x.container, x.id, x.phase, x.image,
                         x.created_ms, x.pid, x.uid_base, x.live_processes,

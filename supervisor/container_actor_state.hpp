@@ -132,6 +132,7 @@ public:
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
+  caf::result<container_stats> stats(const get_stats& msg);
   caf::result<container_details> details();
 
   // -- events -----------------------------------------------------------------
@@ -330,7 +331,9 @@ private:
   [[nodiscard]] std::uint32_t live_processes() const;
   using limit_list = std::vector<std::pair<std::string, std::string>>;
   kernel::result<void> keep_limits(const limit_list& values,
-                                   const config::limits& change);
+                                   const config::limits& change,
+                                   const std::vector<pid_t>& killed = {});
+  [[nodiscard]] std::vector<process_stats> stats_of_processes() const;
   void take_limits_back(const config::limits& before, caf::error why,
                         actors::owed_answer<limits_in_force> promise);
   void tell(event_kind kind, const std::string& process, std::string text);

@@ -123,8 +123,8 @@ kernel::result<void> container_actor_state::adopt_groups(
   kit_->cgroup =
       std::make_shared<const kernel::container_cgroup>(std::move(*found));
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(),
-      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
+      self_->system(), {kit_->cgroup, with_->config.deadlines.kill,
+                        with_->control.get(), with_->stats_descriptors});
   self_->monitor(controller_);
   return {};
 }

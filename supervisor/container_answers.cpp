@@ -4,6 +4,7 @@
 // What a container tells: answers to those who wait, limits, listings, events.
 
 #include "config/validate.hpp"
+#include "kernel-iface/process_stats.hpp"
 #include "kernel-iface/unix_time.hpp"
 #include "supervisor/container_actor_state.hpp"
 
@@ -22,6 +23,7 @@ limits_in_force in_force(const actors::limit_readings& now) {
   limits_in_force out;
   for (const auto& item : now.limits)
     out.limits.push_back({item.key, item.value, now.source});
+  out.killed.assign(now.killed.begin(), now.killed.end());
   return out;
 }
 
@@ -57,16 +59,16 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
       return make_error(ok.error());
     return limits_in_force{};
   }
-  auto change = actors::apply_limits{wanted, true};
+  auto change = actors::limit_change{wanted, true, msg.force};
   // The kernel forgets the weight of a group while it is idle.
   if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
     change.limits.cpu_weight = record_.spec.limits.cpu_weight;
   auto promise = actors::owe<limits_in_force>(self_);
-  self_->request(controller_, caf::infinite, change)
+  self_->request(controller_, caf::infinite, actors::apply_limits{change})
       .then(
           [this, promise, wanted,
            values = msg.values](const actors::limit_readings& now) mutable {
-            if (auto ok = keep_limits(values, wanted); !ok)
+            if (auto ok = keep_limits(values, wanted, now.killed); !ok)
               return take_limits_back(now.before, make_error(ok.error()),
                                       promise);
             promise.deliver(in_force(now));
@@ -99,6 +101,45 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
   return promise;
 }
 
+caf::result<container_stats>
+container_actor_state::stats(const get_stats& msg) {
+  if (!controller_)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name
+                          + "' has no cgroup now: start it first");
+  auto promise = actors::owe<container_stats>(self_);
+  self_->request(controller_, caf::infinite, actors::read_stats{})
+      .then(
+          [this, promise, with_processes = msg.with_processes](
+              actors::stats_reading& now) mutable {
+            container_stats out;
+            out.container = record_.spec.name;
+            out.id = record_.id;
+            out.time_ms = kernel::unix_ms();
+            out.stats = std::move(now.stats);
+            if (with_processes)
+              out.processes = stats_of_processes();
+            promise.deliver(std::move(out));
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+// A pid that is another's by now has another parent than PID 1.
+std::vector<process_stats> container_actor_state::stats_of_processes() const {
+  std::vector<process_stats> out;
+  for (const auto& [id, entry] : processes_) {
+    if (entry.info.pid == 0 || !kit_)
+      continue;
+    auto now = kernel::read_process_stats(entry.info.pid);
+    if (now && now->parent == kit_->holder_pid)
+      out.push_back({id, entry.info.pid, *now});
+  }
+  return out;
+}
+
 caf::result<container_details> container_actor_state::details() {
   container_details out;
   out.info = info();
@@ -124,7 +165,8 @@ caf::result<container_details> container_actor_state::details() {
 // `values` are the text of `change`.
 kernel::result<void>
 container_actor_state::keep_limits(const limit_list& values,
-                                   const config::limits& change) {
+                                   const config::limits& change,
+                                   const std::vector<pid_t>& killed) {
   auto before = record_.spec.limits;
   record_.spec.limits = config::merged(before, change);
   if (auto ok = try_save(); !ok) {
@@ -134,6 +176,8 @@ container_actor_state::keep_limits(const limit_list& values,
   std::string text;
   for (const auto& [key, value] : values)
     text.append(text.empty() ? "" : " ").append(key).append("=").append(value);
+  for (auto pid : killed)
+    text.append(" killed=").append(std::to_string(pid));
   tell(event_kind::limits_changed, {}, text);
   return {};
 }
@@ -146,7 +190,7 @@ void container_actor_state::take_limits_back(
     promise.deliver(std::move(why));
     return;
   }
-  self_->request(controller_, caf::infinite, actors::apply_limits{before})
+  self_->request(controller_, caf::infinite, actors::apply_limits{{before}})
       .then(
           [promise, why](const actors::limit_readings&) mutable {
             promise.deliver(why);

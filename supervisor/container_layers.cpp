@@ -98,10 +98,10 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
   oom_->begin(kit_->oom);
   is_empty_ = false;
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(),
-      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get()});
+      self_->system(), {kit_->cgroup, with_->config.deadlines.kill,
+                        with_->control.get(), with_->stats_descriptors});
   self_->monitor(controller_);
-  ask(serial, controller_, actors::apply_limits{record_.spec.limits},
+  ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},
       [this, serial](const actors::limit_readings&) { finished(serial); });
 }
 

@@ -133,6 +133,15 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [on_process](const wait_process& m) { return on_process(m); },
       [on_limits](const set_limits& m) { return on_limits(m); },
       [on_limits](const get_limits& m) { return on_limits(m); },
+      [f = relay<limits_changes>{self, to}](const set_limits_of_all& m) {
+        return f(m);
+      },
+      [f = relay<container_stats>{self, to}](const get_stats& m) {
+        return f(m);
+      },
+      [f = relay<stats_list>{self, to}](const get_stats_of_all& m) {
+        return f(m);
+      },
       [f = relay<container_list>{self, to}](const list_containers& m) {
         return f(m);
       },

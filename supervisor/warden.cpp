@@ -13,6 +13,7 @@
 #include "kernel-iface/unix_time.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/event_log.hpp"
+#include "supervisor/gather.hpp"
 #include "supervisor/keeper.hpp"
 #include "supervisor/version.hpp"
 
@@ -155,6 +156,40 @@ public:
         out.containers.begin(), out.containers.end(),
         [](const auto& a, const auto& b) { return a.container < b.container; });
     return out;
+  }
+
+  caf::result<limits_changes> set(const set_limits_of_all& msg) {
+    limits_changes out;
+    std::vector<set_limits> requests;
+    for (const auto& info : list({msg.pattern, msg.properties}).containers) {
+      out.containers.push_back({info.container, {}, {}});
+      requests.push_back({info.container, msg.values, msg.force});
+    }
+    return gather<limits_in_force>(
+        self_, caf::actor_cast<warden_actor>(self_), requests, std::move(out),
+        [](limits_changes& all, std::size_t i, limits_in_force reply) {
+          all.containers[i].killed = std::move(reply.killed);
+        },
+        [](limits_changes& all, std::size_t i, const caf::error& err) {
+          all.containers[i].error = actors::text_of(err);
+        });
+  }
+
+  // One that is not up has none; one that goes meanwhile is left out.
+  caf::result<stats_list> stats(const get_stats_of_all& msg) {
+    stats_list out;
+    std::vector<get_stats> requests;
+    for (const auto& info : list({msg.pattern, msg.properties}).containers)
+      if (info.phase == container_phase::running
+          || info.phase == container_phase::paused)
+        requests.push_back({info.container, false});
+    out.containers.resize(requests.size());
+    return gather<container_stats>(
+        self_, caf::actor_cast<warden_actor>(self_), requests, std::move(out),
+        [](stats_list& all, std::size_t i, container_stats reply) {
+          all.containers[i] = std::move(reply);
+        },
+        [](stats_list&, std::size_t, const caf::error&) {});
   }
 
   void on(container_change& change) {
@@ -812,6 +847,11 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const get_limits& m) {
         return s->forward<limits_in_force>(m.container, m);
       },
+      [s](const set_limits_of_all& m) { return s->set(m); },
+      [s](const get_stats& m) {
+        return s->forward<container_stats>(m.container, m);
+      },
+      [s](const get_stats_of_all& m) { return s->stats(m); },
       [s](const list_containers& m) { return s->list(m); },
       [s](const get_container& m) {
         return s->forward<container_details>(m.container, m);

@@ -141,7 +141,7 @@ private:
 
 apply_limits memory_of(std::uint64_t bytes) {
   apply_limits out;
-  out.limits.memory_bytes = bytes;
+  out.change.limits.memory_bytes = bytes;
   return out;
 }
 
@@ -153,7 +153,7 @@ TEST_CASE("cgroup_controller: says what is in force of what was set",
     return;
   controlled it;
   auto wanted = memory_of(64 * mib);
-  wanted.limits.pids = 17;
+  wanted.change.limits.pids = 17;
   auto now = it.ask<limit_readings>(wanted);
   REQUIRE(now.limits.size() == 2);
   CHECK(now.limits[0].key == "memory.limit");
@@ -181,7 +181,7 @@ TEST_CASE("cgroup_controller: limits are set all or none", "[actors][kernel]") {
   controlled it;
   it.ask<limit_readings>(memory_of(64 * mib));
   auto wanted = memory_of(32 * mib);
-  wanted.limits.cpus = 1e-9; // no kernel takes so little
+  wanted.change.limits.cpus = 1e-9; // no kernel takes so little
   CHECK(it.refusal(wanted).find("0.01 CPU") != std::string::npos);
   CHECK(kernel::get_limit(it.group(), kernel::limit_key::memory_max).value()
         == 64 * mib);

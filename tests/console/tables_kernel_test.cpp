@@ -74,6 +74,7 @@ TEST_CASE("console: ls lists the containers that have all the properties",
   CHECK(names({"--prop", "owner=anna", "--prop", "tier=data"})
         == words{"shop/back"});
   CHECK(names({"*front", "--prop", "owner=anna"}) == words{"shop/front"});
+  CHECK(names({"--prop", "owner=anna", "*front"}) == words{"shop/front"});
   CHECK(names({"mail", "--prop", "owner=anna"}).empty());
   CHECK(names({"--prop", "tier=w"}).empty());
   CHECK(names({"--prop", "tier="}).empty());

@@ -142,6 +142,53 @@ TEST_CASE("limits: a limit below what is in use is refused, the old one stays",
   CHECK(reeve.process_of("box", "hog").pid == pid);
 }
 
+TEST_CASE("limits: by force the largest go until it fits, and no others",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  auto hog = [&](const char* id, const char* mebibytes) {
+    auto pid =
+        reeve
+            .run("box", instance::process(id, {"probe", "allocate", mebibytes}))
+            .pid;
+    eventually("the memory is allocated", [&] {
+      return output_so_far(reeve, "box", id) == "allocated\n";
+    });
+    return pid;
+  };
+  auto small = hog("small", "12");
+  auto large = hog("large", "40");
+  auto middle = hog("middle", "20");
+  auto forced = set_limits{"box", {{"memory.limit", "48M"}}, true};
+  auto done = reeve.ask<limits_in_force>(forced);
+  CHECK(done.killed == std::vector<std::int32_t>{large});
+  CHECK(kernel_limit(peer, "memory.limit") == 48 * mib);
+  CHECK_FALSE(is_alive(large));
+  CHECK(reeve.wait("box", "large").last
+        == exit_reason::signaled(SIGKILL, false));
+  for (auto pid : {peer, small, middle})
+    CHECK(is_alive(pid));
+  // Where it fits nobody has to go.
+  CHECK(reeve.ask<limits_in_force>(forced).killed.empty());
+  // What is in a tmpfs does not go with them: it is refused when nobody is
+  // left, and the old limit stays.
+  CHECK(reeve.shell("box", "exec dd if=/dev/zero of=/dev/shm/x bs=1M count=10")
+            .reason
+        == exit_reason::exited(0));
+  forced.values = {{"memory.limit", "4M"}};
+  auto why = reeve.refusal<limits_in_force>(forced);
+  INFO(why);
+  CHECK(why.find("were killed to make room") != std::string::npos);
+  CHECK(why.find("in use: ") != std::string::npos);
+  reeve.wait("box", "small");
+  auto again = reeve.run("box", instance::sleeper("again")).pid;
+  CHECK(kernel_limit(again, "memory.limit") == 48 * mib);
+}
+
 TEST_CASE("limits: several values are set all or none",
           "[integration][limits]") {
   if (!is_root())

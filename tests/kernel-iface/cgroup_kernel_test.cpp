@@ -300,7 +300,7 @@ TEST_CASE("cgroups: a process above the memory limit is killed and counted",
                    into.get()};
   CHECK(hog.wait() == -SIGKILL);
   CHECK(must(oom_kill_count(group)) == before + 1);
-  auto stats = must(read_stats(group));
+  auto stats = must(stats_reader{group}.read());
   REQUIRE((stats.cpu && stats.memory && stats.pids));
   CHECK(stats.memory->peak > 8 * mib);
   CHECK(stats.memory->limit == 16 * mib);

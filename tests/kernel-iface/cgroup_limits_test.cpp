@@ -337,65 +337,6 @@ TEST_CASE("cgroup freezer: the three states of v1 and of v2",
   CHECK(must(get_freeze_state(two.group)) == freeze_state::thawed);
 }
 
-TEST_CASE("cgroup stats: v1 and v2 tell the same story",
-          "[kernel-iface][cgroup]") {
-  auto one = v1_container{};
-  auto cpu = std::string{"cpu,cpuacct/reeve-t/c1/"};
-  auto memory = std::string{"memory/reeve-t/c1/"};
-  one.put(cpu + "cpuacct.usage", "3000000\n");
-  one.put(cpu + "cpuacct.usage_user", "2000000\n");
-  one.put(cpu + "cpuacct.usage_sys", "1000000\n");
-  one.put(cpu + "cpu.stat",
-          "nr_periods 9\nnr_throttled 4\nthrottled_time 5000\n");
-  one.put(memory + "memory.usage_in_bytes", "100\n");
-  one.put(memory + "memory.max_usage_in_bytes", "200\n");
-  one.put(memory + "memory.limit_in_bytes", v1_max);
-  one.put(memory + "memory.oom_control",
-          "oom_kill_disable 0\nunder_oom 0\noom_kill 6\n");
-  one.put("pids/reeve-t/c1/pids.current", "7\n");
-  one.put("pids/reeve-t/c1/pids.max", "8\n");
-
-  auto two = v2_container{};
-  two.put(std::string{box} + "cpu.stat",
-          "usage_usec 3000\nuser_usec 2000\nsystem_usec 1000\nnr_periods 9\n"
-          "nr_throttled 4\nthrottled_usec 5\n");
-  two.put(std::string{box} + "memory.current", "100\n");
-  two.put(std::string{box} + "memory.peak", "200\n");
-  two.put(std::string{box} + "memory.max", "max\n");
-  two.put(std::string{box} + "memory.events", "oom 7\noom_kill 6\n");
-  two.put(std::string{box} + "pids.current", "7\n");
-  two.put(std::string{box} + "pids.max", "8\n");
-
-  for (const auto& stats :
-       {must(read_stats(one.group)), must(read_stats(two.group))}) {
-    REQUIRE((stats.cpu && stats.memory && stats.pids));
-    CHECK(stats.cpu->usage == std::chrono::milliseconds{3});
-    CHECK(stats.cpu->user == std::chrono::milliseconds{2});
-    CHECK(stats.cpu->system == std::chrono::milliseconds{1});
-    CHECK(stats.cpu->throttled_periods == 4);
-    CHECK(stats.cpu->throttled == std::chrono::microseconds{5});
-    CHECK(stats.memory->current == 100);
-    CHECK(stats.memory->peak == 200);
-    CHECK(stats.memory->limit == no_limit);
-    CHECK(stats.memory->oom_kills == 6);
-    CHECK(stats.pids->current == 7);
-    CHECK(stats.pids->limit == 8);
-  }
-}
-
-TEST_CASE("cgroup stats: a missing controller is empty, a missing group an "
-          "error",
-          "[kernel-iface][cgroup]") {
-  auto c = v2_container{};
-  CHECK(read_stats(c.group).error().code == ENOENT);
-  c.put(std::string{box} + "pids.current", "1\n");
-  c.put(std::string{box} + "pids.max", "max\n");
-  auto stats = must(read_stats(c.group));
-  CHECK_FALSE(stats.memory);
-  REQUIRE(stats.pids);
-  CHECK(stats.pids->limit == no_limit);
-}
-
 TEST_CASE("cgroup members: pids of the group and of nested ones",
           "[kernel-iface][cgroup]") {
   auto c = v2_container{};

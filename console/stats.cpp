@@ -1,0 +1,158 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "console/spec_options.hpp"
+#include "console/time_text.hpp"
+#include "console/verbs.hpp"
+#include "kernel-iface/cgroup_file.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <string>
+
+namespace reeve::console {
+
+namespace {
+
+using supervisor::container_stats;
+
+std::string in_seconds(std::chrono::nanoseconds time) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.3f s",
+                std::chrono::duration<double>{time}.count());
+  return text.data();
+}
+
+std::string size_or_max(std::uint64_t bytes) {
+  return bytes == kernel::no_limit ? "max" : human_size(bytes);
+}
+
+/// Lines "title  name value, name value".
+class page {
+public:
+  explicit page(context& ctx) : ctx_(ctx) {}
+
+  void line(std::string_view title, const std::string& text) {
+    constexpr auto width = std::size_t{12};
+    ctx_.out << painted(title, paint::faint, ctx_.style)
+             << std::string(width - std::min(width - 1, title.size()), ' ')
+             << printable(text) << '\n';
+  }
+
+private:
+  context& ctx_;
+};
+
+void print_cpu(page& out, const kernel::cpu_stats& cpu) {
+  out.line("cpu", in_seconds(cpu.usage) + ": " + in_seconds(cpu.user)
+                      + " user, " + in_seconds(cpu.system) + " system");
+  if (cpu.periods != 0)
+    out.line("throttled", in_seconds(cpu.throttled) + ", in "
+                              + std::to_string(cpu.throttled_periods) + " of "
+                              + std::to_string(cpu.periods) + " periods");
+}
+
+void print_memory(page& out, const kernel::memory_stats& memory) {
+  out.line("memory", human_size(memory.current) + " of "
+                         + size_or_max(memory.limit) + ", peak "
+                         + human_size(memory.peak));
+  out.line("", human_size(memory.anon) + " anonymous: "
+                   + human_size(memory.active_anon) + " active, "
+                   + human_size(memory.inactive_anon) + " inactive");
+  out.line("", human_size(memory.file)
+                   + " of files: " + human_size(memory.active_file)
+                   + " active, " + human_size(memory.inactive_file)
+                   + " inactive, " + human_size(memory.shmem) + " shared");
+  out.line("", human_size(memory.dirty) + " to be written, "
+                   + human_size(memory.writeback) + " being written");
+  out.line("swap", human_size(memory.swap));
+  out.line("faults", std::to_string(memory.faults) + ", "
+                         + std::to_string(memory.major_faults) + " major");
+  out.line("limit hit", std::to_string(memory.limit_hits) + " times, "
+                            + std::to_string(memory.oom_kills)
+                            + " processes killed");
+}
+
+void print_disk(page& out, const kernel::disk_stats& disk) {
+  out.line("disk", disk.device + ": " + human_size(disk.read_bytes) + " in "
+                       + std::to_string(disk.reads) + " reads, "
+                       + human_size(disk.written_bytes) + " in "
+                       + std::to_string(disk.writes) + " writes");
+}
+
+void print_pressure(page& out, const char* resource,
+                    const std::optional<kernel::pressure>& now) {
+  if (!now)
+    return;
+  std::array<char, 160> text{};
+  std::snprintf(
+      text.data(), text.size(),
+      "%s: some %.2f %.2f %.2f %%, full %.2f %.2f %.2f %% of the last "
+      "10, 60 and 300 s",
+      resource, now->some.avg10, now->some.avg60, now->some.avg300,
+      now->full.avg10, now->full.avg60, now->full.avg300);
+  out.line("pressure", text.data());
+}
+
+void print_process(page& out, const supervisor::process_stats& process) {
+  const auto& stats = process.stats;
+  out.line("process", process.process + " pid " + std::to_string(process.pid)
+                          + ": " + in_seconds(stats.user + stats.system)
+                          + " cpu, " + human_size(stats.resident)
+                          + " resident, " + human_size(stats.swap) + " swap, "
+                          + std::to_string(stats.threads)
+                          + (stats.threads == 1 ? " thread, " : " threads, ")
+                          + human_size(stats.read_bytes) + " read, "
+                          + human_size(stats.written_bytes) + " written");
+}
+
+void print(context& ctx, const container_stats& all) {
+  auto out = page{ctx};
+  const auto& stats = all.stats;
+  out.line("name", all.container);
+  out.line("time", rfc3339(all.time_ms));
+  if (stats.cpu)
+    print_cpu(out, *stats.cpu);
+  if (stats.memory)
+    print_memory(out, *stats.memory);
+  if (stats.pids)
+    out.line("tasks", std::to_string(stats.pids->current));
+  if (stats.disks)
+    for (const auto& disk : *stats.disks)
+      print_disk(out, disk);
+  print_pressure(out, "cpu", stats.cpu_pressure);
+  print_pressure(out, "memory", stats.memory_pressure);
+  print_pressure(out, "io", stats.io_pressure);
+  for (const auto& process : all.processes)
+    print_process(out, process);
+}
+
+result<int> show(context& ctx, const std::string& name) {
+  auto answer = ctx.ask<container_stats>(
+      supervisor::get_stats{name, true},
+      "cannot get the statistics of container '" + name + "'");
+  if (!answer)
+    return tl::make_unexpected(std::move(answer.error()));
+  if (ctx.options.json)
+    ctx.out << line_of(json_of(*answer));
+  else
+    print(ctx, *answer);
+  return status_ok;
+}
+
+} // namespace
+
+verb::check declare_stats(CLI::App& app) {
+  auto name = std::make_shared<std::string>();
+  app.add_option("NAME", *name, "name of the container")->required();
+  return [name](const program_arguments&) -> result<action> {
+    if (auto done = check_container_name(*name); !done)
+      return tl::make_unexpected(std::move(done.error()));
+    return [name](context& ctx) { return show(ctx, *name); };
+  };
+}
+
+} // namespace reeve::console
