@@ -21,6 +21,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 namespace reeve::actors {
@@ -270,11 +271,19 @@ private:
 
   // On a thread of its own; meanwhile this actor answers whatever else comes.
   void apply_elsewhere() {
-    self_->system().spawn<caf::detached>(
-        [me = caf::actor_cast<internal_actor>(self_), group = cgroup_,
-         wanted = waiting_.front().wanted] {
-          caf::anon_send(me, apply_finished{set_all(*group, wanted)});
-        });
+    auto me = caf::actor_cast<internal_actor>(self_);
+    auto work = [me, group = cgroup_, wanted = waiting_.front().wanted] {
+      caf::anon_send(me, apply_finished{set_all(*group, wanted)});
+    };
+    try {
+      self_->system().spawn<caf::detached>(work);
+    } catch (const std::system_error& err) { // no thread is to be had
+      caf::anon_send(
+          me, apply_finished{make_error(
+                  errc::exhausted, std::string{"a thread to change limits "
+                                               "of cgroup '"}
+                                       + cgroup_->id() + "': " + err.what())});
+    }
   }
 
   void forget_dying(task& doing) {

@@ -34,6 +34,7 @@ struct limit_row {
   result<void> (*set)(const container_cgroup&, const config::limits&);
   result<void> (*restore)(const container_cgroup&, const config::limits&);
   result<void> (*get)(const container_cgroup&, config::limits&);
+  bool frees_memory = false; ///< EBUSY: processes have more than it allows
 };
 
 template <auto Member>
@@ -68,6 +69,66 @@ limit_row number_row(std::string_view key) {
     });
   };
   return {key, is_asked<Member>, set, set, get};
+}
+
+std::optional<std::uint64_t>
+to_kernel(const config::limit_value<std::uint64_t>& value) {
+  if (value.is_absent())
+    return std::nullopt;
+  return value.value().value_or(kernel::no_limit);
+}
+
+config::limit_value<std::uint64_t> from_kernel(std::uint64_t value) {
+  if (value == kernel::no_limit)
+    return config::limit_value<std::uint64_t>::unlimited();
+  return value;
+}
+
+// Memory and the swap beside it are one thing to the kernel of v1, and one is
+// in the way of the other: they are read, set and taken back together.
+result<void> set_memory(const container_cgroup& group,
+                        const config::limits& in) {
+  return kernel::set_memory_limits(
+      group, {to_kernel(in.memory_bytes), to_kernel(in.swap_bytes)});
+}
+
+result<void> get_memory(const container_cgroup& group, config::limits& out) {
+  return kernel::get_memory_limits(group).map(
+      [&out](const kernel::memory_limits& now) {
+        out.memory_bytes = from_kernel(now.memory);
+        out.swap_bytes = from_kernel(now.swap);
+      });
+}
+
+result<void> restore_memory(const container_cgroup& group,
+                            const config::limits& in) {
+  return kernel::restore_memory_limits(
+      group, {to_kernel(in.memory_bytes).value_or(kernel::no_limit),
+              to_kernel(in.swap_bytes).value_or(kernel::no_limit)});
+}
+
+limit_row memory_row() {
+  return {"memory.limit", is_asked<&config::limits::memory_bytes>,
+          set_memory,     restore_memory,
+          get_memory,     true};
+}
+
+// With the other one it is set by that one's row.
+limit_row swap_row() {
+  auto set = [](const container_cgroup& group, const config::limits& in) {
+    return in.memory_bytes.is_absent() ? set_memory(group, in) : result<void>{};
+  };
+  auto restore = [](const container_cgroup& group, const config::limits& in) {
+    return restore_memory(group, in);
+  };
+  auto get = [](const container_cgroup& group, config::limits& out) {
+    if (out.memory_bytes.is_absent())
+      return kernel::swap_in_use(group).and_then(
+          [&](std::uint64_t) { return get_memory(group, out); });
+    return result<void>{};
+  };
+  return {"memory.swap", is_asked<&config::limits::swap_bytes>, set, restore,
+          get};
 }
 
 // With the weight, which the kernel forgets when a group becomes idle.
@@ -140,8 +201,8 @@ limit_row amounts_row(std::string_view key) {
 using config::limits;
 
 const limit_row table[] = {
-    number_row<&limits::memory_bytes, limit_key::memory_max, 1>("memory.limit"),
-    number_row<&limits::swap_bytes, limit_key::memory_swap, 1>("memory.swap"),
+    memory_row(),
+    swap_row(),
     number_row<&limits::swappiness, limit_key::memory_swappiness, 1>(
         "memory.swappiness"),
     number_row<&limits::cpus, limit_key::cpu_max, 1000>("cpu.limit"),
@@ -174,8 +235,9 @@ caf::error undo(const container_cgroup& group, const progress& made,
                 const kernel::sys_error& why) {
   auto text = to_string(why);
   if (!made.killed.empty())
-    text += "; " + std::to_string(made.killed.size())
-            + " processes were killed to make room";
+    text += "; killed to make room:";
+  for (auto pid : made.killed)
+    text += " " + std::to_string(pid);
   for (auto it = made.done.rbegin(); it != made.done.rend(); ++it)
     if (auto back = (*it)->restore(group, made.before); !back)
       text += "; then, setting back: " + to_string(back.error());
@@ -216,9 +278,9 @@ limit_readings as_asked(const container_cgroup& group,
 
 // One that was killed gives back what it has when it has ended; one that is
 // stuck in the kernel, or frozen, does not end.
-bool has_ended(const kernel::oom_victim& victim) {
+bool has_ended(int pidfd) {
   constexpr auto patience_ms = 5000;
-  pollfd item{victim.pidfd.get(), POLLIN, 0};
+  pollfd item{pidfd, POLLIN, 0};
   auto count = 0;
   do
     count = ::poll(&item, 1, patience_ms);
@@ -226,58 +288,102 @@ bool has_ended(const kernel::oom_victim& victim) {
   return count == 1;
 }
 
-// EBUSY: there is more in use than the limit allows.
+// EBUSY: there is more in use than the limit allows. Only those are killed that
+// are there now: what is started meanwhile, by a policy or a fork bomb, would
+// never come to an end.
 result<void> set_by_force(const limit_row& row, const container_cgroup& group,
                           const config::limits& wanted,
                           std::vector<pid_t>& killed) {
-  for (;;) {
-    auto done = row.set(group, wanted);
+  auto victims = kernel::oom_victims(group);
+  if (!victims)
+    return tl::make_unexpected(std::move(victims.error()));
+  auto done = row.set(group, wanted);
+  for (auto pid : *victims) {
     if (done || done.error().code != EBUSY)
       return done;
-    auto victim = kernel::kill_largest(group);
-    if (!victim)
-      return tl::make_unexpected(std::move(victim.error()));
-    if (!*victim) // nobody is left, or nobody may be taken
+    auto pidfd = kernel::kill_member(group, pid);
+    if (!pidfd)
+      return tl::make_unexpected(std::move(pidfd.error()));
+    if (!*pidfd)
+      continue; // it went by itself
+    killed.push_back(pid);
+    if (!has_ended(pidfd->get())) {
+      done.error().hint += "; process " + std::to_string(pid) + " does not end";
       return done;
-    killed.push_back((*victim)->pid);
-    if (has_ended(**victim))
-      continue;
-    done.error().hint +=
-        "; process " + std::to_string((*victim)->pid) + " does not end";
-    return done;
+    }
+    done = row.set(group, wanted);
   }
+  return done;
+}
+
+// There is nothing to take away where the machine has no such limit.
+bool is_as_good_as_set(const limit_row& row, const config::limits& wanted,
+                       const kernel::sys_error& why) {
+  auto is_missing =
+      why.code == ENOENT || why.code == ENODEV || why.code == ENOTSUP;
+  return is_missing && config::is_none(wanted, row.key);
+}
+
+// Sets those of `left` that can be, and leaves those that another one may be in
+// the way of, with the first refusal of them.
+std::optional<kernel::sys_error> set_some(const container_cgroup& group,
+                                          const limit_change& change,
+                                          rows& left, progress& out) {
+  auto keeps_before = change.tells_before || out.done.size() + left.size() > 1;
+  std::optional<kernel::sys_error> refused;
+  rows later;
+  for (const auto* row : left) {
+    auto before = out.before;
+    auto ok = keeps_before ? row->get(group, before) : result<void>{};
+    if (ok)
+      ok = change.restores ? row->restore(group, change.limits)
+                           : row->set(group, change.limits);
+    if (!ok && is_as_good_as_set(*row, change.limits, ok.error()))
+      continue;
+    if (ok) {
+      out.done.push_back(row);
+      out.before = std::move(before);
+      continue;
+    }
+    // Values are at odds with each other, or with what is in use; anything else
+    // does not change.
+    if (ok.error().code != EINVAL && ok.error().code != EBUSY) {
+      left.clear();
+      return std::move(ok.error());
+    }
+    later.push_back(row);
+    if (!refused)
+      refused = std::move(ok.error());
+  }
+  left = std::move(later);
+  return refused;
 }
 
 // The first refusal of those that are left when none of them gets any further.
+// Nobody is killed before all others are set.
 std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
                                           const limit_change& change, rows left,
                                           progress& out) {
-  auto keeps_before = change.tells_before || left.size() > 1;
   while (!left.empty()) {
-    std::optional<kernel::sys_error> refused;
-    rows later;
-    for (const auto* row : left) {
-      auto before = out.before;
-      auto ok = keeps_before ? row->get(group, before) : result<void>{};
-      if (ok && change.kills)
-        ok = set_by_force(*row, group, change.limits, out.killed);
-      else if (ok)
-        ok = row->set(group, change.limits);
-      if (ok) {
-        out.done.push_back(row);
-        out.before = std::move(before);
-        continue;
-      }
-      // Values are at odds with each other; anything else does not change.
-      if (ok.error().code != EINVAL)
-        return std::move(ok.error());
-      later.push_back(row);
-      if (!refused)
-        refused = std::move(ok.error());
+    auto count = left.size();
+    auto refused = set_some(group, change, left, out);
+    if (left.empty() || left.size() < count) {
+      if (refused && left.empty())
+        return refused;
+      continue;
     }
-    if (later.size() == left.size())
+    auto can_be_forced = change.kills && left.size() == 1
+                         && left.front()->frees_memory
+                         && refused->code == EBUSY;
+    if (!can_be_forced)
       return refused;
-    left = std::move(later);
+    auto ok = left.front()->get(group, out.before).and_then([&] {
+      return set_by_force(*left.front(), group, change.limits, out.killed);
+    });
+    if (!ok)
+      return std::move(ok.error());
+    out.done.push_back(left.front());
+    return std::nullopt;
   }
   return std::nullopt;
 }
@@ -321,8 +427,10 @@ bool may_take_long(const container_cgroup& group,
                    const config::limits& wanted) {
   if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent())
     return true;
+  if (!wanted.memory_bytes.value() && !wanted.swap_bytes.value())
+    return false;
   // v1 may have to take pages out of swap as well.
-  if (wanted.swap_bytes.value())
+  if (auto swap = kernel::swap_in_use(group); swap && *swap != 0)
     return true;
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)

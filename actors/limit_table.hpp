@@ -35,9 +35,11 @@ struct limit_change {
   config::limits limits;
   /// Costs one read more for a limit that is set alone.
   bool tells_before = false;
-  /// A limit of memory below what is in use is not refused: processes are
-  /// killed, the largest first, until it fits.
+  /// A limit of memory below what is in use is not refused: when all others are
+  /// set, processes are killed, the largest first, until it fits.
   bool kills = false;
+  /// What was in force before goes back, whatever is in use.
+  bool restores = false;
 };
 
 /// All that are not absent, or none: when one is refused, those that were set

@@ -101,7 +101,7 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--containers", asked.run.containers,
-                 "Of the scenarios density and restart_storm")
+                 "Of the scenarios density, stats and restart_storm")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   app.add_option("--processes", asked.run.processes,

@@ -306,6 +306,7 @@ void provide_reeve(registry& to) {
     return with_sleeper(daemon_with_box());
   });
   to.provide_ramp("density", measure_density);
+  to.provide_ramp("stats", measure_watching);
   to.provide_ramp("restart_storm", measure_restart_storm);
 }
 

@@ -20,4 +20,9 @@ measure_density(const run_options& options, floor_client* floors);
 [[nodiscard]] kernel::result<std::vector<metric>>
 measure_restart_storm(const run_options& options, floor_client* floors);
 
+/// The ramp of `stats`: a snapshot of one container, and of each of ten and of
+/// so many as are asked for; rows of the latter have the former as their floor.
+[[nodiscard]] kernel::result<std::vector<metric>>
+measure_watching(const run_options& options, floor_client* floors);
+
 } // namespace reeve::bench

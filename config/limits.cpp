@@ -32,6 +32,7 @@ constexpr auto longest_burst = std::chrono::milliseconds{std::chrono::hours{1}};
 constexpr auto last_cpu = 8191U;
 constexpr auto last_node = 1023U;
 
+constexpr auto most_bytes = std::uint64_t{1} << 60U; // v1 has an end at 2^63
 constexpr auto most_swappiness = std::uint64_t{200};
 constexpr auto most_io_weight = std::uint64_t{1000};
 constexpr auto most_iops =
@@ -40,7 +41,8 @@ constexpr auto most_iops =
 constexpr auto cpus_range = "0.01 to 65536 processors, or \"max\"";
 constexpr auto pids_range = "1 to 4194304, or \"max\"";
 constexpr auto weight_range = "a whole number from 1 to 10000";
-constexpr auto memory_range = "at least one byte, or \"max\"";
+constexpr auto memory_range = "1 byte to 1048576T, or \"max\"";
+constexpr auto swap_range = "0 to 1048576T, or \"max\"";
 constexpr auto swappiness_range = "a whole number from 0 to 200";
 constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
 constexpr auto bool_range = "true or false";
@@ -138,11 +140,11 @@ result<void> must_be_limited(const limit_value<T>& in, const char* what,
 }
 
 result<void> check_memory(const limits& in) {
-  return check_count(in.memory_bytes.value(), 1, UINT64_MAX, memory_range);
+  return check_count(in.memory_bytes.value(), 1, most_bytes, memory_range);
 }
 
-result<void> has_no_range(const limits&) {
-  return {};
+result<void> check_swap(const limits& in) {
+  return check_count(in.swap_bytes.value(), 0, most_bytes, swap_range);
 }
 
 result<void> check_swappiness(const limits& in) {
@@ -238,7 +240,7 @@ result<void> check_iops(const limits& in) {
 
 result<void> check_huge(const limits& in) {
   return check_amounts<&limits::hugetlb_bytes, parse_huge, format_sizes>(
-      in, 0, UINT64_MAX, "");
+      in, 0, most_bytes, swap_range);
 }
 
 // -- the table ----------------------------------------------------------------
@@ -274,6 +276,7 @@ struct limit_row {
   limit_name name;
   const limit_text& text;
   result<void> (*check)(const limits&);
+  std::string_view none = "max"; ///< of a group that nobody has limited
 };
 
 constexpr auto rows = std::to_array<limit_row>({
@@ -282,22 +285,26 @@ constexpr auto rows = std::to_array<limit_row>({
      check_memory},
     {{"memory.swap", "swap"},
      text_of<&limits::swap_bytes, parse_size, format_size>,
-     has_no_range},
+     check_swap},
     {{"memory.swappiness", "swappiness"},
      text_of<&limits::swappiness, count<swappiness_range>, format_count>,
-     check_swappiness},
+     check_swappiness,
+     ""},
     {{"cpu.limit", "cpus"},
      text_of<&limits::cpus, parse_cpus, format_cpus>,
      check_cpus},
     {{"cpu.burst", "cpu_burst"},
      text_of<&limits::cpu_burst_ms, parse_burst, format_burst>,
-     check_burst},
+     check_burst,
+     "0"},
     {{"cpu.weight", "cpu_weight"},
      text_of<&limits::cpu_weight, count<weight_range>, format_count>,
-     check_weight},
+     check_weight,
+     "100"},
     {{"cpu.idle", "cpu_idle"},
      text_of<&limits::cpu_idle, parse_bool, format_bool>,
-     check_idle},
+     check_idle,
+     "false"},
     {{"cpuset.cpus", "cpuset_cpus"},
      text_of<&limits::cpuset_cpus, parse_list<last_cpu>, format_list>,
      check_list<&limits::cpuset_cpus, last_cpu>},
@@ -309,7 +316,8 @@ constexpr auto rows = std::to_array<limit_row>({
      check_pids},
     {{"io.weight", "io_weight"},
      text_of<&limits::io_weight, count<io_weight_range>, format_count>,
-     check_io_weight},
+     check_io_weight,
+     "100"},
     {{"io.read_bps", "io_read_bps"},
      text_of<&limits::io_read_bps, parse_bps, format_sizes>,
      check_bps<&limits::io_read_bps>},
@@ -410,11 +418,21 @@ result<void> check_as_whole(const limits& in) {
   return check_ranges(in);
 }
 
+bool is_none(const limits& in, std::string_view key) {
+  auto row = find_row(key);
+  return row && !(*row)->none.empty()
+         && (*row)->text.format(in) == (*row)->none;
+}
+
 limits merged(limits into, const limits& change) {
+  auto had_memory = into.memory_bytes.value().has_value();
   for (const auto& row : rows)
     if (auto text = row.text.format(change); !text.empty())
       static_cast<void>(row.text.parse(into, text)); // as it was formatted
-  if (into.memory_bytes.is_unlimited() && change.swap_bytes.is_absent())
+  // Without a limit of memory there is none of swap, and with its first one a
+  // container has no swap.
+  if (change.swap_bytes.is_absent()
+      && (!had_memory || !into.memory_bytes.value()))
     into.swap_bytes = {};
   return into;
 }

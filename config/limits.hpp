@@ -126,6 +126,10 @@ struct limit_name {
 [[nodiscard]] result<std::string> to_text(const limits& in,
                                           std::string_view key);
 
+/// The limit is what a group has that nobody has limited: to set it takes
+/// nothing away where there is no such limit. Unknown keys are not.
+[[nodiscard]] bool is_none(const limits& in, std::string_view key);
+
 /// Checks the ranges that `set_key` checks, for limits built in code, and that
 /// no two of them exclude each other. The key of an error is the name of the
 /// field.

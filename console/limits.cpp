@@ -43,18 +43,25 @@ std::string count_of(std::size_t killed) {
 // Silence is consent, as with other changes; but not of what had to go.
 void tell_killed(context& ctx, const std::string& container,
                  const std::vector<std::int32_t>& killed) {
-  if (!killed.empty() && !ctx.options.quiet)
-    ctx.out << "killed " << count_of(killed.size()) << " of container '"
-            << printable(container) << "' to make room\n";
+  if (killed.empty() || ctx.options.quiet)
+    return;
+  auto text = "killed " + count_of(killed.size()) + " of container '"
+              + container + "' to make room:";
+  for (auto pid : killed)
+    text += " " + std::to_string(pid);
+  if (ctx.options.json)
+    ctx.warn({text}); // the records are those of the limits
+  else
+    ctx.out << printable(text) << '\n';
 }
 
 result<int> set_one(context& ctx, const supervisor::set_limits& request) {
   auto answer = ctx.ask<limits_in_force>(
       request, "cannot set limits of container '" + request.container + "'");
-  if (answer && !ctx.options.json) {
+  if (answer)
     tell_killed(ctx, request.container, answer->killed);
+  if (answer && !ctx.options.json)
     return status_ok;
-  }
   return finish(ctx, std::move(answer));
 }
 
@@ -111,7 +118,10 @@ parse_values(const std::vector<std::string>& texts) {
     if (!seen.insert(pair->first).second)
       return refuse("KEY=VALUE",
                     config::in_quotes(pair->first) + " is given twice");
-    if (auto done = config::set_key(checked, pair->first, pair->second); !done)
+    auto done = pair->second.empty()
+                    ? config::clear_key(checked, pair->first)
+                    : config::set_key(checked, pair->first, pair->second);
+    if (!done)
       return refuse("", to_string(done.error()));
     out.push_back(std::move(*pair));
   }
@@ -134,7 +144,8 @@ verb::check declare_set(CLI::App& app) {
       ->required();
   // Newer CLI11 allows no "=" in a name.
   app.add_option("KEY_VALUE", given->values,
-                 "KEY=VALUE: a limit, as memory.limit=64M");
+                 "KEY=VALUE: a limit, as memory.limit=64M; KEY= forgets one of "
+                 "a container that is stopped");
   add_repeatable(app, "--prop", given->properties,
                  "only containers with this property, repeatable", "KEY=VALUE");
   app.add_flag("-f,--force", given->force,

@@ -23,12 +23,14 @@ config::terminal_size size_of_terminal(int fd) {
 // -- raw_terminal
 // --------------------------------------------------------------
 
-kernel::result<raw_terminal> raw_terminal::enter(int fd) {
+kernel::result<raw_terminal> raw_terminal::enter(int fd, keys which) {
   auto before = termios{};
   if (::tcgetattr(fd, &before) != 0)
     return kernel::last_error("read the mode of the terminal");
   auto raw = before;
   ::cfmakeraw(&raw);
+  if (which == keys::but_signals)
+    raw.c_lflag |= ISIG;
   if (::tcsetattr(fd, TCSADRAIN, &raw) != 0)
     return kernel::last_error("put the terminal into raw mode");
   return raw_terminal{fd, before};

@@ -19,7 +19,10 @@ namespace reeve::console {
 /// Puts a terminal into raw mode for as long as it lives.
 class raw_terminal {
 public:
-  [[nodiscard]] static kernel::result<raw_terminal> enter(int fd);
+  /// With `signals` Ctrl-C and its like still send theirs.
+  enum class keys : bool { all, but_signals };
+  [[nodiscard]] static kernel::result<raw_terminal>
+  enter(int fd, keys which = keys::all);
 
   raw_terminal(raw_terminal&& other) noexcept;
   raw_terminal& operator=(raw_terminal&&) = delete;

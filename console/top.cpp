@@ -64,17 +64,18 @@ public:
   result<int> run() {
     std::optional<raw_terminal> raw;
     if (is_live_)
-      if (auto entered = raw_terminal::enter(STDIN_FILENO))
+      if (auto entered = raw_terminal::enter(STDIN_FILENO,
+                                             raw_terminal::keys::but_signals))
         raw.emplace(std::move(*entered));
     // The first rates are of a short while, so that one need not wait.
     auto pause = std::min(how_.delay, milliseconds{500});
     if (auto done = take(); !done)
-      return tl::make_unexpected(std::move(done.error()));
+      return end_of(std::move(done.error()));
     for (auto round = 0U; how_.rounds == 0 || round < how_.rounds; ++round) {
       if (!wait(pause))
         return status_ok;
       if (auto done = take(); !done)
-        return tl::make_unexpected(std::move(done.error()));
+        return end_of(std::move(done.error()));
       draw();
       if (!ctx_.out) // nobody reads any more
         return status_ok;
@@ -84,6 +85,13 @@ public:
   }
 
 private:
+  // To end it is how it ends.
+  static result<int> end_of(failure why) {
+    if (why.is == failure::kind::interrupted)
+      return status_ok;
+    return tl::make_unexpected(std::move(why));
+  }
+
   result<void> take() {
     auto now = ctx_.ask<stats_list>(how_.which, "cannot get statistics");
     if (!now)
@@ -104,9 +112,11 @@ private:
                         {is_live_ ? STDIN_FILENO : -1, POLLIN, 0}};
       if (::poll(items, 2, static_cast<int>(left.count())) < 0)
         continue;
-      if (items[0].revents != 0)
-        if (auto signo = signals_->next(); signo != 0 && signo != SIGWINCH)
-          return false;
+      auto signo = items[0].revents != 0 ? signals_->next() : 0;
+      if (signo == SIGWINCH)
+        draw();
+      else if (signo != 0)
+        return false;
       if (items[1].revents == 0)
         continue;
       switch (on_key()) {
@@ -124,10 +134,8 @@ private:
     char key = 0;
     if (::read(STDIN_FILENO, &key, 1) != 1)
       return turn::quit; // nobody is there any more
-    constexpr auto ctrl_c = '\003';
     switch (key) {
     case 'q':
-    case ctrl_c:
       return turn::quit;
     case ' ':
       return turn::next;

@@ -14,10 +14,6 @@ namespace {
 const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
   auto is_v2 = mode == cgroup_mode::v2;
   switch (key) {
-  case limit_key::memory_max:
-    return is_v2 ? memory_max_v2 : memory_max_v1;
-  case limit_key::memory_swap:
-    return is_v2 ? memory_swap_v2 : memory_swap_v1;
   case limit_key::memory_swappiness:
     return is_v2 ? swappiness_v2 : swappiness_v1;
   case limit_key::cpu_max:

@@ -7,21 +7,13 @@
 #include "kernel-iface/result.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace reeve::kernel {
 
 enum class limit_key : std::uint8_t {
-  /// Bytes, or no_limit. With its first limit a group gets no swap, with
-  /// another it keeps how much it has beside memory, with none it has all. A
-  /// limit below what is in use is refused with EBUSY, after the kernel has
-  /// tried to reclaim.
-  memory_max,
-  /// Bytes beside `memory_max`, or no_limit. v1 limits the sum of the two.
-  /// EINVAL where memory is not limited, EBUSY below what is in use, ENOENT
-  /// where the kernel does not count swap.
-  memory_swap,
   /// 0 to 200 (Linux 5.8, before that 100); ENOTSUP on v2. sysctl/vm.rst.
   memory_swappiness,
   /// Thousandths of a CPU, at least 10, or no_limit. The period is 100 ms.
@@ -42,7 +34,7 @@ enum class limit_key : std::uint8_t {
   pids_max,
 };
 
-/// One open, write and close (v1 memory: a few). The value is in force when
+/// One open, write and close. The value is in force when
 /// the call returns. A refusal names file, value and, where the kernel is
 /// vague, the reason.
 [[nodiscard]] result<void> set_limit(const container_cgroup& group,
@@ -51,6 +43,34 @@ enum class limit_key : std::uint8_t {
 /// What is in force, as the kernel has it: memory is rounded down to pages.
 [[nodiscard]] result<std::uint64_t> get_limit(const container_cgroup& group,
                                               limit_key key);
+
+/// Bytes, or no_limit: of memory, and of swap beside it. v1 limits the sum.
+struct memory_limits {
+  std::uint64_t memory = no_limit;
+  std::uint64_t swap = no_limit;
+};
+
+/// Empty: as it is. With its first limit of memory a group gets no swap, with
+/// another it keeps how much it has, with none it has all.
+struct memory_change {
+  std::optional<std::uint64_t> memory;
+  std::optional<std::uint64_t> swap;
+};
+
+/// Both at once, or none. EBUSY below what is in use, after the kernel has
+/// tried to reclaim, which may take seconds; EINVAL for a limit of swap without
+/// one of memory, ENOENT for one where the kernel does not count it.
+[[nodiscard]] result<void> set_memory_limits(const container_cgroup& group,
+                                             const memory_change& wanted);
+
+/// Memory is rounded down to pages. No limit of swap where it is not counted.
+[[nodiscard]] result<memory_limits>
+get_memory_limits(const container_cgroup& group);
+
+/// What `get_memory_limits` returned goes back, whatever is in use; v1 refuses
+/// that all the same.
+[[nodiscard]] result<void> restore_memory_limits(const container_cgroup& group,
+                                                 const memory_limits& before);
 
 enum class cpuset_key : std::uint8_t {
   cpus, ///< on which tasks run

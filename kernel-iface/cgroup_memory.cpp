@@ -98,33 +98,51 @@ result<void> set_pair_v1(const cgroup_dir& dir, const pair_v1& from,
   return done;
 }
 
-/// The amount of swap stays what it is, none at first.
-result<void> set_memory_v1(const cgroup_dir& dir, std::uint64_t value) {
-  auto now = get_pair_v1(dir);
-  if (!now && now.error().code == ENOENT)
-    return write_v1(dir, "memory", value); // no swap accounting
-  if (!now)
-    return tl::make_unexpected(std::move(now.error()));
-  auto swap = now->memory == no_limit ? 0 : now->swap();
-  return set_pair_v1(dir, *now, pair_v1{value, {}}.with_swap(swap));
-}
-
 result<void> refuse_swap(const cgroup_dir& dir, std::uint64_t value) {
   return make_error(EINVAL, "limit swap to " + std::to_string(value) + " in",
                     dir.path(), "set memory.limit first, or as well");
 }
 
-result<void> set_swap_v1(const cgroup_dir& dir, std::uint64_t value) {
-  auto now = get_pair_v1(dir);
-  if (!now)
-    return tl::make_unexpected(std::move(now.error()));
-  if (now->memory == no_limit && value != no_limit)
-    return refuse_swap(dir, value);
-  return write_v1(dir, "memory.memsw", now->with_swap(value).sum);
+/// What is to be in force: the amount of swap stays what it is where nothing
+/// else is asked for, none with the first limit of memory.
+result<memory_limits> complete(const cgroup_dir& dir, const memory_limits& now,
+                               const memory_change& wanted) {
+  memory_limits out;
+  out.memory = wanted.memory.value_or(now.memory);
+  if (out.memory == no_limit) {
+    if (wanted.swap.value_or(no_limit) != no_limit)
+      return tl::make_unexpected(refuse_swap(dir, *wanted.swap).error());
+    return out;
+  }
+  out.swap = wanted.swap.value_or(now.memory == no_limit ? 0 : now.swap);
+  return out;
 }
 
-result<std::uint64_t> get_swap_v1(const cgroup_dir& dir) {
-  return get_pair_v1(dir).map([](const pair_v1& now) { return now.swap(); });
+pair_v1 to_pair(const memory_limits& limits) {
+  return pair_v1{limits.memory, {}}.with_swap(limits.swap);
+}
+
+result<memory_limits> get_memory_limits_v1(const cgroup_dir& dir) {
+  auto now = get_pair_v1(dir);
+  if (!now && now.error().code == ENOENT) // no swap accounting
+    return get_memory_v1(dir).map([](std::uint64_t memory) {
+      return memory_limits{memory, no_limit};
+    });
+  return now.map([](const pair_v1& pair) {
+    return memory_limits{pair.memory, pair.swap()};
+  });
+}
+
+result<void> set_memory_v1(const cgroup_dir& dir, const memory_change& wanted) {
+  auto now = get_pair_v1(dir);
+  if (!now && now.error().code == ENOENT && !wanted.swap)
+    return write_v1(dir, "memory", wanted.memory.value_or(no_limit));
+  if (!now)
+    return tl::make_unexpected(std::move(now.error()));
+  return complete(dir, {now->memory, now->swap()}, wanted)
+      .and_then([&](const memory_limits& to) {
+        return set_pair_v1(dir, *now, to_pair(to));
+      });
 }
 
 result<void> set_swappiness_v1(const cgroup_dir& dir, std::uint64_t value) {
@@ -164,54 +182,65 @@ result<void> make_room_v2(const cgroup_dir& dir, std::uint64_t value) {
   }
 }
 
+result<std::uint64_t> get_v2(const cgroup_dir& dir) {
+  return read_number(dir, "memory.max");
+}
+
 /// Swap is beside memory.max, not within it, so that a limit alone would let
-/// the rest go to swap. It gets none with its first limit and keeps what it has
-/// with another one, as on v1. Swap comes first, or what is reclaimed would go
-/// there. If the second write is refused the first is taken back.
-result<void> set_memory_v2(const cgroup_dir& dir, std::uint64_t value) {
-  auto now = read_number(dir, "memory.max");
-  if (!now)
-    return tl::make_unexpected(std::move(now.error()));
-  auto swap = read_text(dir, "memory.swap.max");
+/// the rest go to swap.
+result<memory_limits> get_memory_limits_v2(const cgroup_dir& dir) {
+  auto memory = get_v2(dir);
+  if (!memory)
+    return tl::make_unexpected(std::move(memory.error()));
+  auto swap = read_number(dir, "memory.swap.max");
   if (!swap && swap.error().code != ENOENT) // no swap in this kernel
     return tl::make_unexpected(std::move(swap.error()));
-  auto changes_swap = swap && (*now == no_limit || value == no_limit);
-  if (changes_swap) {
-    const auto* wanted = value == no_limit ? "max" : "0";
-    if (auto done = write_text(dir, "memory.swap.max", wanted); !done)
-      return done;
-  }
-  auto done = make_room_v2(dir, value).and_then([&] {
-    return write_text(dir, "memory.max", spell_v2(value));
-  });
-  if (done || !changes_swap)
-    return done;
-  if (auto undone = write_text(dir, "memory.swap.max", *swap); !undone)
-    return tl::make_unexpected(also(std::move(done.error()), undone.error()));
-  return done;
+  return memory_limits{*memory, swap.value_or(no_limit)};
+}
+
+result<void> write_swap_v2(const cgroup_dir& dir, std::uint64_t value) {
+  return write_text(dir, "memory.swap.max", spell_v2(value));
 }
 
 /// Below what is in use it is refused, as on v1: v2 would take it and leave
 /// there what is.
-result<void> set_swap_v2(const cgroup_dir& dir, std::uint64_t value) {
-  constexpr auto* file = "memory.swap.max";
-  if (value == no_limit)
-    return write_text(dir, file, "max");
-  auto memory = read_number(dir, "memory.max");
-  if (!memory)
-    return tl::make_unexpected(std::move(memory.error()));
-  if (*memory == no_limit)
-    return refuse_swap(dir, value);
+result<void> check_swap_v2(const cgroup_dir& dir, std::uint64_t value) {
   auto used = read_number(dir, "memory.swap.current");
-  if (used && *used > value)
-    return make_error(EBUSY, "write \"" + spell_v2(value) + "\" to",
-                      dir.path(file),
-                      "in use: " + std::to_string(*used) + " bytes of swap");
-  return write_text(dir, file, spell_v2(value));
+  if (!used || *used <= value)
+    return {};
+  return make_error(EBUSY, "write \"" + spell_v2(value) + "\" to",
+                    dir.path("memory.swap.max"),
+                    "in use: " + std::to_string(*used) + " bytes of swap");
 }
 
-result<std::uint64_t> get_swap_v2(const cgroup_dir& dir) {
-  return read_number(dir, "memory.swap.max");
+/// Swap comes first, or what is reclaimed would go where it may not, or could
+/// not go where it may. If the second write is refused the first is taken back.
+result<void> set_memory_v2(const cgroup_dir& dir, const memory_change& wanted) {
+  auto now = get_memory_limits_v2(dir);
+  if (!now)
+    return tl::make_unexpected(std::move(now.error()));
+  auto to = complete(dir, *now, wanted);
+  if (!to)
+    return tl::make_unexpected(std::move(to.error()));
+  auto changes_swap = to->swap != now->swap;
+  if (changes_swap) {
+    auto done = check_swap_v2(dir, to->swap).and_then([&] {
+      return write_swap_v2(dir, to->swap);
+    });
+    changes_swap = done.has_value();
+    if (!done && (done.error().code != ENOENT || wanted.swap))
+      return done;
+  }
+  if (!wanted.memory)
+    return {};
+  auto done = make_room_v2(dir, to->memory).and_then([&] {
+    return write_text(dir, "memory.max", spell_v2(to->memory));
+  });
+  if (done || !changes_swap)
+    return done;
+  if (auto undone = write_swap_v2(dir, now->swap); !undone)
+    return tl::make_unexpected(also(std::move(done.error()), undone.error()));
+  return done;
 }
 
 constexpr auto no_swappiness =
@@ -227,20 +256,44 @@ result<std::uint64_t> get_swappiness_v2(const cgroup_dir& dir) {
                     no_swappiness);
 }
 
-result<std::uint64_t> get_v2(const cgroup_dir& dir) {
-  return read_number(dir, "memory.max");
-}
-
 } // namespace
 
-const limit_ops memory_max_v1{controller::memory, set_memory_v1, get_memory_v1};
-const limit_ops memory_max_v2{controller::memory, set_memory_v2, get_v2};
-const limit_ops memory_swap_v1{controller::memory, set_swap_v1, get_swap_v1};
-const limit_ops memory_swap_v2{controller::memory, set_swap_v2, get_swap_v2};
 const limit_ops swappiness_v1{controller::memory, set_swappiness_v1,
                               get_swappiness_v1};
 const limit_ops swappiness_v2{controller::memory, set_swappiness_v2,
                               get_swappiness_v2};
+
+result<void> set_memory_limits(const container_cgroup& group,
+                               const memory_change& wanted) {
+  auto set = group.mode() == cgroup_mode::v2 ? set_memory_v2 : set_memory_v1;
+  return group.limits_dir(controller::memory)
+      .and_then([&](const cgroup_dir& dir) { return set(dir, wanted); });
+}
+
+result<memory_limits> get_memory_limits(const container_cgroup& group) {
+  return group.limits_dir(controller::memory)
+      .and_then(group.mode() == cgroup_mode::v2 ? get_memory_limits_v2
+                                                : get_memory_limits_v1);
+}
+
+result<void> restore_memory_limits(const container_cgroup& group,
+                                   const memory_limits& before) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() != cgroup_mode::v2) {
+    auto now = get_pair_v1(*dir);
+    if (!now && now.error().code == ENOENT)
+      return write_v1(*dir, "memory", before.memory);
+    if (!now)
+      return tl::make_unexpected(std::move(now.error()));
+    return set_pair_v1(*dir, *now, to_pair(before));
+  }
+  auto swap = write_swap_v2(*dir, before.swap);
+  if (!swap && swap.error().code != ENOENT)
+    return swap;
+  return write_text(*dir, "memory.max", spell_v2(before.memory));
+}
 
 result<std::uint64_t> memory_in_use(const container_cgroup& group) {
   const auto* file = group.mode() == cgroup_mode::v2 ? "memory.current"
@@ -248,6 +301,19 @@ result<std::uint64_t> memory_in_use(const container_cgroup& group) {
   return group.limits_dir(controller::memory)
       .and_then(
           [file](const cgroup_dir& dir) { return read_number(dir, file); });
+}
+
+result<std::uint64_t> swap_in_use(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() == cgroup_mode::v2)
+    return read_number(*dir, "memory.swap.current");
+  auto sum = read_number(*dir, "memory.memsw.usage_in_bytes");
+  if (!sum)
+    return sum;
+  return memory_in_use(group).map(
+      [&sum](std::uint64_t memory) { return *sum - std::min(*sum, memory); });
 }
 
 result<std::uint64_t> oom_kill_count(const container_cgroup& group) {

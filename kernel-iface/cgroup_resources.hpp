@@ -25,10 +25,6 @@ struct limit_ops {
 };
 
 // cgroup_memory.cpp
-extern const limit_ops memory_max_v1;
-extern const limit_ops memory_max_v2;
-extern const limit_ops memory_swap_v1;
-extern const limit_ops memory_swap_v2;
 extern const limit_ops swappiness_v1;
 extern const limit_ops swappiness_v2;
 

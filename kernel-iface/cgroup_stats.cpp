@@ -278,10 +278,12 @@ struct stats_reader::state {
   }
 
   std::array<std::size_t, sources> lengths{};
+  nanoseconds taken{}; ///< just before the processor time, which is read first
 
   result<void> fill_all() {
     buffer.clear();
     lengths = {};
+    taken = std::chrono::steady_clock::now().time_since_epoch();
     for (std::size_t i = 0; i < sources; ++i)
       if (auto done = fill(static_cast<source>(i)); !done)
         return done;
@@ -395,7 +397,7 @@ unsigned stats_reader::most_descriptors() const {
 result<container_stats> stats_reader::read(bool keeps) {
   auto done = state_->fill_all();
   container_stats out;
-  out.taken = std::chrono::steady_clock::now().time_since_epoch();
+  out.taken = state_->taken;
   if (done) {
     out.cpu = state_->cpu();
     out.memory = state_->memory();

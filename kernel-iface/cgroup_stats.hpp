@@ -115,6 +115,9 @@ private:
 [[nodiscard]] result<std::uint64_t>
 memory_in_use(const container_cgroup& group);
 
+/// Bytes; ENOENT where the kernel does not count them.
+[[nodiscard]] result<std::uint64_t> swap_in_use(const container_cgroup& group);
+
 /// How many processes the kernel killed for want of memory. On v1 those of
 /// nested groups are counted there and not here.
 [[nodiscard]] result<std::uint64_t>

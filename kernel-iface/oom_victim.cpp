@@ -4,6 +4,8 @@
 #include "kernel-iface/oom_victim.hpp"
 
 #include "kernel-iface/cgroup_file.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/process_stats.hpp"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -11,59 +13,88 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace reeve::kernel {
 
 namespace {
 
 struct candidate {
-  std::uint64_t score = 0;
+  std::int64_t points = 0;
   pid_t pid = 0;
 };
 
-/// 0 for one that is not to be chosen, or has ended.
-std::uint64_t score_of(pid_t pid) {
-  auto path = "/proc/" + std::to_string(pid) + "/oom_score";
+/// -1000 to 1000, in thousandths of what the container has.
+std::optional<std::int64_t> adjustment_of(pid_t pid) {
+  auto path = "/proc/" + std::to_string(pid) + "/oom_score_adj";
   auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd)
-    return 0;
+    return std::nullopt;
   auto text = read_all(fd.get(), path);
-  return text ? parse_number(*text).value_or(0) : 0;
+  auto value = std::int64_t{0};
+  if (!text
+      || std::from_chars(text->data(), text->data() + text->size(), value).ec
+             != std::errc{})
+    return std::nullopt;
+  return value;
+}
+
+/// As the kernel's oom_badness() has it, without the page tables.
+std::optional<candidate> rate(pid_t pid, std::uint64_t in_use) {
+  constexpr auto never = -1000;
+  auto adjustment = adjustment_of(pid);
+  if (!adjustment || *adjustment == never)
+    return std::nullopt;
+  auto stats = read_process_stats(pid);
+  if (!stats)
+    return std::nullopt;
+  auto own = static_cast<std::int64_t>(stats->resident + stats->swap);
+  return candidate{own + *adjustment * static_cast<std::int64_t>(in_use / 1000),
+                   pid};
 }
 
 } // namespace
 
-result<std::optional<oom_victim>> kill_largest(const container_cgroup& group) {
+result<std::vector<pid_t>> oom_victims(const container_cgroup& group) {
   auto listed = group.pids(members::user_processes);
   if (!listed)
     return tl::make_unexpected(std::move(listed.error()));
-  std::vector<candidate> all;
+  auto in_use = memory_in_use(group);
+  if (!in_use)
+    return tl::make_unexpected(std::move(in_use.error()));
+  std::vector<candidate> rated;
   for (auto pid : *listed)
-    if (auto score = score_of(pid); score != 0 && pid != ::getpid())
-      all.push_back({score, pid});
-  std::ranges::sort(all, std::ranges::greater{}, &candidate::score);
-  for (const auto& item : all) {
-    auto pidfd = unique_fd::adopt(
-        static_cast<int>(::syscall(SYS_pidfd_open, item.pid, 0U)));
-    if (!pidfd && errno != ESRCH)
-      return last_error("open a pidfd of process", std::to_string(item.pid));
-    // The pid may be another's by now: a member it must be with the pidfd open.
-    auto still = group.pids(members::user_processes);
-    if (!still)
-      return tl::make_unexpected(std::move(still.error()));
-    if (!pidfd || std::ranges::find(*still, item.pid) == still->end())
-      continue;
-    if (::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0U)
-        == 0)
-      return oom_victim{item.pid, std::move(pidfd)};
-    if (errno != ESRCH)
-      return last_error("kill process", std::to_string(item.pid));
-  }
-  return std::nullopt;
+    if (auto one = rate(pid, *in_use); one && pid != ::getpid())
+      rated.push_back(*one);
+  std::ranges::sort(rated, std::ranges::greater{}, &candidate::points);
+  std::vector<pid_t> out;
+  for (const auto& item : rated)
+    out.push_back(item.pid);
+  return out;
+}
+
+result<unique_fd> kill_member(const container_cgroup& group, pid_t pid) {
+  auto pidfd =
+      unique_fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  if (!pidfd && errno == ESRCH)
+    return unique_fd{};
+  if (!pidfd)
+    return last_error("open a pidfd of process", std::to_string(pid));
+  // The pid may be another's by now: a member it must be with the pidfd open.
+  auto still = group.pids(members::user_processes);
+  if (!still)
+    return tl::make_unexpected(std::move(still.error()));
+  if (std::ranges::find(*still, pid) == still->end())
+    return unique_fd{};
+  if (::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0U) == 0)
+    return pidfd;
+  if (errno == ESRCH)
+    return unique_fd{};
+  return last_error("kill process", std::to_string(pid));
 }
 
 } // namespace reeve::kernel

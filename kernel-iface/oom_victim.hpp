@@ -9,20 +9,21 @@
 
 #include <sys/types.h>
 
-#include <optional>
+#include <vector>
 
 namespace reeve::kernel {
 
-struct oom_victim {
-  pid_t pid = 0; ///< as this process sees it
-  unique_fd pidfd;
-};
+/// The user processes in the order in which the kernel would choose them if the
+/// container were out of memory: by memory and swap, with the adjustments that
+/// they have made. Those that it would never choose are left out. Pids as this
+/// process sees them; a few small files of each are read.
+/// proc_pid_oom_score_adj(5).
+[[nodiscard]] result<std::vector<pid_t>>
+oom_victims(const container_cgroup& group);
 
-/// SIGKILL to the user process that the kernel would choose if the container
-/// were out of memory: proc_pid_oom_score(5), with the adjustments that its
-/// processes have made. Empty if there is none that it might choose. Reads a
-/// small file of each process; the end is not waited for.
-[[nodiscard]] result<std::optional<oom_victim>>
-kill_largest(const container_cgroup& group);
+/// SIGKILL to a process that is still a user process of the container; a pidfd
+/// to wait for its end with, empty if it is none any more.
+[[nodiscard]] result<unique_fd> kill_member(const container_cgroup& group,
+                                            pid_t pid);
 
 } // namespace reeve::kernel

@@ -247,7 +247,9 @@ struct process_is {
 
 // -- limits -------------------------------------------------------------------
 
-/// Keys as in `reeve set`. All or none: the first refusal rolls back.
+/// Keys as in `reeve set`. All or none: the first refusal rolls back. Of a
+/// container that is stopped an empty value makes the limit one that nobody has
+/// set.
 struct set_limits {
   std::string container;
   std::vector<std::pair<std::string, std::string>> values;

@@ -330,6 +330,8 @@ private:
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
   using limit_list = std::vector<std::pair<std::string, std::string>>;
+  [[nodiscard]] config::limits limits_after(const limit_list& values,
+                                            const config::limits& change) const;
   kernel::result<void> keep_limits(const limit_list& values,
                                    const config::limits& change,
                                    const std::vector<pid_t>& killed = {});

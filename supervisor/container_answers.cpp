@@ -46,12 +46,28 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   if (auto refused = check_command(container_command::set_limit))
     return std::move(*refused);
   config::limits wanted;
-  for (const auto& [key, value] : msg.values)
-    if (auto ok = config::set_key(wanted, key, value); !ok)
+  auto forgets = false;
+  for (const auto& [key, value] : msg.values) {
+    auto ok = value.empty() ? config::clear_key(wanted, key)
+                            : config::set_key(wanted, key, value);
+    if (!ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
+    forgets = forgets || value.empty();
+  }
+  if (forgets && controller_)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name
+                          + "' has a cgroup now: only one that is stopped can "
+                            "forget a limit; give it a value");
+  if (msg.force && state_.phase == container_phase::paused)
+    return make_error(
+        errc::wrong_state,
+        "container '" + record_.spec.name
+            + "' is paused: its processes do not end before it is "
+              "resumed");
   auto good = config::check_ranges(wanted);
   if (good && !controller_) // at rest: they hold from the next start
-    good = config::check_as_whole(config::merged(record_.spec.limits, wanted));
+    good = config::check_as_whole(limits_after(msg.values, wanted));
   if (!good)
     return make_error(errc::invalid_argument, to_string(good.error()));
   if (!controller_) {
@@ -162,13 +178,23 @@ caf::result<container_details> container_actor_state::details() {
   return promise;
 }
 
-// `values` are the text of `change`.
+// `values` are the text of `change`; an empty one is to be forgotten.
+config::limits
+container_actor_state::limits_after(const limit_list& values,
+                                    const config::limits& change) const {
+  auto out = config::merged(record_.spec.limits, change);
+  for (const auto& [key, value] : values)
+    if (value.empty())
+      static_cast<void>(config::clear_key(out, key)); // it is a known one
+  return out;
+}
+
 kernel::result<void>
 container_actor_state::keep_limits(const limit_list& values,
                                    const config::limits& change,
                                    const std::vector<pid_t>& killed) {
   auto before = record_.spec.limits;
-  record_.spec.limits = config::merged(before, change);
+  record_.spec.limits = limits_after(values, change);
   if (auto ok = try_save(); !ok) {
     record_.spec.limits = before;
     return ok;
@@ -190,7 +216,9 @@ void container_actor_state::take_limits_back(
     promise.deliver(std::move(why));
     return;
   }
-  self_->request(controller_, caf::infinite, actors::apply_limits{{before}})
+  self_
+      ->request(controller_, caf::infinite,
+                actors::apply_limits{{before, false, false, true}})
       .then(
           [promise, why](const actors::limit_readings&) mutable {
             promise.deliver(why);

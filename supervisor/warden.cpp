@@ -166,13 +166,15 @@ public:
       requests.push_back({info.container, msg.values, msg.force});
     }
     return gather<limits_in_force>(
-        self_, caf::actor_cast<warden_actor>(self_), requests, std::move(out),
+        self_, caf::actor_cast<warden_actor>(self_), std::move(requests),
+        std::move(out),
         [](limits_changes& all, std::size_t i, limits_in_force reply) {
           all.containers[i].killed = std::move(reply.killed);
         },
         [](limits_changes& all, std::size_t i, const caf::error& err) {
           all.containers[i].error = actors::text_of(err);
-        });
+        },
+        [](limits_changes&) {});
   }
 
   // One that is not up has none; one that goes meanwhile is left out.
@@ -185,11 +187,16 @@ public:
         requests.push_back({info.container, false});
     out.containers.resize(requests.size());
     return gather<container_stats>(
-        self_, caf::actor_cast<warden_actor>(self_), requests, std::move(out),
+        self_, caf::actor_cast<warden_actor>(self_), std::move(requests),
+        std::move(out),
         [](stats_list& all, std::size_t i, container_stats reply) {
           all.containers[i] = std::move(reply);
         },
-        [](stats_list&, std::size_t, const caf::error&) {});
+        [](stats_list&, std::size_t, const caf::error&) {},
+        [](stats_list& all) {
+          std::erase_if(all.containers,
+                        [](const auto& one) { return one.id.empty(); });
+        });
   }
 
   void on(container_change& change) {

@@ -183,8 +183,7 @@ TEST_CASE("cgroup_controller: limits are set all or none", "[actors][kernel]") {
   auto wanted = memory_of(32 * mib);
   wanted.change.limits.cpus = 1e-9; // no kernel takes so little
   CHECK(it.refusal(wanted).find("0.01 CPU") != std::string::npos);
-  CHECK(kernel::get_limit(it.group(), kernel::limit_key::memory_max).value()
-        == 64 * mib);
+  CHECK(kernel::get_memory_limits(it.group()).value().memory == 64 * mib);
 }
 
 TEST_CASE("cgroup_controller: lowering below what is in use keeps the order "
@@ -203,8 +202,7 @@ TEST_CASE("cgroup_controller: lowering below what is in use keeps the order "
   // Without swap there is nothing to reclaim it to.
   auto said = it.refusal(memory_of(16 * mib));
   CHECK(said.find("memory") != std::string::npos);
-  CHECK(kernel::get_limit(it.group(), kernel::limit_key::memory_max).value()
-        == 256 * mib);
+  CHECK(kernel::get_memory_limits(it.group()).value().memory == 256 * mib);
   // And the next one has its turn.
   auto now = it.ask<limit_readings>(memory_of(128 * mib));
   CHECK(now.limits.at(0).value == "128M");

@@ -81,6 +81,26 @@ TEST_CASE("reeve-bench: density takes how many as a word",
     CHECK(row.at("scenario") == "density");
 }
 
+TEST_CASE("reeve-bench: a look at many is held against a look at few",
+          "[benchmarks][kernel]") {
+  need_root();
+  auto done = bench("stats --containers 12 -n 3 --json --no-peers");
+  INFO(done.out);
+  REQUIRE(done.status == 0);
+  std::map<std::string, nlohmann::json> rows;
+  for (const auto& row : nlohmann::json::parse(done.out)) {
+    CHECK(row.at("p50").get<double>() > 0);
+    rows.emplace(row.at("metric"), row);
+  }
+  CHECK(rows.size() == 5);
+  CHECK(rows.contains("end_to_end"));
+  for (const auto* metric : {"each_of_", "limits_of_one_of_"}) {
+    auto few = rows.at(std::string{metric} + "10");
+    CHECK(few.at("ratio").is_null());
+    CHECK(rows.at(std::string{metric} + "12").at("floor_p50") == few.at("p50"));
+  }
+}
+
 TEST_CASE("reeve-bench: a storm has a headline, a floor and the answers to "
           "others",
           "[benchmarks][kernel]") {

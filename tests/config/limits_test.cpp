@@ -6,6 +6,8 @@
 #include "config/number_list.hpp"
 #include "tests/support/catch.hpp"
 
+#include <tuple>
+
 using namespace reeve::config;
 
 TEST_CASE("limit_value: tells absent, unlimited and a number apart",
@@ -86,8 +88,11 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
             "memory.limit: \"12Q\" is not a size; expected bytes or a number "
             "with K, M, G or T"},
         row{"memory.limit", "0",
-            "memory.limit: 0 is out of range; expected at least one byte, or "
+            "memory.limit: 0 is out of range; expected 1 byte to 1048576T, or "
             "\"max\""},
+        row{"memory.swap", "2000000T",
+            "memory.swap: 2199023255552000000 is out of range; expected 0 to "
+            "1048576T, or \"max\""},
         row{"cpu.limit", "0.001",
             "cpu.limit: 0.001 is out of range; expected 0.01 to 65536 "
             "processors, or \"max\""},
@@ -262,4 +267,30 @@ TEST_CASE("merged: what is absent stays, and no swap is left without memory",
   got = merged(now, limits{.memory_bytes = unlimited});
   CHECK(got.memory_bytes.is_unlimited());
   CHECK(got.swap_bytes.is_absent());
+  // What is set with the first limit of memory counts, nothing from before.
+  got.swap_bytes = unlimited;
+  CHECK(merged(got, limits{.memory_bytes = 4096}).swap_bytes.is_absent());
+  CHECK(merged(got, limits{.memory_bytes = 4096, .swap_bytes = 7})
+            .swap_bytes.value()
+        == 7U);
+}
+
+TEST_CASE("is_none: what takes nothing away", "[config][unit]") {
+  for (auto [key, text, none] :
+       {std::tuple{"memory.limit", "max", true},
+        std::tuple{"memory.limit", "1G", false},
+        std::tuple{"cpu.idle", "false", true},
+        std::tuple{"cpu.idle", "true", false},
+        std::tuple{"cpu.burst", "0", true},
+        std::tuple{"io.weight", "100", true},
+        std::tuple{"io.weight", "99", false},
+        std::tuple{"hugetlb.limit", "max", true},
+        std::tuple{"memory.swappiness", "60", false}}) {
+    INFO(key << '=' << text);
+    auto lim = limits{};
+    CHECK_FALSE(is_none(lim, key));
+    REQUIRE(set_key(lim, key, text));
+    CHECK(is_none(lim, key) == none);
+  }
+  CHECK_FALSE(is_none(limits{}, "nonsense"));
 }

@@ -19,6 +19,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 using namespace reeve;
 using namespace reeve::supervisor;
@@ -150,12 +152,16 @@ TEST_CASE("limits: a disk is read and written as fast as it may be",
         row{"io.read_iops", "200", "r", "4", &disk_of::work::reads, iops}}) {
     INFO(key);
     CHECK(limit_of(reeve, "box", key) == "max");
-    auto id = std::string{how} + kib;
-    start(reeve, "box", worker(id, how, kib));
+    // Several, so that the disk has the next one to do when it may go on.
+    std::vector<std::string> ids;
+    for (const auto* each : {"a", "b", "c", "d"}) {
+      ids.push_back(std::string{how} + kib + each);
+      start(reeve, "box", worker(ids.back(), how, kib));
+    }
     // By its path, while it is at work; in the listing as well.
     set(reeve, "box", {{key, disk.path() + ":" + limit}});
     CHECK(limit_of(reeve, "box", key) == disk.path() + ":" + limit);
-    auto found = rate(reeve, disk, field, id);
+    auto found = rate(reeve, disk, field, ids.front());
     INFO("per second " << found << ", wanted " << wanted);
     CHECK(is_within(found, wanted, 0.15));
     // And it goes away.
@@ -164,7 +170,8 @@ TEST_CASE("limits: a disk is read and written as fast as it may be",
     auto before = disk.done().*field;
     eventually("it is faster than it was",
                [&] { return disk.done().*field - before > 6 * wanted; });
-    reeve.ask<process_is>(stop_process{"box", id, 0});
+    for (const auto& id : ids)
+      reeve.ask<process_is>(stop_process{"box", id, 0});
   }
 }
 

@@ -174,6 +174,20 @@ TEST_CASE("limits: by force the largest go until it fits, and no others",
     CHECK(is_alive(pid));
   // Where it fits nobody has to go.
   CHECK(reeve.ask<limits_in_force>(forced).killed.empty());
+  // Nobody goes for what is refused in any case, or for another limit.
+  forced.values = {{"memory.limit", "16M"}, {"cpuset.cpus", "1000"}};
+  reeve.refusal<limits_in_force>(forced);
+  for (auto pid : {peer, small, middle})
+    CHECK(is_alive(pid));
+  CHECK(kernel_limit(peer, "memory.limit") == 48 * mib);
+  reeve.ask<container_is>(pause_container{"box"});
+  forced.values = {{"memory.limit", "16M"}};
+  CHECK(reeve.refusal<limits_in_force>(forced).find("is paused")
+        != std::string::npos);
+  reeve.ask<container_is>(resume_container{"box"});
+  for (auto pid : {peer, small, middle})
+    CHECK(is_alive(pid));
+
   // What is in a tmpfs does not go with them: it is refused when nobody is
   // left, and the old limit stays.
   CHECK(reeve.shell("box", "exec dd if=/dev/zero of=/dev/shm/x bs=1M count=10")
@@ -182,7 +196,8 @@ TEST_CASE("limits: by force the largest go until it fits, and no others",
   forced.values = {{"memory.limit", "4M"}};
   auto why = reeve.refusal<limits_in_force>(forced);
   INFO(why);
-  CHECK(why.find("were killed to make room") != std::string::npos);
+  CHECK(why.find("killed to make room: " + std::to_string(middle))
+        != std::string::npos);
   CHECK(why.find("in use: ") != std::string::npos);
   reeve.wait("box", "small");
   auto again = reeve.run("box", instance::sleeper("again")).pid;
@@ -234,6 +249,28 @@ TEST_CASE("limits: several values are set all or none",
        {"cpu.weight", "200"},
        {"memory.limit", "80M"}});
   CHECK(in_force() == std::vector<std::uint64_t>{80 * mib, 7, 500, 200});
+}
+
+TEST_CASE("limits: one that the machine lacks can be forgotten again",
+          "[integration][limits]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  auto why =
+      reeve.refusal<limits_in_force>(set_limits{"box", {{"io.read_bps", ""}}});
+  CHECK(why.find("only one that is stopped can forget") != std::string::npos);
+  reeve.ask<container_is>(stop_container{"box", 0});
+  // At rest nobody can tell that there is no such device.
+  set(reeve, "box", {{"io.read_bps", "4095:7:1M"}, {"pids.limit", "77"}});
+  why = reeve.refusal<container_is>(start_container{"box"});
+  INFO(why);
+  CHECK(why.find("4095:7") != std::string::npos);
+  set(reeve, "box", {{"io.read_bps", ""}});
+  CHECK(reeve.details_of("box").spec.limits.io_read_bps.is_absent());
+  reeve.ask<container_is>(start_container{"box"});
+  CHECK(limit_of(reeve, "box", "pids.limit") == "77");
 }
 
 TEST_CASE("limits: a fork bomb stays within its pids",
@@ -448,20 +485,26 @@ TEST_CASE("limits: huge pages end at their limit, or the machine says why not",
   // What the machine's own group hands down is in the controllers of the next.
   auto is_handed_down = [] {
     for (const auto& top : noted_groups())
-      if (read_file(top + "/cgroup.controllers").find("hugetlb")
-          != std::string::npos)
+      if (top.find("/hugetlb/") != std::string::npos
+          || read_file(top + "/cgroup.controllers").find("hugetlb")
+                 != std::string::npos)
         return true;
     return false;
   };
   if (!is_handed_down()) {
     auto why = reeve.refusal<limits_in_force>(limited);
     INFO(why);
-    CHECK(why.find("write +hugetlb to cgroup.subtree_control")
-          != std::string::npos);
+    CHECK((why.find("write +hugetlb to cgroup.subtree_control")
+               != std::string::npos
+           || why.find("the machine does not mount it") != std::string::npos));
+    // To take away what there is not is no change.
+    set(reeve, "box", {{"hugetlb.limit", "max"}});
     for (const auto& limit : reeve.details_of("box").limits)
       CHECK(limit.key != "hugetlb.limit");
     return;
   }
+  if (std::stoi(read_file("/proc/sys/vm/nr_hugepages")) < 10)
+    return skip("the machine has set no huge pages aside");
   CHECK(limit_of(reeve, "box", "hugetlb.limit") == "max");
   auto five = instance::process("huge", {"probe", "huge", "5"});
   CHECK(reeve.run_to_end("box", five).reason == exit_reason::exited(0));

@@ -102,6 +102,30 @@ TEST_CASE("limits: a container has as much swap as it is given",
   CHECK(why.find("beside a limit of memory") != std::string::npos);
   set(reeve, "box", {{"memory.swap", "16M"}, {"memory.limit", "48M"}});
   CHECK(swap_limit(pid) == 16 * mib);
+
+  // What is refused takes neither of the two along.
+  for (const auto* limit : {"max", "64M", "40M"}) {
+    reeve.refusal<limits_in_force>(
+        set_limits{"box", {{"memory.limit", limit}, {"cpuset.cpus", "1000"}}});
+    CHECK(kernel_limit(pid, "memory.limit") == 48 * mib);
+    CHECK(swap_limit(pid) == 16 * mib);
+  }
+  reeve.refusal<limits_in_force>(set_limits{"box",
+                                            {{"memory.limit", "max"},
+                                             {"memory.swap", "max"},
+                                             {"cpuset.cpus", "1000"}}});
+  CHECK(kernel_limit(pid, "memory.limit") == 48 * mib);
+  CHECK(swap_limit(pid) == 16 * mib);
+
+  // Less memory fits where there is more swap for the rest: nobody has to go.
+  auto last = allocate(reeve, "box", "40");
+  auto both = set_limits{
+      "box", {{"memory.limit", "24M"}, {"memory.swap", "64M"}}, true};
+  CHECK(reeve.ask<limits_in_force>(both).killed.empty());
+  CHECK(reeve.process_of("box", "hog").pid == last);
+  CHECK(kernel_limit(pid, "memory.limit") == 24 * mib);
+  CHECK(swap_limit(pid) == 64 * mib);
+  CHECK(swapped(last) > 10 * 1024);
 }
 
 TEST_CASE("limits: swappiness decides between swap and page cache",

@@ -272,10 +272,12 @@ TEST_CASE("cgroups: limits read back as they were set", tags) {
     must(set_limit(group, key, value));
     CHECK(must(get_limit(group, key)) == value);
   };
-  CHECK(must(get_limit(group, limit_key::memory_max)) == no_limit);
+  CHECK(must(get_memory_limits(group)).memory == no_limit);
   CHECK(must(get_limit(group, limit_key::cpu_weight)) == 100);
-  for (auto value : {64 * mib, 16 * mib, 128 * mib, no_limit, 32 * mib})
-    check(limit_key::memory_max, value);
+  for (auto value : {64 * mib, 16 * mib, 128 * mib, no_limit, 32 * mib}) {
+    must(set_memory_limits(group, {.memory = value}));
+    CHECK(must(get_memory_limits(group)).memory == value);
+  }
   for (auto value :
        {std::uint64_t{500}, std::uint64_t{10}, std::uint64_t{64'000}, no_limit})
     check(limit_key::cpu_max, value);
@@ -292,7 +294,7 @@ TEST_CASE("cgroups: a process above the memory limit is killed and counted",
   auto instance = real_instance{};
   auto group = must(instance->create("c1"));
   must(group.finish_placement());
-  must(set_limit(group, limit_key::memory_max, 16 * mib));
+  must(set_memory_limits(group, {.memory = 16 * mib}));
   auto before = must(oom_kill_count(group));
   auto join = must(group.join_fds());
   auto into = must(group.run_clone_fd());
@@ -326,12 +328,12 @@ TEST_CASE("cgroups: a memory limit below what is in use says how much that is",
                     },
                     into.get()};
   ready.pass();
-  must(set_limit(group, limit_key::memory_max, 64 * mib));
-  auto refused = set_limit(group, limit_key::memory_max, mib);
+  must(set_memory_limits(group, {.memory = 64 * mib}));
+  auto refused = set_memory_limits(group, {.memory = mib});
   REQUIRE(!refused);
   CHECK(refused.error().code == EBUSY);
   CHECK(refused.error().hint.starts_with("in use: "));
-  CHECK(must(get_limit(group, limit_key::memory_max)) == 64 * mib);
+  CHECK(must(get_memory_limits(group)).memory == 64 * mib);
 }
 
 TEST_CASE("cgroups: while a container is paused for memory its holder is not",
@@ -346,7 +348,7 @@ TEST_CASE("cgroups: while a container is paused for memory its holder is not",
     CHECK(refused.error().code == ENOTSUP);
     return skip("cgroup2 pauses nobody who is out of memory, it kills");
   }
-  must(set_limit(group, limit_key::memory_max, 16 * mib));
+  must(set_memory_limits(group, {.memory = 16 * mib}));
   must(set_oom_policy(group, oom_policy::pause));
   auto join = must(group.join_fds());
   auto home = must(group.holder_home_fds());

@@ -36,13 +36,13 @@ TEST_CASE("cgroup limits: v1 memory limits memory and swap alike",
           "[kernel-iface][cgroup]") {
   auto c = v1_container{};
   c.put("memory/reeve-t/c1/memory.limit_in_bytes", v1_max);
-  CHECK(must(get_limit(c.group, limit_key::memory_max)) == no_limit);
+  CHECK(must(get_memory_limits(c.group)).memory == no_limit);
   c.put("memory/reeve-t/c1/memory.limit_in_bytes", "2097152\n");
   c.put("memory/reeve-t/c1/memory.memsw.limit_in_bytes", "2097152\n");
-  must(set_limit(c.group, limit_key::memory_max, 1048576));
+  must(set_memory_limits(c.group, {.memory = 1048576}));
   CHECK(c.get("memory/reeve-t/c1/memory.limit_in_bytes") == "1048576\n");
   CHECK(c.get("memory/reeve-t/c1/memory.memsw.limit_in_bytes") == "1048576\n");
-  CHECK(must(get_limit(c.group, limit_key::memory_max)) == 1048576);
+  CHECK(must(get_memory_limits(c.group)).memory == 1048576);
 }
 
 TEST_CASE("cgroup limits: v1 keeps how much swap there is beside memory",
@@ -52,21 +52,21 @@ TEST_CASE("cgroup limits: v1 keeps how much swap there is beside memory",
   auto sum = std::string{"memory/reeve-t/c1/memory.memsw.limit_in_bytes"};
   c.put(memory, "4096\n");
   c.put(sum, "4096\n");
-  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == 0);
-  must(set_limit(c.group, limit_key::memory_swap, 1000));
+  CHECK(must(get_memory_limits(c.group)).swap == 0);
+  must(set_memory_limits(c.group, {.swap = 1000}));
   CHECK(c.get(sum) == "5096\n");
-  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == 1000);
-  must(set_limit(c.group, limit_key::memory_max, 8192));
+  CHECK(must(get_memory_limits(c.group)).swap == 1000);
+  must(set_memory_limits(c.group, {.memory = 8192}));
   CHECK(c.get(memory) == "8192\n");
   CHECK(c.get(sum) == "9192\n");
-  must(set_limit(c.group, limit_key::memory_max, 2048));
+  must(set_memory_limits(c.group, {.memory = 2048}));
   CHECK(c.get(sum) == "3048\n");
-  must(set_limit(c.group, limit_key::memory_swap, no_limit));
+  must(set_memory_limits(c.group, {.swap = no_limit}));
   CHECK(c.get(sum).starts_with("-1"));
   c.put(sum, v1_max);
-  CHECK(must(get_limit(c.group, limit_key::memory_swap)) == no_limit);
+  CHECK(must(get_memory_limits(c.group)).swap == no_limit);
   c.put(memory, v1_max);
-  auto refused = set_limit(c.group, limit_key::memory_swap, 1000);
+  auto refused = set_memory_limits(c.group, {.swap = 1000});
   REQUIRE(!refused);
   CHECK(refused.error().code == EINVAL);
   CHECK(refused.error().hint == "set memory.limit first, or as well");
@@ -76,7 +76,7 @@ TEST_CASE("cgroup limits: v1 without swap accounting takes the memory limit",
           "[kernel-iface][cgroup]") {
   auto c = v1_container{};
   c.put("memory/reeve-t/c1/memory.limit_in_bytes", "");
-  must(set_limit(c.group, limit_key::memory_max, no_limit));
+  must(set_memory_limits(c.group, {.memory = no_limit}));
   CHECK(c.get("memory/reeve-t/c1/memory.limit_in_bytes") == "-1");
 }
 
@@ -120,7 +120,7 @@ TEST_CASE("cgroup limits: v2 limits the box, and weighs the whole",
     c.put(std::string{box} + file, "");
   c.put(std::string{whole} + "cpu.weight", "");
   c.put(std::string{box} + "memory.max", "max");
-  must(set_limit(c.group, limit_key::memory_max, 4096));
+  must(set_memory_limits(c.group, {.memory = 4096}));
   must(set_limit(c.group, limit_key::cpu_max, 250));
   must(set_limit(c.group, limit_key::cpu_weight, 300));
   must(set_limit(c.group, limit_key::pids_max, no_limit));
@@ -139,16 +139,16 @@ TEST_CASE("cgroup limits: v2 keeps swap within a limit of memory, too",
   auto memory = std::string{box} + "memory.max";
   auto swap = std::string{box} + "memory.swap.max";
   c.put(memory, "max");
-  must(set_limit(c.group, limit_key::memory_max, 4096)); // no swap: no file
+  must(set_memory_limits(c.group, {.memory = 4096})); // no swap: no file
   CHECK(c.get(memory) == "4096");
   c.put(memory, "max");
   c.put(swap, "max");
-  must(set_limit(c.group, limit_key::memory_max, 8192));
+  must(set_memory_limits(c.group, {.memory = 8192}));
   CHECK(c.get(memory) == "8192");
   CHECK(c.get(swap).starts_with("0"));
   c.put(memory, "000");
-  c.put(swap, "");
-  must(set_limit(c.group, limit_key::memory_max, no_limit));
+  c.put(swap, "0");
+  must(set_memory_limits(c.group, {.memory = no_limit}));
   CHECK(c.get(memory) == "max");
   CHECK(c.get(swap) == "max");
 }
@@ -159,17 +159,17 @@ TEST_CASE("cgroup limits: v2 keeps how much swap there is beside memory",
   auto memory = std::string{box} + "memory.max";
   auto swap = std::string{box} + "memory.swap.max";
   c.put(memory, "max\n");
-  c.put(swap, "");
-  auto refused = set_limit(c.group, limit_key::memory_swap, 1000);
+  c.put(swap, "max");
+  auto refused = set_memory_limits(c.group, {.swap = 1000});
   REQUIRE(!refused);
   CHECK(refused.error().code == EINVAL);
   c.put(memory, "4096");
-  must(set_limit(c.group, limit_key::memory_swap, 1000));
+  must(set_memory_limits(c.group, {.swap = 1000}));
   CHECK(c.get(swap) == "1000");
-  must(set_limit(c.group, limit_key::memory_max, 8192));
+  must(set_memory_limits(c.group, {.memory = 8192}));
   CHECK(c.get(swap) == "1000");
   c.put(std::string{box} + "memory.swap.current", "500\n");
-  refused = set_limit(c.group, limit_key::memory_swap, 400);
+  refused = set_memory_limits(c.group, {.swap = 400});
   REQUIRE(!refused);
   CHECK(refused.error().code == EBUSY);
   CHECK(refused.error().hint == "in use: 500 bytes of swap");
@@ -185,7 +185,7 @@ TEST_CASE("cgroup limits: v2 takes a limit back whose swap is refused",
   c.put(memory, "8192");
   // A directory is as good a refusal as the kernel's.
   c.put(std::string{box} + "memory.swap.max/x", "");
-  auto refused = set_limit(c.group, limit_key::memory_max, 4096);
+  auto refused = set_memory_limits(c.group, {.memory = 4096});
   REQUIRE(!refused);
   CHECK(to_string(refused.error()).find("memory.swap.max")
         != std::string::npos);
@@ -204,7 +204,7 @@ TEST_CASE(
   c.put(swap, "max");
   c.put(reclaim, "");
   c.put(std::string{box} + "memory.current", "10000\n");
-  auto refused = set_limit(c.group, limit_key::memory_max, 4096);
+  auto refused = set_memory_limits(c.group, {.memory = 4096});
   REQUIRE(!refused);
   CHECK(refused.error().code == EBUSY);
   CHECK(refused.error().hint == "in use: 10000 bytes");
@@ -212,7 +212,7 @@ TEST_CASE(
   CHECK(c.get(reclaim) == "5904");
   CHECK(c.get(memory) == "max");
   CHECK(c.get(swap) == "max");
-  must(set_limit(c.group, limit_key::memory_max, 12288));
+  must(set_memory_limits(c.group, {.memory = 12288}));
   CHECK(c.get(memory) == "12288");
 }
 
@@ -296,7 +296,7 @@ TEST_CASE("cgroup limits: a controller that is not mounted is named",
     return h.controllers.contains(controller::memory);
   });
   auto group = must(fake.open().create("c1"));
-  auto refused = set_limit(group, limit_key::memory_max, 1);
+  auto refused = set_memory_limits(group, {.memory = 1});
   REQUIRE(!refused);
   CHECK(refused.error().code == ENODEV);
   CHECK(refused.error().operation.find("memory") != std::string::npos);

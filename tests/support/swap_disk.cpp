@@ -3,6 +3,7 @@
 
 #include "tests/support/swap_disk.hpp"
 
+#include "tests/support/catch.hpp"
 #include "tests/support/kernel_view.hpp"
 #include "tests/support/skip.hpp"
 
@@ -44,6 +45,15 @@ swap_disk::swap_disk(unsigned mib) {
   number_ = read_file(std::string{control} + "hot_add");
   number_.erase(number_.find_last_not_of('\n') + 1);
   device_ = "/dev/zram" + number_;
+  try {
+    use(mib);
+  } catch (...) {
+    remove();
+    throw;
+  }
+}
+
+void swap_disk::use(unsigned mib) const {
   if (!put("/sys/block/zram" + number_ + "/disksize",
            std::to_string(mib) + "M"))
     throw std::runtime_error("cannot give " + device_ + " a size");
@@ -55,11 +65,15 @@ swap_disk::swap_disk(unsigned mib) {
     throw std::system_error(errno, std::generic_category(), "swapon");
 }
 
-// What cannot be undone here is seen by the next test that looks.
-swap_disk::~swap_disk() {
-  (void)::swapoff(device_.c_str());
+void swap_disk::remove() const {
   (void)put("/sys/block/zram" + number_ + "/reset", "1");
   (void)put(std::string{control} + "hot_remove", number_);
+}
+
+swap_disk::~swap_disk() {
+  CHECK(::swapoff(device_.c_str()) == 0);
+  remove();
+  CHECK_FALSE(std::filesystem::exists("/sys/block/zram" + number_));
 }
 
 } // namespace reeve::tests

@@ -20,6 +20,9 @@ public:
   ~swap_disk();
 
 private:
+  void use(unsigned mib) const;
+  void remove() const;
+
   std::string number_;
   std::string device_;
 };
