@@ -190,10 +190,18 @@ void console_at_terminal::resize(unsigned short rows, unsigned short columns) {
   require(::ioctl(master_.get(), TIOCSWINSZ, &size) == 0, "TIOCSWINSZ");
 }
 
-bool console_at_terminal::is_raw() const {
+bool console_at_terminal::has_none_of(tcflag_t local_flags) const {
   auto mode = termios{};
   require(::tcgetattr(master_.get(), &mode) == 0, "tcgetattr");
-  return (mode.c_lflag & (ECHO | ICANON | ISIG)) == 0;
+  return (mode.c_lflag & local_flags) == 0;
+}
+
+bool console_at_terminal::is_raw() const {
+  return has_none_of(ECHO | ICANON | ISIG);
+}
+
+bool console_at_terminal::takes_keys() const {
+  return has_none_of(ECHO | ICANON);
 }
 
 // -- files

@@ -7,6 +7,7 @@
 #include "tests/support/memory_file.hpp"
 
 #include <sys/types.h>
+#include <termios.h>
 
 #include <chrono>
 #include <optional>
@@ -74,8 +75,10 @@ public:
 
   void resize(unsigned short rows, unsigned short columns);
 
-  /// Neither echo nor line editing.
+  /// Neither echo nor line editing, nor signals by keys.
   [[nodiscard]] bool is_raw() const;
+  /// The first two: keys come one by one.
+  [[nodiscard]] bool takes_keys() const;
 
   [[nodiscard]] console_process& process() {
     return *process_;
@@ -86,6 +89,8 @@ public:
   }
 
 private:
+  [[nodiscard]] bool has_none_of(tcflag_t local_flags) const;
+
   bool read_more(std::chrono::milliseconds limit);
 
   kernel::unique_fd master_;

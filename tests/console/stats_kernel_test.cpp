@@ -114,15 +114,15 @@ TEST_CASE("console: top at a terminal obeys keys",
   top.expect("by name");
   top.type("h");
   top.expect("q: quit");
-  CHECK(top.is_raw());
+  CHECK(top.takes_keys());
   top.type("q");
   CHECK(top.process().finish() == 0);
-  CHECK_FALSE(top.is_raw());
+  CHECK_FALSE(top.takes_keys());
   console_at_terminal other{at(daemon, {"top", "-d", "1h"})};
   other.expect("2 containers");
   other.type("\003");
   CHECK(other.process().finish() == 0);
-  CHECK_FALSE(other.is_raw());
+  CHECK_FALSE(other.takes_keys());
 }
 
 TEST_CASE("console: set changes all that match, and says who refused",
