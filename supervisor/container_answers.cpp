@@ -46,19 +46,21 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   if (auto refused = check_command(container_command::set_limit))
     return std::move(*refused);
   config::limits wanted;
-  auto forgets = false;
+  std::string forgotten;
   for (const auto& [key, value] : msg.values) {
     auto ok = value.empty() ? config::clear_key(wanted, key)
                             : config::set_key(wanted, key, value);
     if (!ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
-    forgets = forgets || value.empty();
+    if (value.empty())
+      forgotten = key;
   }
-  if (forgets && controller_)
+  if (!forgotten.empty() && controller_)
     return make_error(errc::wrong_state,
-                      "container '" + record_.spec.name
+                      forgotten + " has no value, and container '"
+                          + record_.spec.name
                           + "' has a cgroup now: only one that is stopped can "
-                            "forget a limit; give it a value");
+                            "forget a limit");
   if (msg.force && state_.phase == container_phase::paused)
     return make_error(
         errc::wrong_state,

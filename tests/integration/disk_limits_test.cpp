@@ -39,6 +39,17 @@ public:
                + std::to_string(minor(st.st_dev));
     path_ = "/dev/loop" + std::to_string(minor(st.st_dev));
     REQUIRE(numbers_.starts_with("7:"));
+    CHECK(read_file(sysfs() + "/queue/scheduler").find("[bfq]")
+          == std::string::npos);
+  }
+
+  disk_of(const disk_of&) = delete;
+  disk_of& operator=(const disk_of&) = delete;
+
+  /// The device outlives the disk, and its scheduler does.
+  ~disk_of() {
+    if (!scheduler_.empty())
+      CHECK(put("/queue/scheduler", scheduler_));
   }
 
   [[nodiscard]] const std::string& path() const {
@@ -69,7 +80,11 @@ public:
 
   /// Without what it does for programs that have just begun, and patient with
   /// those that a slow machine keeps from their next request.
-  [[nodiscard]] bool use_bfq() const {
+  [[nodiscard]] bool use_bfq() {
+    auto all =
+        read_file(sysfs() + "/queue/scheduler"); // the one is in brackets
+    auto begin = all.find('[') + 1;
+    scheduler_ = all.substr(begin, all.find(']') - begin);
     return put("/queue/scheduler", "bfq")
            && put("/queue/iosched/low_latency", "0")
            && put("/queue/iosched/slice_idle_us", "1000000")
@@ -82,7 +97,7 @@ private:
     return "/sys/dev/block/" + numbers_;
   }
 
-  [[nodiscard]] bool put(const char* file, const char* value) const {
+  [[nodiscard]] bool put(const char* file, const std::string& value) const {
     std::ofstream out{sysfs() + file};
     out << value;
     return static_cast<bool>(out.flush());
@@ -90,6 +105,7 @@ private:
 
   std::string numbers_;
   std::string path_;
+  std::string scheduler_; ///< that was there, if another one is now
 };
 
 // Reads or writes a file of its own past the page cache.
