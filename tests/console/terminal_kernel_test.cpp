@@ -1,7 +1,7 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-#include "tests/console/console_process.hpp"
+#include "tests/console/at_daemon.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/daemon_process.hpp"
 #include "tests/support/instance.hpp"
@@ -14,11 +14,6 @@
 using namespace reeve::tests;
 
 namespace {
-
-words at(const daemon_process& daemon, words line) {
-  line.insert(line.begin(), {"--root", daemon.root()});
-  return line;
-}
 
 constexpr auto ctrl_c = "\x03";
 constexpr auto ctrl_d = "\x04";
