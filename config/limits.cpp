@@ -260,9 +260,11 @@ constexpr auto text_of =
                    out.*Member = limit::unlimited();
                    return {};
                  }
-                 return Parse(text).map([&out](auto&& value) {
-                   out.*Member = limit{std::move(value)};
-                 });
+                 auto value = Parse(text);
+                 if (!value)
+                   return tl::unexpected{std::move(value.error())};
+                 out.*Member = limit{std::move(*value)};
+                 return {};
                },
                [](const limits& in) -> std::string {
                  const auto& limit = in.*Member;

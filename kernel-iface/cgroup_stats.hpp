@@ -93,6 +93,8 @@ struct container_stats {
 class stats_reader {
 public:
   explicit stats_reader(container_cgroup group);
+  stats_reader(const stats_reader&) = delete;
+  stats_reader& operator=(const stats_reader&) = delete;
   stats_reader(stats_reader&&) noexcept;
   stats_reader& operator=(stats_reader&&) noexcept;
   ~stats_reader();

@@ -17,6 +17,7 @@
 #include <csignal>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace reeve::kernel {
@@ -34,13 +35,14 @@ std::optional<std::int64_t> adjustment_of(pid_t pid) {
   auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd)
     return std::nullopt;
-  auto text = read_all(fd.get(), path);
-  auto value = std::int64_t{0};
-  if (!text
-      || std::from_chars(text->data(), text->data() + text->size(), value).ec
-             != std::errc{})
+  auto content = read_all(fd.get(), path);
+  if (!content)
     return std::nullopt;
-  return value;
+  auto text = std::string_view{*content};
+  auto value = std::int64_t{0};
+  auto [end, code] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc{} ? std::optional{value} : std::nullopt;
 }
 
 /// As the kernel's oom_badness() has it, without the page tables.
@@ -71,9 +73,8 @@ result<std::vector<pid_t>> oom_victims(const container_cgroup& group) {
     if (auto one = rate(pid, *in_use); one && pid != ::getpid())
       rated.push_back(*one);
   std::ranges::sort(rated, std::ranges::greater{}, &candidate::points);
-  std::vector<pid_t> out;
-  for (const auto& item : rated)
-    out.push_back(item.pid);
+  std::vector<pid_t> out(rated.size());
+  std::ranges::transform(rated, out.begin(), &candidate::pid);
   return out;
 }
 

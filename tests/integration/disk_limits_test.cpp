@@ -108,10 +108,10 @@ private:
   std::string scheduler_; ///< that was there, if another one is now
 };
 
-// Reads or writes a file of its own past the page cache.
-config::process_spec worker(const std::string& id, const char* how,
-                            const char* kib) {
-  return api_client::process(id, {"probe", "disk", how, "/" + id, kib});
+// Reads or writes a file past the page cache; one of 16 MiB.
+config::process_spec worker(const std::string& id, const char* file,
+                            const char* how, const char* kib) {
+  return api_client::process(id, {"probe", "disk", how, file, kib});
 }
 
 void start(daemon_process& reeve, const std::string& container,
@@ -170,9 +170,9 @@ TEST_CASE("limits: a disk is read and written as fast as it may be",
     CHECK(limit_of(reeve, "box", key) == "max");
     // Several, so that the disk has the next one to do when it may go on.
     std::vector<std::string> ids;
-    for (const auto* each : {"a", "b", "c", "d"}) {
-      ids.push_back(std::string{how} + kib + each);
-      start(reeve, "box", worker(ids.back(), how, kib));
+    for (const auto* file : {"/a", "/b", "/c", "/d"}) {
+      ids.push_back(std::string{how} + kib + (file + 1));
+      start(reeve, "box", worker(ids.back(), file, how, kib));
     }
     // By its path, while it is at work; in the listing as well.
     set(reeve, "box", {{key, disk.path() + ":" + limit}});
@@ -204,7 +204,7 @@ TEST_CASE("limits: weights share a disk", "[integration][limits][disk]") {
   pid_t pids[2] = {};
   for (auto i = 0; i < 2; ++i) {
     reeve.create(image.spec(names[i]));
-    start(reeve, names[i], worker("a", "w", "64"));
+    start(reeve, names[i], worker("a", "/a", "w", "64"));
     pids[i] = reeve.process_of(names[i], "a").pid;
   }
   set(reeve, "box", {{"io.weight", "300"}});
