@@ -118,17 +118,14 @@ limit_row swap_row() {
   auto set = [](const container_cgroup& group, const config::limits& in) {
     return in.memory_bytes.is_absent() ? set_memory(group, in) : result<void>{};
   };
-  auto restore = [](const container_cgroup& group, const config::limits& in) {
-    return restore_memory(group, in);
-  };
   auto get = [](const container_cgroup& group, config::limits& out) {
     if (out.memory_bytes.is_absent())
       return kernel::swap_in_use(group).and_then(
           [&](std::uint64_t) { return get_memory(group, out); });
     return result<void>{};
   };
-  return {"memory.swap", is_asked<&config::limits::swap_bytes>, set, restore,
-          get};
+  return {"memory.swap", is_asked<&config::limits::swap_bytes>, set,
+          restore_memory, get};
 }
 
 // With the weight, which the kernel forgets when a group becomes idle.

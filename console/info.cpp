@@ -3,6 +3,7 @@
 
 #include "console/spec_options.hpp"
 #include "console/time_text.hpp"
+#include "console/titled_line.hpp"
 #include "console/verbs.hpp"
 
 namespace reeve::console {
@@ -14,9 +15,7 @@ using supervisor::container_details;
 void print_details(context& ctx, const container_details& details) {
   const auto& info = details.info;
   auto line = [&](std::string_view title, std::string_view text) {
-    ctx.out << painted(title, paint::faint, ctx.style)
-            << std::string(title.size() < 12 ? 12 - title.size() : 1, ' ')
-            << printable(text) << '\n';
+    print_titled(ctx.out, ctx.style, title, text);
   };
   auto phase = std::string{name_of(info.phase)};
   line("name", info.container);

@@ -3,10 +3,10 @@
 
 #include "console/spec_options.hpp"
 #include "console/time_text.hpp"
+#include "console/titled_line.hpp"
 #include "console/verbs.hpp"
 #include "kernel-iface/cgroup_file.hpp"
 
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
@@ -36,10 +36,7 @@ public:
   explicit page(context& ctx) : ctx_(ctx) {}
 
   void line(std::string_view title, const std::string& text) {
-    constexpr auto width = std::size_t{12};
-    ctx_.out << painted(title, paint::faint, ctx_.style)
-             << std::string(width - std::min(width - 1, title.size()), ' ')
-             << printable(text) << '\n';
+    print_titled(ctx_.out, ctx_.style, title, text);
   }
 
 private:

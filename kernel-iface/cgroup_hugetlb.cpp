@@ -67,7 +67,6 @@ std::string file_of(const std::string& size, bool is_v1) {
 /// v1 has the largest number of whole pages where v2 has "max".
 result<std::uint64_t> read_limit(const cgroup_dir& dir, bool is_v1,
                                  const std::string& size) {
-  constexpr auto v1_unlimited = std::uint64_t{1} << 62U;
   return read_number(dir, file_of(size, is_v1)).map([=](std::uint64_t value) {
     return is_v1 && value >= v1_unlimited ? no_limit : value;
   });

@@ -17,10 +17,6 @@ namespace reeve::kernel {
 
 namespace {
 
-/// v1 spells "no limit" as the largest number of whole pages; nothing near it
-/// can be meant as a limit.
-constexpr auto v1_unlimited = std::uint64_t{1} << 62;
-
 std::string spell_v1(std::uint64_t value) {
   return value == no_limit ? "-1" : std::to_string(value);
 }

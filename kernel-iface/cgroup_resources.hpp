@@ -13,6 +13,10 @@
 /// version in its resource's file, and a line in the table.
 namespace reeve::kernel {
 
+/// v1 spells "no limit" as the largest number of whole pages; nothing near it
+/// can be meant as a limit.
+inline constexpr auto v1_unlimited = std::uint64_t{1} << 62U;
+
 /// What a limit is: an amount that a container may have, or its share of what
 /// it has with others.
 enum class limit_kind : std::uint8_t { amount, share };

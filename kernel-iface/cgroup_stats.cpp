@@ -327,8 +327,6 @@ struct stats_reader::state {
   std::optional<memory_stats> memory() {
     if (text(source::memory_current).empty())
       return std::nullopt;
-    // v1 spells "no limit" as the largest number of whole pages.
-    constexpr auto unlimited = std::uint64_t{1} << 62U;
     memory_stats out;
     out.limit = no_limit;
     parse_memory(text(source::memory_stat), is_v2, out);
@@ -341,7 +339,7 @@ struct stats_reader::state {
       out.swap = number(source::memory_swap);
       out.limit_hits = field_of(events, "max");
     } else {
-      out.limit = out.limit >= unlimited ? no_limit : out.limit;
+      out.limit = out.limit >= v1_unlimited ? no_limit : out.limit;
       out.limit_hits = number(source::memory_hits);
     }
     return out;
