@@ -6,12 +6,12 @@
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/cgroup_oom.hpp"
 #include "kernel-iface/oom_victim.hpp"
-
-#include <poll.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <type_traits>
@@ -195,6 +195,23 @@ limit_row amounts_row(std::string_view key) {
   return {key, is_asked<Member>, set, set, get};
 }
 
+// Whoever carries the policy out knows the rest of it.
+limit_row policy_row() {
+  using config::oom_action;
+  using config::oom_policy;
+  auto set = [](const container_cgroup& group, const config::limits& in) {
+    return kernel::set_oom_pause(group,
+                                 in.on_oom.value()->action != oom_action::kill);
+  };
+  auto get = [](const container_cgroup& group, config::limits& out) {
+    return kernel::has_oom_pause(group).map([&out](bool is_paused) {
+      out.on_oom =
+          oom_policy{is_paused ? oom_action::kill_largest : oom_action::kill};
+    });
+  };
+  return {"oom.policy", is_asked<&config::limits::on_oom>, set, set, get};
+}
+
 using config::limits;
 
 const limit_row table[] = {
@@ -216,6 +233,7 @@ const limit_row table[] = {
     amounts_row<&limits::io_write_iops, list_key::io_write_iops>(
         "io.write_iops"),
     amounts_row<&limits::hugetlb_bytes, list_key::hugetlb_max>("hugetlb.limit"),
+    policy_row(),
 };
 
 using rows = std::vector<const limit_row*>;
@@ -273,18 +291,6 @@ limit_readings as_asked(const container_cgroup& group,
   return out;
 }
 
-// One that was killed gives back what it has when it has ended; one that is
-// stuck in the kernel, or frozen, does not end.
-bool has_ended(int pidfd) {
-  constexpr auto patience_ms = 5000;
-  pollfd item{pidfd, POLLIN, 0};
-  auto count = 0;
-  do
-    count = ::poll(&item, 1, patience_ms);
-  while (count < 0 && errno == EINTR);
-  return count == 1;
-}
-
 // EBUSY: there is more in use than the limit allows. Only those are killed that
 // are there now: what is started meanwhile, by a policy or a fork bomb, would
 // never come to an end.
@@ -294,6 +300,7 @@ result<void> set_by_force(const limit_row& row, const container_cgroup& group,
   auto victims = kernel::oom_victims(group);
   if (!victims)
     return tl::make_unexpected(std::move(victims.error()));
+  constexpr auto patience = std::chrono::seconds{5};
   auto done = row.set(group, wanted);
   for (auto pid : *victims) {
     if (done || done.error().code != EBUSY)
@@ -304,7 +311,8 @@ result<void> set_by_force(const limit_row& row, const container_cgroup& group,
     if (!*pidfd)
       continue; // it went by itself
     killed.push_back(pid);
-    if (!has_ended(pidfd->get())) {
+    if (!kernel::ends_until(pidfd->get(),
+                            std::chrono::steady_clock::now() + patience)) {
       done.error().hint += "; process " + std::to_string(pid) + " does not end";
       return done;
     }

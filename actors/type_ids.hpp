@@ -59,6 +59,9 @@ struct get_stats;
 struct container_stats;
 struct get_stats_of_all;
 struct stats_list;
+struct get_oom;
+struct oom_status;
+struct decide_oom;
 
 } // namespace reeve::supervisor
 
@@ -113,5 +116,8 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_stats))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::container_stats))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_stats_of_all))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::stats_list))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_oom))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::oom_status))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::decide_oom))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

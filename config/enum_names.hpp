@@ -5,6 +5,7 @@
 
 #include "config/container_spec.hpp"
 #include "config/daemon_config.hpp"
+#include "config/oom_policy.hpp"
 #include "config/process_spec.hpp"
 
 #include <array>
@@ -84,6 +85,16 @@ inline constexpr auto
         {{"ignore", gave_up_action::ignore},
          {"stop_container", gave_up_action::stop_container},
          {"rebuild_container", gave_up_action::rebuild_container}});
+
+template <>
+inline constexpr auto
+    enum_names<oom_action> = std::to_array<enum_name<oom_action>>(
+        {{"kill", oom_action::kill},
+         {"kill_largest", oom_action::kill_largest},
+         {"kill_group", oom_action::kill_group},
+         {"raise", oom_action::raise},
+         {"reclaim_then_kill", oom_action::reclaim_then_kill},
+         {"freeze_and_ask", oom_action::freeze_and_ask}});
 
 template <>
 inline constexpr auto enum_names<owner_loss> =

@@ -48,6 +48,7 @@ constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
 constexpr auto bool_range = "true or false";
 constexpr auto io_weight_range = "a whole number from 1 to 1000";
 constexpr auto iops_range = "1 to 4294967294 per second";
+constexpr auto policy_range = "a policy such as \"kill_group\"";
 constexpr auto bps_range = "at least one byte per second";
 
 // -- texts --------------------------------------------------------------------
@@ -243,6 +244,12 @@ result<void> check_huge(const limits& in) {
       in, 0, most_bytes, swap_range);
 }
 
+result<void> check_policy(const limits& in) {
+  auto good = must_be_limited(in.on_oom, "a policy", policy_range);
+  auto policy = in.on_oom.value();
+  return good && policy ? check_oom_policy(*policy) : good;
+}
+
 // -- the table ----------------------------------------------------------------
 
 /// How one field of `limits` is read and written.
@@ -335,6 +342,10 @@ constexpr auto rows = std::to_array<limit_row>({
     {{"hugetlb.limit", "hugetlb"},
      text_of<&limits::hugetlb_bytes, parse_huge, format_sizes>,
      check_huge},
+    {{"oom.policy", "oom_policy"},
+     text_of<&limits::on_oom, parse_oom_policy, format_oom_policy>,
+     check_policy,
+     "kill"},
 });
 
 constexpr auto names = [] {

@@ -5,6 +5,7 @@
 
 #include "config/amount_list.hpp"
 #include "config/error.hpp"
+#include "config/oom_policy.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -95,6 +96,8 @@ struct limits {
   limit_value<amount_list> io_write_iops;
   /// Bytes in huge pages of each size that is named. Unlimited: of none.
   limit_value<amount_list> hugetlb_bytes;
+  /// What happens at the limit of memory. No "unlimited".
+  limit_value<oom_policy> on_oom;
 
   bool operator==(const limits&) const = default;
 };

@@ -96,6 +96,28 @@ json of_process(const supervisor::process_stats& process) {
 
 } // namespace
 
+json json_of(const supervisor::oom_status& status) {
+  const auto& figures = status.figures;
+  json last;
+  if (status.times != 0)
+    last = {{"limit", figures.limit},
+            {"in_use", figures.in_use},
+            {"swap", figures.swap},
+            {"anon", figures.anon},
+            {"file", figures.file},
+            {"processes", figures.processes},
+            {"largest_pid",
+             figures.largest_pid != 0 ? json(figures.largest_pid) : json{}},
+            {"largest_bytes", figures.largest_bytes}};
+  return {{"name", status.container},
+          {"policy", status.policy},
+          {"times", status.times},
+          {"out_of_memory", status.is_out},
+          {"answer_by", json_of_time(status.answer_by)},
+          {"figures", last},
+          {"last", status.last.empty() ? json{} : json(status.last)}};
+}
+
 json json_of(const supervisor::container_stats& all) {
   const auto& stats = all.stats;
   auto processes = json::array();

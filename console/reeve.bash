@@ -13,11 +13,11 @@ _reeve_offer() {
 _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
-    stop start restart rm pause resume set get stats top image daemon
+    stop start restart rm pause resume set get oom stats top image daemon
     completion'
   local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
-    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit='
+    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy='
   local verb='' name='' i words=0
   local -a ask=(reeve --quiet)
   COMPREPLY=()
@@ -127,6 +127,10 @@ _reeve() {
       compopt -o nospace 2>/dev/null
       ;;
     stats/*) ;;
+    oom/1)
+      mapfile -t COMPREPLY < <(
+        compgen -W 'kill_largest kill_group raise: wait:' -- "$cur")
+      ;;
     get/*) mapfile -t COMPREPLY < <(compgen -W "${keys//=/}" -- "$cur") ;;
   esac
 }

@@ -57,6 +57,12 @@ result<void> request_thaw(const container_cgroup& group) {
   return request(group, "THAWED", "0");
 }
 
+result<void> stop_user_processes(const container_cgroup& group, bool stop) {
+  return group.run_dir().and_then([stop](const cgroup_dir& dir) {
+    return write_text(dir, "cgroup.freeze", stop ? "1" : "0");
+  });
+}
+
 result<freeze_state> get_freeze_state(const container_cgroup& group) {
   auto dir = group.limits_dir(controller::freezer);
   if (!dir)

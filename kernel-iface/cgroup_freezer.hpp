@@ -18,6 +18,12 @@ enum class freeze_state { thawed, freezing, frozen };
 
 [[nodiscard]] result<void> request_thaw(const container_cgroup& group);
 
+/// v2: stops the user processes, or lets them go on, whatever the two above
+/// have asked for; they run when neither stops them. Not waited for; SIGKILL
+/// ends them all the same. ENOTSUP on v1.
+[[nodiscard]] result<void> stop_user_processes(const container_cgroup& group,
+                                               bool stop);
+
 [[nodiscard]] result<freeze_state>
 get_freeze_state(const container_cgroup& group);
 

@@ -127,15 +127,4 @@ set_named_limits(const container_cgroup& group, list_key key,
 [[nodiscard]] result<std::vector<named_limit>>
 get_named_limits(const container_cgroup& group, list_key key);
 
-/// What v1 does with a container that is out of memory.
-enum class oom_policy : std::uint8_t { kill, pause };
-
-/// v1 only: `pause` stops each task that needs memory until some is freed or
-/// the limit is raised. ENOTSUP on v2, where the kernel always kills.
-[[nodiscard]] result<void> set_oom_policy(const container_cgroup& group,
-                                          oom_policy policy);
-
-/// v1: tasks are paused, or are just being killed. False on v2.
-[[nodiscard]] result<bool> is_out_of_memory(const container_cgroup& group);
-
 } // namespace reeve::kernel

@@ -406,27 +406,4 @@ memory_room read_memory_room(const container_cgroup& group) {
   return out;
 }
 
-result<void> set_oom_policy(const container_cgroup& group, oom_policy policy) {
-  if (group.mode() == cgroup_mode::v2)
-    return make_error(ENOTSUP, "set the out-of-memory policy of",
-                      "'" + group.id() + "'", "cgroup2 always kills");
-  return group.limits_dir(controller::memory)
-      .and_then([policy](const cgroup_dir& dir) {
-        return write_text(dir, "memory.oom_control",
-                          policy == oom_policy::pause ? "1" : "0");
-      });
-}
-
-result<bool> is_out_of_memory(const container_cgroup& group) {
-  if (group.mode() == cgroup_mode::v2)
-    return false;
-  return group.limits_dir(controller::memory)
-      .and_then([](const cgroup_dir& dir) {
-        return read_text(dir, "memory.oom_control");
-      })
-      .map([](const std::string& text) {
-        return find_field(text, "under_oom") == 1;
-      });
-}
-
 } // namespace reeve::kernel

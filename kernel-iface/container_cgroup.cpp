@@ -230,6 +230,13 @@ result<unique_fd> container_cgroup::run_clone_fd() const {
   return open_dir(tree_->unified->group(id_).child("box/run"));
 }
 
+result<cgroup_dir> container_cgroup::run_dir() const {
+  if (tree_->mode == cgroup_mode::v2)
+    return tree_->unified->group(id_).child("box/run");
+  return make_error(ENOTSUP, "find the user processes alone of",
+                    "'" + id_ + "'", "cgroup v1 has no group for them");
+}
+
 result<unique_fd> container_cgroup::run_join_fd() const {
   if (tree_->mode != cgroup_mode::v2)
     return unique_fd{};

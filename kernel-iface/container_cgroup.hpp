@@ -109,6 +109,9 @@ public:
   [[nodiscard]] result<void> turn_on(controller which) const;
   [[nodiscard]] result<void> can_turn_on(controller which) const;
 
+  /// v2: where the user processes are, below the limits. An error elsewhere.
+  [[nodiscard]] result<cgroup_dir> run_dir() const;
+
   /// The group for cgroup BPF: `box`, or the twin. An error on v1.
   [[nodiscard]] result<cgroup_dir> bpf_dir() const;
 

@@ -8,6 +8,7 @@
 #include "kernel-iface/process_stats.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -96,6 +97,19 @@ result<unique_fd> kill_member(const container_cgroup& group, pid_t pid) {
   if (errno == ESRCH)
     return unique_fd{};
   return last_error("kill process", std::to_string(pid));
+}
+
+bool ends_until(int pidfd, std::chrono::steady_clock::time_point when) {
+  using std::chrono::milliseconds;
+  pollfd item{pidfd, POLLIN, 0};
+  for (;;) {
+    auto left = std::chrono::ceil<milliseconds>(
+        when - std::chrono::steady_clock::now());
+    auto timeout = static_cast<int>(std::max(left, milliseconds{0}).count());
+    auto count = ::poll(&item, 1, timeout);
+    if (count >= 0 || errno != EINTR)
+      return count == 1;
+  }
 }
 
 } // namespace reeve::kernel

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <vector>
 
 namespace reeve::kernel {
@@ -25,5 +26,11 @@ oom_victims(const container_cgroup& group);
 /// to wait for its end with, empty if it is none any more.
 [[nodiscard]] result<unique_fd> kill_member(const container_cgroup& group,
                                             pid_t pid);
+
+/// Waits for the end of a process, at most until then; false if it has not
+/// ended, as one that is stuck in the kernel, or frozen. What it has is given
+/// back by its end.
+[[nodiscard]] bool ends_until(int pidfd,
+                              std::chrono::steady_clock::time_point when);
 
 } // namespace reeve::kernel

@@ -9,6 +9,7 @@
 #include "kernel-iface/unique_fd.hpp"
 #include "supervisor/container_lifecycle.hpp"
 #include "supervisor/exit_reason.hpp"
+#include "supervisor/oom_decision.hpp"
 #include "supervisor/process_lifecycle.hpp"
 
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -295,6 +296,31 @@ struct limits_in_force {
   std::vector<std::int32_t> killed; ///< pids, by a `set_limits` with `force`
 };
 
+// -- out of memory ------------------------------------------------------------
+
+/// A container whose limit `oom.policy` is not "kill".
+struct get_oom {
+  std::string container;
+};
+
+struct oom_status {
+  std::string container;
+  std::string policy;         ///< as in `set_limits`
+  std::uint64_t times = 0;    ///< that it was out of memory, for this daemon
+  bool is_out = false;        ///< just now
+  std::int64_t answer_by = 0; ///< ms since the epoch; 0: nobody is asked
+  oom_figures figures;        ///< of the last time
+  std::string last;           ///< what was done about it, as events tell it
+};
+
+/// Answers the question of a "freeze_and_ask": "kill_largest", "kill_group",
+/// "raise:LIMIT" or "wait:TIME". Answered when it is done. Refused when nothing
+/// is asked.
+struct decide_oom {
+  std::string container;
+  std::string decision;
+};
+
 // -- statistics ---------------------------------------------------------------
 
 /// Of a container that is up. Rates are for whoever asks to compute, from two
@@ -390,6 +416,7 @@ enum class event_kind : std::uint8_t {
   container_gave_up,
   process_ready, ///< of one that tells it
   container_rebuilding,
+  container_out_of_memory, ///< and what was done about it, see `oom.policy`
 };
 
 [[nodiscard]] std::string_view name_of(event_kind kind);
@@ -483,6 +510,8 @@ using api_actor =
                      caf::replies_to<set_limits>::with<limits_in_force>,
                      caf::replies_to<get_limits>::with<limits_in_force>,
                      caf::replies_to<set_limits_of_all>::with<limits_changes>,
+                     caf::replies_to<get_oom>::with<oom_status>,
+                     caf::replies_to<decide_oom>::with<oom_status>,
                      caf::replies_to<get_stats>::with<container_stats>,
                      caf::replies_to<get_stats_of_all>::with<stats_list>,
                      caf::replies_to<list_containers>::with<container_list>,
@@ -528,6 +557,10 @@ REEVE_DECLARE_INSPECTION(get_limits)
 REEVE_DECLARE_INSPECTION(set_limits_of_all)
 REEVE_DECLARE_INSPECTION(limits_change)
 REEVE_DECLARE_INSPECTION(limits_changes)
+REEVE_DECLARE_INSPECTION(get_oom)
+REEVE_DECLARE_INSPECTION(oom_figures)
+REEVE_DECLARE_INSPECTION(oom_status)
+REEVE_DECLARE_INSPECTION(decide_oom)
 REEVE_DECLARE_INSPECTION(get_stats)
 REEVE_DECLARE_INSPECTION(process_stats)
 REEVE_DECLARE_INSPECTION(container_stats)

@@ -46,6 +46,12 @@ REEVE_DEFINE_INSPECTION(set_limits_of_all, x.pattern, x.properties, x.values,
                         x.force)
 REEVE_DEFINE_INSPECTION(limits_change, x.container, x.error, x.killed)
 REEVE_DEFINE_INSPECTION(limits_changes, x.containers)
+REEVE_DEFINE_INSPECTION(get_oom, x.container)
+REEVE_DEFINE_INSPECTION(oom_figures, x.limit, x.in_use, x.swap, x.anon, x.file,
+                        x.processes, x.largest_pid, x.largest_bytes)
+REEVE_DEFINE_INSPECTION(oom_status, x.container, x.policy, x.times, x.is_out,
+                        x.answer_by, x.figures, x.last)
+REEVE_DEFINE_INSPECTION(decide_oom, x.container, x.decision)
 REEVE_DEFINE_INSPECTION(get_stats, x.container, x.with_processes)
 REEVE_DEFINE_INSPECTION(process_stats, x.process, x.pid, x.stats)
 REEVE_DEFINE_INSPECTION(container_stats, x.container, x.id, x.time_ms, x.stats,

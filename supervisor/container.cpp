@@ -88,6 +88,7 @@ container_actor_state::~container_actor_state() {
   for (auto& [id, item] : processes_)
     end(item.actor);
   end(layer_);
+  end(oom_handler_);
   end(controller_);
   if (kit_)
     end(kit_->holder);
@@ -298,6 +299,7 @@ void container_actor_state::keep_up_with(container_phase phase) {
   case container_phase::destroying:
     return drop_record();
   case container_phase::stopping:
+    watch_memory_to_the_end();
     if (state_.goal == container_phase::gave_up) // also if we end on the way
       want(wish::gave_up);
     return; // no start now that would be stopped at once
@@ -492,6 +494,8 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const resolve_holder& msg) { return s->resolve(msg); },
       [s](const set_limits& msg) { return s->set(msg); },
       [s](const get_limits& msg) { return s->get(msg); },
+      [s](const get_oom& msg) { return s->oom(msg); },
+      [s](const decide_oom& msg) { return s->decide(msg); },
       [s](const get_stats& msg) { return s->stats(msg); },
       [s](const get_container&) { return s->details(); },
       [s](container_forgotten event) { s->on(event); },
@@ -505,6 +509,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](record_due event) { s->on(event); },
       [s](adoption_due event) { s->on(event); },
       [s](lease_due event) { s->on(event); },
+      [s](const oom_news& event) { s->on(event); },
   };
 }
 

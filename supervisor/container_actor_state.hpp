@@ -10,6 +10,7 @@
 //   container_adoption.cpp   taking over what an earlier daemon has left
 //   container_processes.cpp  the collection of user processes
 //   container_turns.cpp      which of them is started, and stopped, when
+//   container_memory.cpp     who looks after it when it is out of memory
 //   container_lease.cpp      who holds it, if it is weak
 //   container_answers.cpp    who waits for what, and what is told
 
@@ -23,6 +24,7 @@
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
 #include "supervisor/lease.hpp"
+#include "supervisor/oom_handler.hpp"
 #include "supervisor/start_turns.hpp"
 #include "supervisor/user_process.hpp"
 
@@ -66,6 +68,12 @@ struct record_due {};
 /// PID 1 had another's connection still, or did not greet.
 struct adoption_due {};
 
+/// By the handler of that number.
+struct oom_news {
+  std::uint64_t handler = 0;
+  oom_report report;
+};
+
 struct lease_due {
   std::uint64_t number = 0; ///< another one may have been set since
 };
@@ -79,6 +87,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::process_changed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::ready_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::oom_news)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lease_due)
 
 namespace reeve::supervisor {
@@ -89,7 +98,8 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<holder_gone>, caf::reacts_to<end_process>,
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
     caf::reacts_to<ready_process>, caf::reacts_to<record_due>,
-    caf::reacts_to<adoption_due>, caf::reacts_to<lease_due>>;
+    caf::reacts_to<adoption_due>, caf::reacts_to<lease_due>,
+    caf::reacts_to<oom_news>>;
 
 class container_actor_state {
 public:
@@ -132,6 +142,8 @@ public:
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
+  caf::result<oom_status> oom(const get_oom& msg);
+  caf::result<oom_status> decide(const decide_oom& msg);
   caf::result<container_stats> stats(const get_stats& msg);
   caf::result<container_details> details();
 
@@ -149,6 +161,7 @@ public:
   void on(record_due);
   void on(adoption_due);
   void on(lease_due event);
+  void on(const oom_news& event);
 
 private:
   struct entry {
@@ -312,6 +325,14 @@ private:
   check_needs(const config::process_spec& added) const;
   [[nodiscard]] const std::string* needed_by(const std::string& id) const;
 
+  // -- memory -----------------------------------------------------------------
+
+  void watch_memory();
+  void watch_memory_to_the_end();
+  void leave_memory();
+  [[nodiscard]] limits_in_force
+  in_force(const actors::limit_readings& now) const;
+
   // -- the lease --------------------------------------------------------------
 
   void begin_lease();
@@ -376,6 +397,9 @@ private:
   /// Who waits for a process that was run, and is not recorded yet.
   std::map<std::uint32_t, std::vector<actors::owed_answer<process_started>>>
       runs_under_way_;
+  oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
+  std::uint64_t oom_handlers_ = 0;
+  std::int64_t oom_answer_by_ = 0; ///< see `oom_report`
   std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
   lease lease_; ///< of a weak one
   bool lease_begun_ = false;

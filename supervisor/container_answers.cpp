@@ -17,17 +17,19 @@ namespace reeve::supervisor {
 using actors::errc;
 using actors::make_error;
 
-namespace {
-
-limits_in_force in_force(const actors::limit_readings& now) {
+// Of the policy the kernel knows only whether it is not its own.
+limits_in_force
+container_actor_state::in_force(const actors::limit_readings& now) const {
   limits_in_force out;
   for (const auto& item : now.limits)
     out.limits.push_back({item.key, item.value, now.source});
+  if (auto policy = record_.spec.limits.on_oom.value())
+    for (auto& item : out.limits)
+      if (item.key == "oom.policy")
+        item.value = config::format_oom_policy(*policy);
   out.killed.assign(now.killed.begin(), now.killed.end());
   return out;
 }
-
-} // namespace
 
 // Only while PID 1 is known to live: a pid outlives its process on paper.
 caf::result<holder_resolved>
@@ -89,6 +91,7 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
             if (auto ok = keep_limits(values, wanted, now.killed); !ok)
               return take_limits_back(now.before, make_error(ok.error()),
                                       promise);
+            watch_memory();
             promise.deliver(in_force(now));
           },
           [promise](caf::error& err) mutable {
@@ -110,7 +113,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
   auto promise = actors::owe<limits_in_force>(self_);
   self_->request(controller_, caf::infinite, actors::read_limits{msg.keys})
       .then(
-          [promise](const actors::limit_readings& now) mutable {
+          [this, promise](const actors::limit_readings& now) mutable {
             promise.deliver(in_force(now));
           },
           [promise](caf::error& err) mutable {
@@ -312,6 +315,9 @@ std::vector<std::string> container_actor_state::problems() const {
   std::vector<std::string> out;
   for (const auto& err : state_.errors)
     out.push_back(std::string{name_of(err.doing.what)} + ": " + err.text);
+  if (oom_answer_by_ != 0)
+    out.push_back("out of memory: waits for `reeve oom " + record_.spec.name
+                  + " DECISION`");
   return out;
 }
 

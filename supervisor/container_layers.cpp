@@ -102,7 +102,11 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
                         with_->control.get(), with_->stats_descriptors});
   self_->monitor(controller_);
   ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},
-      [this, serial](const actors::limit_readings&) { finished(serial); });
+      [this, serial](const actors::limit_readings&) {
+        if (is_current(serial))
+          watch_memory();
+        finished(serial);
+      });
 }
 
 void container_actor_state::make_holder(std::uint64_t serial) {
@@ -221,6 +225,7 @@ void container_actor_state::end_holder() {
 // a holder that cannot be reached after a crash, leaves one to be ended here.
 void container_actor_state::undo_cgroup(std::uint64_t serial) {
   end_holder();
+  leave_memory();
   if (!controller_)
     return finished(serial);
   if (std::exchange(is_empty_, false)) // a second try looks again

@@ -53,6 +53,8 @@ std::string_view name_of(event_kind kind) {
     return "process_ready";
   case event_kind::container_rebuilding:
     return "container_rebuilding";
+  case event_kind::container_out_of_memory:
+    return "container_out_of_memory";
   case event_kind::container_held:
     return "container_held";
   case event_kind::container_destroyed:

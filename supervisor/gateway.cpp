@@ -100,6 +100,7 @@ api_actor::behavior_type gateway(api_actor::pointer self,
   relay<process_started> on_start{self, to};
   relay<process_is> on_process{self, to};
   relay<limits_in_force> on_limits{self, to};
+  relay<oom_status> on_oom{self, to};
   return {
       [f = relay<container_created>{self, to}](const create_container& m) {
         return f(m);
@@ -136,6 +137,8 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [f = relay<limits_changes>{self, to}](const set_limits_of_all& m) {
         return f(m);
       },
+      [on_oom](const get_oom& m) { return on_oom(m); },
+      [on_oom](const decide_oom& m) { return on_oom(m); },
       [f = relay<container_stats>{self, to}](const get_stats& m) {
         return f(m);
       },

@@ -3,6 +3,7 @@
 
 #include "supervisor/oom_witness.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 namespace reeve::supervisor {
@@ -27,12 +28,28 @@ void oom_witness::begin(const kernel::oom_counts& seen) {
   seen_ = seen;
 }
 
-exit_reason oom_witness::explain(const exit_reason& reason,
+void oom_witness::expect(pid_t pid) {
+  auto lock = std::lock_guard{mutex_};
+  expected_.push_back({pid, std::chrono::steady_clock::now()});
+}
+
+exit_reason oom_witness::explain(const exit_reason& reason, pid_t pid,
                                  const kernel::container_cgroup& group,
                                  std::uint64_t peak) {
   if (reason.kind != exit_kind::signaled || reason.signal != SIGKILL)
     return reason;
   auto lock = std::lock_guard{mutex_};
+  // Nobody asks for what a process of ours has started; then its number is
+  // another's one day.
+  constexpr auto longest = std::chrono::seconds{10};
+  auto moment = std::chrono::steady_clock::now();
+  while (!expected_.empty() && moment - expected_.front().since > longest)
+    expected_.pop_front();
+  if (auto found = std::ranges::find(expected_, pid, &expected_end::pid);
+      pid != 0 && found != expected_.end()) {
+    expected_.erase(found);
+    return exit_reason::oom(oom_limit::own);
+  }
   auto kills = kernel::oom_kill_count(group);
   if (!kills || *kills <= seen_.kills)
     return reason;

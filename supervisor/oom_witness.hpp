@@ -6,7 +6,11 @@
 #include "kernel-iface/cgroup_stats.hpp"
 #include "supervisor/exit_reason.hpp"
 
+#include <sys/types.h>
+
+#include <chrono>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 
 namespace reeve::supervisor {
@@ -21,22 +25,30 @@ namespace reeve::supervisor {
                                   const kernel::memory_room& room,
                                   std::int64_t peak);
 
-/// Tells whether a SIGKILL was the kernel's, for all processes of a container.
-/// Reads the counters in the path of the exit: a notification of the kill may
-/// come later than the end that it explains. Any thread.
+/// Tells whether a SIGKILL was for want of memory, for all processes of a
+/// container. Reads the counters in the path of the exit: a notification of the
+/// kill may come later than the end that it explains. Any thread.
 class oom_witness {
 public:
   /// What was killed up to here is explained.
   void begin(const kernel::oom_counts& seen);
 
-  /// `reason`, or the oom kill that it was. `peak` is the most memory in bytes
-  /// that the process had.
-  [[nodiscard]] exit_reason explain(const exit_reason& reason,
+  /// We are about to kill that one, by the policy of the container.
+  void expect(pid_t pid);
+
+  /// `reason`, or the oom kill that it was, of `pid` as the host sees it.
+  /// `peak` is the most memory in bytes that the process had.
+  [[nodiscard]] exit_reason explain(const exit_reason& reason, pid_t pid,
                                     const kernel::container_cgroup& group,
                                     std::uint64_t peak);
 
 private:
   std::mutex mutex_;
+  struct expected_end {
+    pid_t pid = 0;
+    std::chrono::steady_clock::time_point since;
+  };
+  std::deque<expected_end> expected_; ///< the oldest first
   kernel::oom_counts seen_;
 };
 

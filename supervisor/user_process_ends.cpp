@@ -93,8 +93,9 @@ exit_reason process_actor_state::reason_of_end(
 exit_reason
 process_actor_state::explained(const kernel::holder::end_of_process& end) {
   auto reason = reason_of(end);
-  return cgroup_ ? how_.oom->explain(reason, *cgroup_, end.max_rss_kib * 1024)
-                 : reason;
+  if (!cgroup_)
+    return reason;
+  return how_.oom->explain(reason, info_.pid, *cgroup_, end.max_rss_kib * 1024);
 }
 
 // The holder repeats a report that is not acknowledged.

@@ -64,7 +64,9 @@ TEST_CASE("set_key: every key reads back what was set", "[config][unit]") {
         row{"io.read_iops", "/dev/sda:100"},
         row{"io.write_iops", "7:1:1"},
         row{"hugetlb.limit", "1GB:0,2MB:64M"},
-        row{"hugetlb.limit", "max"}}) {
+        row{"hugetlb.limit", "max"},
+        row{"oom.policy", "raise:16M:256M"},
+        row{"oom.policy", "kill"}}) {
     INFO(key << '=' << text);
     CHECK(to_text(limits{}, key) == "");
     REQUIRE(set_key(lim, key, text));
@@ -177,7 +179,7 @@ TEST_CASE("set_key: an unknown key lists the known ones and the nearest",
            "memory.swap, memory.swappiness, cpu.limit, cpu.burst, cpu.weight, "
            "cpu.idle, cpuset.cpus, cpuset.mems, pids.limit, io.weight, "
            "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
-           "hugetlb.limit (nearest: memory.limit)");
+           "hugetlb.limit, oom.policy (nearest: memory.limit)");
   CHECK(!to_text(lim, "nonsense"));
   CHECK(!clear_key(lim, "nonsense"));
 }
@@ -285,6 +287,8 @@ TEST_CASE("is_none: what takes nothing away", "[config][unit]") {
         std::tuple{"io.weight", "100", true},
         std::tuple{"io.weight", "99", false},
         std::tuple{"hugetlb.limit", "max", true},
+        std::tuple{"oom.policy", "kill", true},
+        std::tuple{"oom.policy", "kill_largest", false},
         std::tuple{"memory.swappiness", "60", false}}) {
     INFO(key << '=' << text);
     auto lim = limits{};

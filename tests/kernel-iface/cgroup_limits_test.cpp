@@ -302,16 +302,6 @@ TEST_CASE("cgroup limits: a controller that is not mounted is named",
   CHECK(refused.error().operation.find("memory") != std::string::npos);
 }
 
-TEST_CASE("cgroup limits: the out-of-memory policy is v1's alone",
-          "[kernel-iface][cgroup]") {
-  auto one = v1_container{};
-  one.put("memory/reeve-t/c1/memory.oom_control", "");
-  must(set_oom_policy(one.group, oom_policy::pause));
-  CHECK(one.get("memory/reeve-t/c1/memory.oom_control") == "1");
-  auto two = v2_container{};
-  CHECK(set_oom_policy(two.group, oom_policy::pause).error().code == ENOTSUP);
-}
-
 TEST_CASE("cgroup freezer: the three states of v1 and of v2",
           "[kernel-iface][cgroup]") {
   auto one = v1_container{};

@@ -101,7 +101,7 @@ TEST_CASE(
 TEST_CASE("event_log: every kind has a name of its own", "[supervisor][unit]") {
   std::set<std::string_view> names;
   for (auto kind = 0;
-       kind <= static_cast<int>(event_kind::container_rebuilding); ++kind) {
+       kind <= static_cast<int>(event_kind::container_out_of_memory); ++kind) {
     auto name = name_of(static_cast<event_kind>(kind));
     CHECK_FALSE(name.empty());
     CHECK(names.insert(name).second);

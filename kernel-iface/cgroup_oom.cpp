@@ -1,0 +1,183 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/cgroup_oom.hpp"
+
+#include "kernel-iface/cgroup_file.hpp"
+#include "kernel-iface/cgroup_resources.hpp"
+
+#include <fcntl.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <string>
+#include <thread>
+#include <utility>
+
+namespace reeve::kernel {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What there is between memory.high and memory.max.
+std::uint64_t margin_of(std::uint64_t limit) {
+  constexpr auto most = std::uint64_t{32} << 20U;
+  constexpr auto part = 16;
+  return std::min(limit / part, most);
+}
+
+result<void> set_pause_v2(const cgroup_dir& dir, bool on) {
+  auto limit = read_number(dir, "memory.max");
+  if (!limit)
+    return tl::make_unexpected(std::move(limit.error()));
+  auto high = on && *limit != no_limit
+                  ? std::to_string(*limit - margin_of(*limit))
+                  : std::string{"max"};
+  return write_text(dir, "memory.high", high);
+}
+
+/// Bytes above memory.high.
+result<std::uint64_t> excess_of(const cgroup_dir& dir) {
+  auto high = read_number(dir, "memory.high");
+  if (!high)
+    return high;
+  return read_number(dir, "memory.current").map([&high](std::uint64_t used) {
+    return used - std::min(used, *high);
+  });
+}
+
+/// Who takes memory is slowed down meanwhile; what is left when the kernel has
+/// tried cannot be reclaimed.
+result<bool> is_out_v2(const cgroup_dir& dir) {
+  auto excess = excess_of(dir);
+  if (!excess)
+    return tl::make_unexpected(std::move(excess.error()));
+  if (*excess == 0)
+    return false;
+  auto done = write_text(dir, "memory.reclaim", std::to_string(*excess));
+  if (done)
+    return false;
+  if (done.error().code == ENOENT) // Linux 5.18: it reclaims by itself
+    for (auto looks = 0; looks < 3 && excess && *excess != 0; ++looks) {
+      std::this_thread::sleep_for(20ms);
+      excess = excess_of(dir);
+    }
+  else if (done.error().code == EAGAIN)
+    excess = excess_of(dir);
+  else
+    return tl::make_unexpected(std::move(done.error()));
+  return excess.map([](std::uint64_t left) { return left != 0; });
+}
+
+/// Seven eighths of the limit are in use, or it is not counted.
+bool is_near_v1(const cgroup_dir& dir, const std::string& stem) {
+  constexpr auto part = 8;
+  auto limit = read_number(dir, stem + ".limit_in_bytes");
+  auto used = read_number(dir, stem + ".usage_in_bytes");
+  return limit && used && *limit < v1_unlimited
+         && *used >= *limit - *limit / part;
+}
+
+/// Also said of those below a group that is out of memory: then it is that
+/// one's affair.
+result<bool> is_out_v1(const cgroup_dir& dir) {
+  return read_text(dir, "memory.oom_control").map([&](const std::string& text) {
+    return find_field(text, "under_oom") == 1
+           && (is_near_v1(dir, "memory") || is_near_v1(dir, "memory.memsw"));
+  });
+}
+
+result<unique_fd> open_events_v1(const cgroup_dir& dir) {
+  auto fd = unique_fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd)
+    return last_error("make an eventfd for", dir.path());
+  auto control = open_file(dir, "memory.oom_control", O_RDONLY);
+  if (!control)
+    return control;
+  // The kernel keeps the event as long as the eventfd is open.
+  return write_text(dir, "cgroup.event_control",
+                    std::to_string(fd.get()) + " "
+                        + std::to_string(control->get()))
+      .map([&fd] { return std::move(fd); });
+}
+
+} // namespace
+
+result<void> set_oom_pause(const container_cgroup& group, bool on) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() == cgroup_mode::v2)
+    return set_pause_v2(*dir, on);
+  return write_text(*dir, "memory.oom_control", on ? "1" : "0");
+}
+
+result<bool> has_oom_pause(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() == cgroup_mode::v2)
+    return read_number(*dir, "memory.high").map([](std::uint64_t high) {
+      return high != no_limit;
+    });
+  return read_text(*dir, "memory.oom_control").map([](const std::string& text) {
+    return find_field(text, "oom_kill_disable") == 1;
+  });
+}
+
+result<bool> may_be_out_of_memory(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() != cgroup_mode::v2)
+    return is_out_v1(*dir);
+  return excess_of(*dir).map([](std::uint64_t bytes) { return bytes != 0; });
+}
+
+result<bool> is_out_of_memory(const container_cgroup& group) {
+  return group.limits_dir(controller::memory)
+      .and_then(group.mode() == cgroup_mode::v2 ? is_out_v2 : is_out_v1);
+}
+
+result<void> reclaim_all(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() != cgroup_mode::v2)
+    return write_text(*dir, "memory.force_empty", "0");
+  auto used = read_number(*dir, "memory.current");
+  if (!used)
+    return tl::make_unexpected(std::move(used.error()));
+  auto done = write_text(*dir, "memory.reclaim", std::to_string(*used));
+  // It never is all.
+  return done || done.error().code == EAGAIN ? result<void>{} : done;
+}
+
+result<oom_watch> oom_watch::open(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::memory);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  auto is_v2 = group.mode() == cgroup_mode::v2;
+  auto fd =
+      is_v2 ? open_file(*dir, "memory.events", O_RDONLY) : open_events_v1(*dir);
+  return std::move(fd).map([is_v2](unique_fd open) {
+    return oom_watch{std::move(open),
+                     is_v2 ? EPOLLPRI : static_cast<std::uint32_t>(EPOLLIN)};
+  });
+}
+
+// kernfs tells once for each change after a read from the beginning.
+void oom_watch::take() const {
+  std::array<char, 512> unused{};
+  if (events_ == EPOLLPRI)
+    static_cast<void>(::lseek(fd_.get(), 0, SEEK_SET));
+  static_cast<void>(::read(fd_.get(), unused.data(), unused.size()));
+}
+
+} // namespace reeve::kernel

@@ -1,0 +1,294 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+// What `oom.policy` does with processes that need more memory than there is:
+// on v1 and hybrid they are paused meanwhile, on v2 slowed down.
+
+#include "kernel-iface/unix_time.hpp"
+#include "tests/integration/limit_requests.hpp"
+#include "tests/integration/probe_image.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/cgroup_view.hpp"
+#include "tests/support/daemon_process.hpp"
+#include "tests/support/instance.hpp"
+#include "tests/support/kernel_view.hpp"
+
+#include <csignal>
+
+using namespace reeve;
+using namespace reeve::supervisor;
+using namespace reeve::tests;
+using namespace std::chrono_literals;
+
+namespace {
+
+config::container_spec box(const probe_image& image, const char* policy) {
+  auto spec = image.spec("box");
+  spec.limits.memory_bytes = 48 * mib;
+  REQUIRE(config::set_key(spec.limits, "oom.policy", policy));
+  return spec;
+}
+
+config::process_spec hog(const char* id, const char* mebibytes) {
+  return api_client::process(id, {"probe", "allocate", mebibytes});
+}
+
+oom_status status_of(api_client& reeve) {
+  return reeve.ask<oom_status>(get_oom{"box"});
+}
+
+void wait_for_question(api_client& reeve) {
+  eventually(
+      "somebody is asked", [&] { return status_of(reeve).answer_by != 0; },
+      [&] { return status_of(reeve).last; });
+}
+
+/// What was done by the policy, oldest first.
+std::vector<std::string> decisions(api_client& reeve) {
+  std::vector<std::string> out;
+  for (const auto& event : reeve.ask<event_batch>(get_events{}).events)
+    if (event.kind == event_kind::container_out_of_memory)
+      out.push_back(event.text.substr(0, event.text.find(' ')));
+  return out;
+}
+
+/// v1 pauses those that need memory; v2 has nobody of the container run.
+bool is_held(pid_t pid) {
+  if (!is_cgroup2())
+    return waits_for_memory(pid);
+  auto group = read_file("/proc/" + std::to_string(pid) + "/cgroup");
+  auto path = group.substr(group.find("::") + 2);
+  path.pop_back();
+  return field_in("/sys/fs/cgroup" + path + "/cgroup.events", "frozen") == 1;
+}
+
+} // namespace
+
+TEST_CASE("oom: the largest goes, and the others do not notice",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "kill_largest"));
+  CHECK(limit_of(reeve, "box", "oom.policy") == "kill_largest");
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  auto small = allocate(reeve, "box", "8");
+  auto ended = reeve.run_to_end("box", hog("big", "200")).reason;
+  CHECK(ended == exit_reason::oom(oom_limit::own));
+  CHECK(is_alive(peer));
+  CHECK(is_alive(small));
+  CHECK(memory_peak(peer) <= 48 * mib);
+  CHECK(decisions(reeve) == std::vector<std::string>{"decision=kill_largest"});
+  // The kernel did not have to.
+  CHECK(field_in(limits_file(peer, "memory", "memory.oom_control",
+                             "memory.events"),
+                 "oom_kill")
+        == 0);
+  auto status = status_of(reeve);
+  CHECK(status.times == 1);
+  CHECK(status.figures.limit == 48 * mib);
+  CHECK(status.figures.anon > 32 * mib);
+  CHECK(status.figures.largest_bytes > 24 * mib);
+  CHECK(status.figures.processes == 3);
+  eventually("it has memory again", [&] { return !status_of(reeve).is_out; });
+
+  // One of many others, and again.
+  CHECK(reeve.run_to_end("box", hog("again", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  CHECK(is_alive(small));
+  CHECK(status_of(reeve).times == 2);
+
+  // The kernel's own way, live.
+  set(reeve, "box", {{"oom.policy", "kill"}});
+  CHECK(reeve.run_to_end("box", hog("last", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  CHECK(field_in(limits_file(peer, "memory", "memory.oom_control",
+                             "memory.events"),
+                 "oom_kill")
+        == 1);
+  CHECK(status_of(reeve).policy == "kill");
+  CHECK(decisions(reeve).size() == 2);
+}
+
+TEST_CASE("oom: all of a container go together", "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "kill_group"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  auto child = instance::process(
+      "parent", {"sh", "-c", "sleep 100000 & echo $!; wait"});
+  reeve.run("box", child);
+  auto id = reeve.details_of("box").info.id;
+  eventually("its child is there", [&] { return members_of(id).size() == 3; });
+  auto members = members_of(id);
+  CHECK(reeve.run_to_end("box", hog("big", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  for (const auto* name : {"peer", "parent"})
+    CHECK(reeve.wait("box", name).last == exit_reason::oom(oom_limit::own));
+  CHECK(!is_alive(peer));
+  for (auto pid : members)
+    CHECK(!is_alive(pid));
+  CHECK(reeve.phase_of("box") == container_phase::running);
+  CHECK(reeve.shell("box", "echo works").out == "works\n");
+}
+
+TEST_CASE("oom: the limit is raised step by step, up to an end",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "raise:32M:128M"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  auto pid = allocate(reeve, "box", "90");
+  CHECK(is_alive(pid));
+  CHECK(kernel_limit(peer, "memory.limit") == 112 * mib);
+  CHECK(limit_of(reeve, "box", "memory.limit") == "112M");
+  CHECK(decisions(reeve)
+        == std::vector<std::string>{"decision=raise:80M",
+                                    "decision=raise:112M"});
+  // Beyond the end somebody has to go: the largest.
+  CHECK(reeve.run_to_end("box", hog("more", "60")).reason.kind
+        != exit_kind::oom);
+  CHECK(reeve.wait("box", "hog").last == exit_reason::oom(oom_limit::own));
+  CHECK(kernel_limit(peer, "memory.limit") == 128 * mib);
+  CHECK(is_alive(peer));
+
+  // It was the limit of this run: what somebody has set holds at the next.
+  reeve.ask<container_is>(stop_container{"box", 0});
+  reeve.ask<container_is>(start_container{"box"});
+  CHECK(limit_of(reeve, "box", "memory.limit") == "48M");
+  CHECK(limit_of(reeve, "box", "oom.policy") == "raise:32M:128M");
+  CHECK(reeve.run_to_end("box", hog("again", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+}
+
+TEST_CASE("oom: page cache and tmpfs are told from what cannot be given back",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "reclaim_then_kill"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  // Three times the limit, in page cache: nobody is out of memory.
+  auto cached = reeve.shell("box", "dd if=/dev/zero of=/big bs=1M count=150 "
+                                   "2>/dev/null && cat /big /big >/dev/null "
+                                   "&& rm /big && echo done");
+  CHECK(cached.out == "done\n");
+  CHECK(decisions(reeve).empty());
+  CHECK(memory_peak(peer) <= 48 * mib);
+  CHECK(reeve.run_to_end("box", hog("big", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  CHECK(decisions(reeve)
+        == std::vector<std::string>{"decision=reclaim",
+                                    "decision=kill_largest"});
+  CHECK(is_alive(peer));
+}
+
+TEST_CASE("oom: somebody is asked, and what he says is done",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "freeze_and_ask:10m"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  auto why = reeve.refusal<oom_status>(decide_oom{"box", "kill_group"});
+  CHECK(why.find("asks for no decision") != std::string::npos);
+
+  auto pid = reeve.run("box", hog("hog", "70")).pid;
+  wait_for_question(reeve);
+  CHECK(is_alive(pid));
+  eventually("it waits", [&] { return is_held(pid); });
+  auto info = reeve.details_of("box").info;
+  REQUIRE(info.problems.size() == 1);
+  CHECK(info.problems.front().find("reeve oom box") != std::string::npos);
+  CHECK(status_of(reeve).is_out);
+
+  why = reeve.refusal<oom_status>(decide_oom{"box", "raise:48M"});
+  CHECK(why.find("more than 48M") != std::string::npos);
+  why = reeve.refusal<oom_status>(decide_oom{"box", "sell it"});
+  CHECK(why.find("is no decision") != std::string::npos);
+  auto later = reeve.ask<oom_status>(decide_oom{"box", "wait:1h"});
+  CHECK(later.answer_by > kernel::unix_ms() + 50 * 60'000);
+  CHECK(is_alive(pid));
+
+  // PID 1 is not held up by it.
+  CHECK(reeve.process_of("box", "hog").phase == process_phase::running);
+  reeve.ask<process_is>(signal_process{"box", "peer", SIGCONT});
+
+  reeve.ask<oom_status>(decide_oom{"box", "raise:96M"});
+  eventually("it has what it needs", [&] {
+    return output_so_far(reeve, "box", "hog") == "allocated\n";
+  });
+  CHECK(kernel_limit(peer, "memory.limit") == 96 * mib);
+  CHECK(reeve.details_of("box").info.problems.empty());
+  CHECK(!is_held(pid));
+
+  // Once more, and a limit that is set by hand is an answer as well.
+  auto second = reeve.run("box", hog("second", "60")).pid;
+  wait_for_question(reeve);
+  set(reeve, "box", {{"memory.limit", "192M"}});
+  eventually("it has what it needs", [&] {
+    return output_so_far(reeve, "box", "second") == "allocated\n";
+  });
+  eventually("nobody is asked",
+             [&] { return status_of(reeve).answer_by == 0; });
+  CHECK(is_alive(second));
+
+  reeve.run("box", hog("third", "200"));
+  wait_for_question(reeve);
+  reeve.ask<oom_status>(decide_oom{"box", "kill_group"});
+  CHECK(reeve.wait("box", "hog").last == exit_reason::oom(oom_limit::own));
+  CHECK(reeve.wait("box", "third").last == exit_reason::oom(oom_limit::own));
+  CHECK(!is_alive(peer));
+
+  // A question that a stop makes void.
+  reeve.run("box", hog("fourth", "300"));
+  wait_for_question(reeve);
+  reeve.ask<container_is>(stop_container{"box", 20'000});
+  CHECK(reeve.phase_of("box") == container_phase::stopped);
+  CHECK(reeve.details_of("box").info.problems.empty());
+}
+
+TEST_CASE("oom: who does not answer in time is not waited for",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "freeze_and_ask:500ms:kill_group"));
+  auto peer = reeve.run("box", instance::sleeper("peer")).pid;
+  CHECK(reeve.run_to_end("box", hog("big", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  CHECK(!is_alive(peer));
+  auto last = status_of(reeve).last;
+  INFO(last);
+  CHECK(last.find("by=deadline") != std::string::npos);
+  CHECK(decisions(reeve)
+        == std::vector<std::string>{"decision=ask:500ms",
+                                    "decision=kill_group"});
+}
+
+TEST_CASE("oom: who waits for an answer waits for the next daemon's",
+          "[integration][oom][adoption]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  daemon_process daemon;
+  daemon.create(box(image, "freeze_and_ask:10m"));
+  auto pid = daemon.run("box", hog("hog", "70")).pid;
+  wait_for_question(daemon);
+  daemon.kill();
+  CHECK(is_alive(pid));
+  daemon.start();
+  wait_for_question(daemon);
+  CHECK(daemon.process_of("box", "hog").pid == pid);
+  daemon.ask<oom_status>(decide_oom{"box", "raise:128M"});
+  eventually("it has what it needs", [&] {
+    return output_so_far(daemon, "box", "hog") == "allocated\n";
+  });
+  CHECK(is_alive(pid));
+
+  // With the policy gone nobody is held any more.
+  daemon.run("box", hog("more", "100"));
+  wait_for_question(daemon);
+  set(daemon, "box", {{"oom.policy", "kill"}});
+  auto ends = [&](const char* name) {
+    return daemon.process_of("box", name).last
+           == exit_reason::oom(oom_limit::own);
+  };
+  eventually("the kernel chooses", [&] { return ends("hog") || ends("more"); });
+}
