@@ -7,6 +7,7 @@
 #include "actors/failure.hpp"
 #include "actors/limit_table.hpp"
 #include "actors/owed_answer.hpp"
+#include "kernel-iface/cgroup_reclaim.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -23,6 +24,7 @@
 #include <optional>
 #include <system_error>
 #include <utility>
+#include <variant>
 
 namespace reeve::actors {
 
@@ -38,8 +40,12 @@ struct dying_is_dead {
 
 struct stats_idle {};
 
-struct apply_finished {
-  caf::expected<limit_readings> how;
+/// What was done on another thread.
+using turn_outcome = std::variant<caf::expected<limit_readings>,
+                                  caf::expected<kernel::reclaimed_memory>>;
+
+struct turn_finished {
+  turn_outcome how;
 };
 
 } // namespace
@@ -49,7 +55,7 @@ struct apply_finished {
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::look_again)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::dying_is_dead)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::stats_idle)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_finished)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::turn_finished)
 
 namespace reeve::actors {
 
@@ -60,7 +66,7 @@ using clock = std::chrono::steady_clock;
 
 using internal_actor = cgroup_controller_actor::extend<
     caf::reacts_to<look_again>, caf::reacts_to<dying_is_dead>,
-    caf::reacts_to<stats_idle>, caf::reacts_to<apply_finished>>;
+    caf::reacts_to<stats_idle>, caf::reacts_to<turn_finished>>;
 
 // Should the end of a dying process not be told.
 constexpr auto longest_wait_for_dying = 20ms;
@@ -98,11 +104,21 @@ public:
         !msg.change.kills && !may_take_long(*cgroup_, msg.change.limits);
     if (waiting_.empty() && is_short)
       return in_result(set_all(*cgroup_, msg.change));
-    auto promise = owe<limit_readings>(self_);
-    waiting_.push_back({msg.change, promise});
-    if (waiting_.size() == 1)
-      apply_elsewhere();
-    return promise;
+    return in_turn<limit_readings>([group = cgroup_, change = msg.change] {
+      return set_all(*group, change);
+    });
+  }
+
+  caf::result<kernel::reclaimed_memory>
+  reclaim(const reclaim_from_cgroup& msg) {
+    return in_turn<kernel::reclaimed_memory>(
+        [group = cgroup_,
+         bytes = msg.bytes]() -> caf::expected<kernel::reclaimed_memory> {
+          auto done = kernel::reclaim_memory(*group, bytes);
+          if (!done)
+            return make_error(done.error());
+          return *done;
+        });
   }
 
   caf::result<limit_readings> read(const read_limits& msg) {
@@ -217,15 +233,11 @@ public:
     on(look_again{event.task});
   }
 
-  void on(apply_finished& event) {
-    auto& promise = waiting_.front().promise;
-    if (event.how)
-      promise.deliver(std::move(*event.how));
-    else
-      promise.deliver(std::move(event.how.error()));
+  void on(turn_finished& event) {
+    waiting_.front().deliver(event.how);
     waiting_.pop_front();
     if (!waiting_.empty())
-      apply_elsewhere();
+      begin_turn();
   }
 
 private:
@@ -241,9 +253,10 @@ private:
     bool begun = false; ///< with `dying`: it is dead, or was waited for enough
   };
 
-  struct waiting_apply {
-    limit_change wanted;
-    owed_answer<limit_readings> promise;
+  struct turn {
+    std::function<turn_outcome()> work; ///< on any thread
+    std::function<void(turn_outcome&)> deliver;
+    std::function<turn_outcome(caf::error)> refuse;
   };
 
   static caf::result<limit_readings>
@@ -269,20 +282,38 @@ private:
           static_cast<int>(reader_->most_descriptors()));
   }
 
+  template <class Reply, class Work>
+  caf::result<Reply> in_turn(Work work) {
+    using outcome = caf::expected<Reply>;
+    auto promise = owe<Reply>(self_);
+    waiting_.push_back(
+        {[work] { return turn_outcome{work()}; },
+         [promise](turn_outcome& how) mutable {
+           auto& answer = std::get<outcome>(how);
+           if (answer)
+             promise.deliver(std::move(*answer));
+           else
+             promise.deliver(std::move(answer.error()));
+         },
+         [](caf::error why) { return turn_outcome{outcome{std::move(why)}}; }});
+    if (waiting_.size() == 1)
+      begin_turn();
+    return promise;
+  }
+
   // On a thread of its own; meanwhile this actor answers whatever else comes.
-  void apply_elsewhere() {
+  void begin_turn() {
     auto me = caf::actor_cast<internal_actor>(self_);
-    auto work = [me, group = cgroup_, wanted = waiting_.front().wanted] {
-      caf::anon_send(me, apply_finished{set_all(*group, wanted)});
-    };
+    const auto& next = waiting_.front();
     try {
-      self_->system().spawn<caf::detached>(work);
+      self_->system().spawn<caf::detached>([me, work = next.work] {
+        caf::anon_send(me, turn_finished{work()});
+      });
     } catch (const std::system_error& err) { // no thread is to be had
       caf::anon_send(
-          me, apply_finished{make_error(
-                  errc::exhausted, std::string{"a thread to change limits "
-                                               "of cgroup '"}
-                                       + cgroup_->id() + "': " + err.what())});
+          me, turn_finished{next.refuse(make_error(
+                  errc::exhausted, "a thread for cgroup '" + cgroup_->id()
+                                       + "': " + err.what()))});
     }
   }
 
@@ -336,7 +367,7 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::chrono::milliseconds deadline_{0};
   poller* watch_ = nullptr;
-  std::deque<waiting_apply> waiting_; ///< the first is under way
+  std::deque<turn> waiting_; ///< the first is under way
   std::uint64_t last_task_ = 0;
   std::map<std::uint64_t, task> tasks_;
   std::shared_ptr<std::atomic<int>> descriptors_left_;
@@ -352,6 +383,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   auto s = handlers_for(self);
   return {
       [=](const apply_limits& msg) { return s->apply(msg); },
+      [=](const reclaim_from_cgroup& msg) { return s->reclaim(msg); },
       [=](const read_limits& msg) { return s->read(msg); },
       [=](read_stats) { return s->read_statistics(); },
       [=](freeze_cgroup) { return s->freeze(); },
@@ -362,7 +394,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
       [=](const look_again& event) { s->on(event); },
       [=](dying_is_dead event) { s->on(event); },
       [=](stats_idle event) { s->on(event); },
-      [=](apply_finished& event) { s->on(event); },
+      [=](turn_finished& event) { s->on(event); },
   };
 }
 

@@ -8,6 +8,7 @@
 #include "actors/poller.hpp"
 #include "config/limits.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_reclaim.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 
@@ -28,6 +29,11 @@ namespace reeve::actors {
 /// with what is in force of those that were set.
 struct apply_limits {
   limit_change change;
+};
+
+/// See kernel::reclaim_memory.
+struct reclaim_from_cgroup {
+  std::uint64_t bytes = 0;
 };
 
 /// No keys: all that this machine has.
@@ -69,16 +75,18 @@ struct cgroup_done {};
 /// One container's groups. Handlers make one short pass over cgroupfs; what
 /// takes the kernel a while (freezing, killing, removal) is asked for again
 /// after a fraction of a millisecond or more, until the deadline. A limit whose
-/// write may block is written on another thread; limits take their turns.
-using cgroup_controller_actor =
-    caf::typed_actor<caf::replies_to<apply_limits>::with<limit_readings>,
-                     caf::replies_to<read_limits>::with<limit_readings>,
-                     caf::replies_to<read_stats>::with<stats_reading>,
-                     caf::replies_to<freeze_cgroup>::with<cgroup_done>,
-                     caf::replies_to<thaw_cgroup>::with<cgroup_done>,
-                     caf::replies_to<kill_cgroup>::with<cgroup_done>,
-                     caf::replies_to<remove_cgroup>::with<cgroup_done>,
-                     caf::replies_to<read_oom_kills>::with<oom_kills>>;
+/// write may block is written on another thread; limits, and what is reclaimed,
+/// take their turns.
+using cgroup_controller_actor = caf::typed_actor<
+    caf::replies_to<apply_limits>::with<limit_readings>,
+    caf::replies_to<reclaim_from_cgroup>::with<kernel::reclaimed_memory>,
+    caf::replies_to<read_limits>::with<limit_readings>,
+    caf::replies_to<read_stats>::with<stats_reading>,
+    caf::replies_to<freeze_cgroup>::with<cgroup_done>,
+    caf::replies_to<thaw_cgroup>::with<cgroup_done>,
+    caf::replies_to<kill_cgroup>::with<cgroup_done>,
+    caf::replies_to<remove_cgroup>::with<cgroup_done>,
+    caf::replies_to<read_oom_kills>::with<oom_kills>>;
 
 struct cgroup_options {
   std::shared_ptr<const kernel::container_cgroup> cgroup;
@@ -94,6 +102,8 @@ cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
 } // namespace reeve::actors
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::reclaim_from_cgroup)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::kernel::reclaimed_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_limits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::limit_readings)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_stats)

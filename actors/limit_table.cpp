@@ -5,8 +5,8 @@
 
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
-#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/cgroup_oom.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/oom_victim.hpp"
 
 #include <algorithm>
@@ -195,18 +195,24 @@ limit_row amounts_row(std::string_view key) {
   return {key, is_asked<Member>, set, set, get};
 }
 
-// Whoever carries the policy out knows the rest of it.
+using config::oom_action;
+using config::oom_policy;
+using kernel::oom_pause;
+
+// Whoever carries the policy out knows the rest of it. What the kernel has is
+// made from the limit of memory: see `follow_limit`.
+oom_pause pause_for(const oom_policy& policy) {
+  return policy.action == oom_action::kill ? oom_pause::off : oom_pause::on;
+}
+
 limit_row policy_row() {
-  using config::oom_action;
-  using config::oom_policy;
   auto set = [](const container_cgroup& group, const config::limits& in) {
-    return kernel::set_oom_pause(group,
-                                 in.on_oom.value()->action != oom_action::kill);
+    return kernel::set_oom_pause(group, pause_for(*in.on_oom.value()));
   };
   auto get = [](const container_cgroup& group, config::limits& out) {
-    return kernel::has_oom_pause(group).map([&out](bool is_paused) {
-      out.on_oom =
-          oom_policy{is_paused ? oom_action::kill_largest : oom_action::kill};
+    return kernel::get_oom_pause(group).map([&out](oom_pause pause) {
+      out.on_oom = oom_policy{pause == oom_pause::on ? oom_action::kill_largest
+                                                     : oom_action::kill};
     });
   };
   return {"oom.policy", is_asked<&config::limits::on_oom>, set, set, get};
@@ -245,6 +251,22 @@ struct progress {
   std::vector<pid_t> killed;
 };
 
+// On v2 the policy is a wire below the limit of memory. `now` is what is in
+// force of it if somebody knows; the kernel knows that there is one.
+result<void> follow_limit(const container_cgroup& group, const rows& done,
+                          const config::limits& now) {
+  auto is_memory = [](const limit_row* row) { return row->frees_memory; };
+  if (group.mode() != kernel::cgroup_mode::v2
+      || std::ranges::none_of(done, is_memory))
+    return {};
+  if (auto policy = now.on_oom.value())
+    return kernel::set_oom_pause(group, pause_for(*policy));
+  return kernel::get_oom_pause(group).and_then([&group](oom_pause pause) {
+    return pause == oom_pause::on ? kernel::set_oom_pause(group, pause)
+                                  : result<void>{};
+  });
+}
+
 // What was set goes back in reverse order.
 caf::error undo(const container_cgroup& group, const progress& made,
                 const kernel::sys_error& why) {
@@ -256,6 +278,8 @@ caf::error undo(const container_cgroup& group, const progress& made,
   for (auto it = made.done.rbegin(); it != made.done.rend(); ++it)
     if (auto back = (*it)->restore(group, made.before); !back)
       text += "; then, setting back: " + to_string(back.error());
+  if (auto back = follow_limit(group, made.done, made.before); !back)
+    text += "; then, setting back: " + to_string(back.error());
   return make_error(errc::refused_by_kernel, std::move(text));
 }
 
@@ -393,6 +417,13 @@ std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
   return std::nullopt;
 }
 
+// Somebody may have raised it meanwhile.
+bool is_raise(const container_cgroup& group, const config::limits& wanted) {
+  auto now = kernel::get_memory_limits(group);
+  auto bytes = to_kernel(wanted.memory_bytes);
+  return !now || !bytes || *bytes > now->memory;
+}
+
 } // namespace
 
 caf::expected<limit_readings> set_all(const container_cgroup& group,
@@ -401,9 +432,13 @@ caf::expected<limit_readings> set_all(const container_cgroup& group,
   for (const auto& row : table)
     if (row.is_asked(change.limits))
       asked.push_back(&row);
+  if (change.raises && !is_raise(group, change.limits))
+    return as_asked(group, {}, {});
   progress made;
   if (auto refused = set_rows(group, change, asked, made))
     return undo(group, made, *refused);
+  if (auto done = follow_limit(group, made.done, change.limits); !done)
+    return undo(group, made, done.error());
   auto now = read(group, asked, false);
   if (!now)
     now = as_asked(group, change.limits, asked);
@@ -431,6 +466,9 @@ caf::expected<limit_readings> get_some(const container_cgroup& group,
 bool may_take_long(const container_cgroup& group,
                    const config::limits& wanted) {
   if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent())
+    return true;
+  // The kernel reclaims what is beyond the wire.
+  if (!wanted.on_oom.is_absent() && group.mode() == kernel::cgroup_mode::v2)
     return true;
   if (!wanted.memory_bytes.value() && !wanted.swap_bytes.value())
     return false;

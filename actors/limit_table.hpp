@@ -40,6 +40,8 @@ struct limit_change {
   bool kills = false;
   /// What was in force before goes back, whatever is in use.
   bool restores = false;
+  /// Nothing is done if the limit of memory in force is as high, or higher.
+  bool raises = false;
 };
 
 /// All that are not absent, or none: when one is refused, those that were set

@@ -62,6 +62,8 @@ struct stats_list;
 struct get_oom;
 struct oom_status;
 struct decide_oom;
+struct reclaim_memory;
+struct memory_reclaimed;
 
 } // namespace reeve::supervisor
 
@@ -119,5 +121,7 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::stats_list))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_oom))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::oom_status))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::decide_oom))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::reclaim_memory))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::memory_reclaimed))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

@@ -28,6 +28,7 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json json_of(const supervisor::limits_change& change);
 [[nodiscard]] json json_of(const supervisor::container_stats& stats);
 [[nodiscard]] json json_of(const supervisor::oom_status& status);
+[[nodiscard]] json json_of(const supervisor::memory_reclaimed& answer);
 [[nodiscard]] json json_of(const supervisor::event& event);
 [[nodiscard]] json json_of(const supervisor::image_info& info);
 [[nodiscard]] json json_of(const supervisor::daemon_info& info);

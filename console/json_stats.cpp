@@ -96,6 +96,14 @@ json of_process(const supervisor::process_stats& process) {
 
 } // namespace
 
+json json_of(const supervisor::memory_reclaimed& answer) {
+  return {{"name", answer.container},
+          {"memory_before", answer.memory_before},
+          {"memory_after", answer.memory_after},
+          {"swap_before", answer.swap_before},
+          {"swap_after", answer.swap_after}};
+}
+
 json json_of(const supervisor::oom_status& status) {
   const auto& figures = status.figures;
   json last;

@@ -51,7 +51,7 @@ void print(context& ctx, const oom_status& status) {
     return;
   line("out of memory", std::to_string(status.times)
                             + (status.times == 1 ? " time" : " times")
-                            + " since the daemon began, the last with");
+                            + ", the last with");
   print_figures(ctx, status.figures);
   if (!status.last.empty())
     line("last", status.last);

@@ -13,7 +13,7 @@ _reeve_offer() {
 _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
-    stop start restart rm pause resume set get oom stats top image daemon
+    stop start restart rm pause resume set get reclaim oom stats top image daemon
     completion'
   local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
@@ -126,7 +126,7 @@ _reeve() {
       mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$cur")
       compopt -o nospace 2>/dev/null
       ;;
-    stats/*) ;;
+    stats/* | reclaim/*) ;;
     oom/1)
       mapfile -t COMPREPLY < <(
         compgen -W 'kill_largest kill_group raise: wait:' -- "$cur")

@@ -52,6 +52,8 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"set", "NAME|PATTERN KEY=VALUE... [--force]", "change limits", no,
      declare_set},
     {"get", "NAME [KEY]...", "print the limits in force", no, declare_get},
+    {"reclaim", "NAME [SIZE]", "take memory back from a container", no,
+     declare_reclaim},
     {"oom", "NAME [DECISION]", "tell how it is out of memory, and decide", no,
      declare_oom},
     {"stats", "NAME", "tell what a container has used", no, declare_stats},

@@ -57,9 +57,15 @@ result<void> request_thaw(const container_cgroup& group) {
   return request(group, "THAWED", "0");
 }
 
-result<void> stop_user_processes(const container_cgroup& group, bool stop) {
-  return group.run_dir().and_then([stop](const cgroup_dir& dir) {
-    return write_text(dir, "cgroup.freeze", stop ? "1" : "0");
+result<void> stop_user_processes(const container_cgroup& group) {
+  return group.run_dir().and_then([](const cgroup_dir& dir) {
+    return write_text(dir, "cgroup.freeze", "1");
+  });
+}
+
+result<void> continue_user_processes(const container_cgroup& group) {
+  return group.run_dir().and_then([](const cgroup_dir& dir) {
+    return write_text(dir, "cgroup.freeze", "0");
   });
 }
 

@@ -21,8 +21,9 @@ enum class freeze_state { thawed, freezing, frozen };
 /// v2: stops the user processes, or lets them go on, whatever the two above
 /// have asked for; they run when neither stops them. Not waited for; SIGKILL
 /// ends them all the same. ENOTSUP on v1.
-[[nodiscard]] result<void> stop_user_processes(const container_cgroup& group,
-                                               bool stop);
+[[nodiscard]] result<void> stop_user_processes(const container_cgroup& group);
+[[nodiscard]] result<void>
+continue_user_processes(const container_cgroup& group);
 
 [[nodiscard]] result<freeze_state>
 get_freeze_state(const container_cgroup& group);

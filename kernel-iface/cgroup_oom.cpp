@@ -14,16 +14,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <string>
-#include <thread>
 #include <utility>
 
 namespace reeve::kernel {
 
 namespace {
-
-using namespace std::chrono_literals;
 
 /// What there is between memory.high and memory.max.
 std::uint64_t margin_of(std::uint64_t limit) {
@@ -32,11 +28,11 @@ std::uint64_t margin_of(std::uint64_t limit) {
   return std::min(limit / part, most);
 }
 
-result<void> set_pause_v2(const cgroup_dir& dir, bool on) {
+result<void> set_pause_v2(const cgroup_dir& dir, oom_pause pause) {
   auto limit = read_number(dir, "memory.max");
   if (!limit)
     return tl::make_unexpected(std::move(limit.error()));
-  auto high = on && *limit != no_limit
+  auto high = pause == oom_pause::on && *limit != no_limit
                   ? std::to_string(*limit - margin_of(*limit))
                   : std::string{"max"};
   return write_text(dir, "memory.high", high);
@@ -63,33 +59,36 @@ result<bool> is_out_v2(const cgroup_dir& dir) {
   auto done = write_text(dir, "memory.reclaim", std::to_string(*excess));
   if (done)
     return false;
-  if (done.error().code == ENOENT) // Linux 5.18: it reclaims by itself
-    for (auto looks = 0; looks < 3 && excess && *excess != 0; ++looks) {
-      std::this_thread::sleep_for(20ms);
-      excess = excess_of(dir);
-    }
-  else if (done.error().code == EAGAIN)
-    excess = excess_of(dir);
-  else
+  if (done.error().code != EAGAIN)
     return tl::make_unexpected(std::move(done.error()));
-  return excess.map([](std::uint64_t left) { return left != 0; });
+  return excess_of(dir).map([](std::uint64_t left) { return left != 0; });
 }
 
-/// Seven eighths of the limit are in use, or it is not counted.
+/// Within what a charge may ask for at once of the limit, or it is not counted.
 bool is_near_v1(const cgroup_dir& dir, const std::string& stem) {
+  constexpr auto most = std::uint64_t{2} << 20U;
   constexpr auto part = 8;
   auto limit = read_number(dir, stem + ".limit_in_bytes");
   auto used = read_number(dir, stem + ".usage_in_bytes");
   return limit && used && *limit < v1_unlimited
-         && *used >= *limit - *limit / part;
+         && *used >= *limit - std::min(*limit / part, most);
 }
 
-/// Also said of those below a group that is out of memory: then it is that
-/// one's affair.
-result<bool> is_out_v1(const cgroup_dir& dir) {
+/// `under_oom` is also said of those below a group that is out of memory: then
+/// it is that one's affair.
+result<memory_need> get_need_v1(const cgroup_dir& dir) {
   return read_text(dir, "memory.oom_control").map([&](const std::string& text) {
-    return find_field(text, "under_oom") == 1
-           && (is_near_v1(dir, "memory") || is_near_v1(dir, "memory.memsw"));
+    if (find_field(text, "under_oom") != 1)
+      return memory_need::none;
+    return is_near_v1(dir, "memory") || is_near_v1(dir, "memory.memsw")
+               ? memory_need::real
+               : memory_need::unfounded;
+  });
+}
+
+result<memory_need> get_need_v2(const cgroup_dir& dir) {
+  return excess_of(dir).map([](std::uint64_t bytes) {
+    return bytes != 0 ? memory_need::real : memory_need::none;
   });
 }
 
@@ -109,54 +108,65 @@ result<unique_fd> open_events_v1(const cgroup_dir& dir) {
 
 } // namespace
 
-result<void> set_oom_pause(const container_cgroup& group, bool on) {
+result<void> set_oom_pause(const container_cgroup& group, oom_pause pause) {
   auto dir = group.limits_dir(controller::memory);
   if (!dir)
     return tl::make_unexpected(std::move(dir.error()));
   if (group.mode() == cgroup_mode::v2)
-    return set_pause_v2(*dir, on);
-  return write_text(*dir, "memory.oom_control", on ? "1" : "0");
+    return set_pause_v2(*dir, pause);
+  return write_text(*dir, "memory.oom_control",
+                    pause == oom_pause::on ? "1" : "0");
 }
 
-result<bool> has_oom_pause(const container_cgroup& group) {
+result<oom_pause> get_oom_pause(const container_cgroup& group) {
   auto dir = group.limits_dir(controller::memory);
   if (!dir)
     return tl::make_unexpected(std::move(dir.error()));
+  auto to_pause = [](bool is_on) {
+    return is_on ? oom_pause::on : oom_pause::off;
+  };
   if (group.mode() == cgroup_mode::v2)
-    return read_number(*dir, "memory.high").map([](std::uint64_t high) {
-      return high != no_limit;
+    return read_number(*dir, "memory.high").map([&](std::uint64_t high) {
+      return to_pause(high != no_limit);
     });
-  return read_text(*dir, "memory.oom_control").map([](const std::string& text) {
-    return find_field(text, "oom_kill_disable") == 1;
+  return read_text(*dir, "memory.oom_control")
+      .map([&](const std::string& text) {
+        return to_pause(find_field(text, "oom_kill_disable") == 1);
+      });
+}
+
+result<memory_need> get_memory_need(const container_cgroup& group) {
+  return group.limits_dir(controller::memory)
+      .and_then(group.mode() == cgroup_mode::v2 ? get_need_v2 : get_need_v1);
+}
+
+result<void> wake_waiting(const container_cgroup& group) {
+  return set_oom_pause(group, oom_pause::off).and_then([&group] {
+    return set_oom_pause(group, oom_pause::on);
   });
 }
 
-result<bool> may_be_out_of_memory(const container_cgroup& group) {
-  auto dir = group.limits_dir(controller::memory);
-  if (!dir)
-    return tl::make_unexpected(std::move(dir.error()));
+result<std::uint64_t> count_shortages(const container_cgroup& group) {
   if (group.mode() != cgroup_mode::v2)
-    return is_out_v1(*dir);
-  return excess_of(*dir).map([](std::uint64_t bytes) { return bytes != 0; });
+    return make_error(ENOTSUP, "count shortages of memory of",
+                      "'" + group.id() + "'", "cgroup v1 does not");
+  return group.limits_dir(controller::memory)
+      .and_then(
+          [](const cgroup_dir& dir) { return read_text(dir, "memory.events"); })
+      .map([](const std::string& text) {
+        return find_field(text, "high").value_or(0)
+               + find_field(text, "max").value_or(0);
+      });
 }
 
 result<bool> is_out_of_memory(const container_cgroup& group) {
-  return group.limits_dir(controller::memory)
-      .and_then(group.mode() == cgroup_mode::v2 ? is_out_v2 : is_out_v1);
-}
-
-result<void> reclaim_all(const container_cgroup& group) {
   auto dir = group.limits_dir(controller::memory);
   if (!dir)
     return tl::make_unexpected(std::move(dir.error()));
-  if (group.mode() != cgroup_mode::v2)
-    return write_text(*dir, "memory.force_empty", "0");
-  auto used = read_number(*dir, "memory.current");
-  if (!used)
-    return tl::make_unexpected(std::move(used.error()));
-  auto done = write_text(*dir, "memory.reclaim", std::to_string(*used));
-  // It never is all.
-  return done || done.error().code == EAGAIN ? result<void>{} : done;
+  if (group.mode() == cgroup_mode::v2)
+    return is_out_v2(*dir);
+  return get_need_v1(*dir).map(
+      [](memory_need need) { return need == memory_need::real; });
 }
 
 result<oom_watch> oom_watch::open(const container_cgroup& group) {

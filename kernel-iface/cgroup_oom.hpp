@@ -15,28 +15,46 @@
 /// (cgroup-v2.rst), which leaves a while to act.
 namespace reeve::kernel {
 
-/// v1: each task that needs memory waits until some is freed or the limit is
-/// raised; a system call that cannot wait fails with ENOMEM. v2: memory.high is
-/// a sixteenth below memory.max, and at most 32 MiB; set it again after a
-/// change of the limit.
+enum class oom_pause : std::uint8_t { off, on };
+
+/// On, v1: each task that needs memory waits until some is freed or the limit
+/// is raised; a system call that cannot wait fails with ENOMEM or EFAULT. v2:
+/// memory.high is a sixteenth below memory.max, and at most 32 MiB; set it
+/// again after a change of the limit. Where more is in use the kernel reclaims
+/// before this returns.
 [[nodiscard]] result<void> set_oom_pause(const container_cgroup& group,
-                                         bool on);
+                                         oom_pause pause);
 
-/// v2: false where there is no limit, either.
-[[nodiscard]] result<bool> has_oom_pause(const container_cgroup& group);
+/// v2: off where there is no limit, either.
+[[nodiscard]] result<oom_pause> get_oom_pause(const container_cgroup& group);
 
-/// v1: tasks wait because of the container's own limit, or are just being
-/// killed. v2: more than memory.high is in use, if `set_oom_pause` is on. A few
-/// small reads.
-[[nodiscard]] result<bool> may_be_out_of_memory(const container_cgroup& group);
+enum class memory_need : std::uint8_t {
+  none,
+  /// v1: tasks wait, though the container's own limit leaves room: for a group
+  /// above it, for a moment, or because they have missed it; see
+  /// `wake_waiting`.
+  unfounded,
+  /// v1: tasks wait, or are just being killed. v2: more than memory.high is in
+  /// use.
+  real,
+};
 
-/// The same, and on v2 the kernel cannot reclaim it either, which it tries
-/// here: that can take seconds.
+/// A few small reads. `none` on v2 without a pause.
+[[nodiscard]] result<memory_need>
+get_memory_need(const container_cgroup& group);
+
+/// v1: has tasks that wait for memory look again. The pause is off for a
+/// moment.
+[[nodiscard]] result<void> wake_waiting(const container_cgroup& group);
+
+/// v2: how often somebody was slowed down or refused for want of memory; it
+/// does not grow while nobody takes any. ENOTSUP on v1.
+[[nodiscard]] result<std::uint64_t>
+count_shortages(const container_cgroup& group);
+
+/// Need is real, and on v2 the kernel cannot reclaim what is too much, which it
+/// tries here: that can take seconds. Linux 5.19.
 [[nodiscard]] result<bool> is_out_of_memory(const container_cgroup& group);
-
-/// Lets the kernel reclaim what it can, which may take seconds; writes out what
-/// is dirty, and swaps. memory.force_empty, memory.reclaim (Linux 5.19).
-[[nodiscard]] result<void> reclaim_all(const container_cgroup& group);
 
 /// A descriptor that poll(2) tells `events` of when the group may be out of
 /// memory: now and then for nothing, never late. v1 an eventfd(2), v2

@@ -296,6 +296,24 @@ struct limits_in_force {
   std::vector<std::int32_t> killed; ///< pids, by a `set_limits` with `force`
 };
 
+/// Has the kernel take memory back from a container that is up: what is in page
+/// cache, and the rest to swap. Answered when that is done, in seconds where
+/// much has to be written.
+struct reclaim_memory {
+  std::string container;
+  std::uint64_t bytes = 0; ///< 0: as much as it can
+};
+
+/// Bytes in use. How much went is the difference, as far as the container has
+/// taken nothing meanwhile.
+struct memory_reclaimed {
+  std::string container;
+  std::uint64_t memory_before = 0;
+  std::uint64_t memory_after = 0;
+  std::uint64_t swap_before = 0;
+  std::uint64_t swap_after = 0;
+};
+
 // -- out of memory ------------------------------------------------------------
 
 /// A container whose limit `oom.policy` is not "kill".
@@ -305,8 +323,10 @@ struct get_oom {
 
 struct oom_status {
   std::string container;
-  std::string policy;         ///< as in `set_limits`
-  std::uint64_t times = 0;    ///< that it was out of memory, for this daemon
+  std::string policy; ///< as in `set_limits`
+  /// That it was out of memory, as long as this daemon has looked after it by
+  /// any policy but "kill"; twice within a second is once.
+  std::uint64_t times = 0;
   bool is_out = false;        ///< just now
   std::int64_t answer_by = 0; ///< ms since the epoch; 0: nobody is asked
   oom_figures figures;        ///< of the last time
@@ -510,6 +530,7 @@ using api_actor =
                      caf::replies_to<set_limits>::with<limits_in_force>,
                      caf::replies_to<get_limits>::with<limits_in_force>,
                      caf::replies_to<set_limits_of_all>::with<limits_changes>,
+                     caf::replies_to<reclaim_memory>::with<memory_reclaimed>,
                      caf::replies_to<get_oom>::with<oom_status>,
                      caf::replies_to<decide_oom>::with<oom_status>,
                      caf::replies_to<get_stats>::with<container_stats>,
@@ -557,6 +578,8 @@ REEVE_DECLARE_INSPECTION(get_limits)
 REEVE_DECLARE_INSPECTION(set_limits_of_all)
 REEVE_DECLARE_INSPECTION(limits_change)
 REEVE_DECLARE_INSPECTION(limits_changes)
+REEVE_DECLARE_INSPECTION(reclaim_memory)
+REEVE_DECLARE_INSPECTION(memory_reclaimed)
 REEVE_DECLARE_INSPECTION(get_oom)
 REEVE_DECLARE_INSPECTION(oom_figures)
 REEVE_DECLARE_INSPECTION(oom_status)

@@ -46,6 +46,9 @@ REEVE_DEFINE_INSPECTION(set_limits_of_all, x.pattern, x.properties, x.values,
                         x.force)
 REEVE_DEFINE_INSPECTION(limits_change, x.container, x.error, x.killed)
 REEVE_DEFINE_INSPECTION(limits_changes, x.containers)
+REEVE_DEFINE_INSPECTION(reclaim_memory, x.container, x.bytes)
+REEVE_DEFINE_INSPECTION(memory_reclaimed, x.container, x.memory_before,
+                        x.memory_after, x.swap_before, x.swap_after)
 REEVE_DEFINE_INSPECTION(get_oom, x.container)
 REEVE_DEFINE_INSPECTION(oom_figures, x.limit, x.in_use, x.swap, x.anon, x.file,
                         x.processes, x.largest_pid, x.largest_bytes)

@@ -281,10 +281,8 @@ void container_actor_state::keep_up_with(container_phase phase) {
     return;
   case container_phase::pausing:
   case container_phase::paused:
-    if (!std::exchange(starts_suspended_, true))
-      for (auto& [id, item] : processes_)
-        self_->send(item.actor, suspend_starts{});
-    return;
+    is_pausing_ = true;
+    return suspend_or_resume_starts();
   case container_phase::running:
   case container_phase::stopped:
   case container_phase::rebuilding:
@@ -292,11 +290,12 @@ void container_actor_state::keep_up_with(container_phase phase) {
   case container_phase::gave_up:
     if (phase == container_phase::gave_up)
       want(wish::gave_up);
-    if (std::exchange(starts_suspended_, false))
-      for (auto& [id, item] : processes_)
-        self_->send(item.actor, resume_starts{});
-    return;
+    is_pausing_ = false;
+    if (phase == container_phase::rebuilding)
+      watch_memory_to_the_end();
+    return suspend_or_resume_starts();
   case container_phase::destroying:
+    watch_memory_to_the_end();
     return drop_record();
   case container_phase::stopping:
     watch_memory_to_the_end();
@@ -307,6 +306,21 @@ void container_actor_state::keep_up_with(container_phase phase) {
   case container_phase::destroyed:
     return;
   }
+}
+
+void container_actor_state::suspend_or_resume_starts() {
+  auto wanted = is_pausing_ || oom_answer_by_ != 0;
+  if (!wanted
+      && (state_.phase == container_phase::stopping
+          || state_.phase == container_phase::destroying))
+    return; // nothing that would be stopped at once
+  if (std::exchange(starts_suspended_, wanted) == wanted)
+    return;
+  for (auto& [id, item] : processes_)
+    if (wanted)
+      self_->send(item.actor, suspend_starts{});
+    else
+      self_->send(item.actor, resume_starts{});
 }
 
 void container_actor_state::carry_out(
@@ -369,6 +383,12 @@ void container_actor_state::failed(std::uint64_t serial,
 
 std::optional<caf::error>
 container_actor_state::check_command(container_command what) {
+  if (what == container_command::run_process && oom_answer_by_ != 0)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name
+                          + "' is out of memory: nothing is started in it "
+                            "until `reeve oom "
+                          + record_.spec.name + " DECISION`");
   if (allows(state_.phase, what))
     return std::nullopt;
   return make_error(errc::wrong_state,
@@ -494,6 +514,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](const resolve_holder& msg) { return s->resolve(msg); },
       [s](const set_limits& msg) { return s->set(msg); },
       [s](const get_limits& msg) { return s->get(msg); },
+      [s](const reclaim_memory& msg) { return s->reclaim(msg); },
       [s](const get_oom& msg) { return s->oom(msg); },
       [s](const decide_oom& msg) { return s->decide(msg); },
       [s](const get_stats& msg) { return s->stats(msg); },

@@ -10,7 +10,7 @@
 //   container_adoption.cpp   taking over what an earlier daemon has left
 //   container_processes.cpp  the collection of user processes
 //   container_turns.cpp      which of them is started, and stopped, when
-//   container_memory.cpp     who looks after it when it is out of memory
+//   container_memory.cpp     what is done about its memory, and who does it
 //   container_lease.cpp      who holds it, if it is weak
 //   container_answers.cpp    who waits for what, and what is told
 
@@ -142,6 +142,7 @@ public:
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
+  caf::result<memory_reclaimed> reclaim(const reclaim_memory& msg);
   caf::result<oom_status> oom(const get_oom& msg);
   caf::result<oom_status> decide(const decide_oom& msg);
   caf::result<container_stats> stats(const get_stats& msg);
@@ -327,6 +328,9 @@ private:
 
   // -- memory -----------------------------------------------------------------
 
+  void end_what_was_left();
+  void set_answer_by(std::int64_t time_ms);
+  void suspend_or_resume_starts();
   void watch_memory();
   void watch_memory_to_the_end();
   void leave_memory();
@@ -377,6 +381,7 @@ private:
   std::vector<std::function<void()>> after_save_; ///< of what is due
   bool gone_ = false;
   bool starts_suspended_ = false;
+  bool is_pausing_ = false; ///< or paused
   container_phase told_ = container_phase::creating;
   std::uint32_t told_live_ = 0; ///< processes, to the warden
   std::uint64_t generation_ = 0;

@@ -133,6 +133,7 @@ void container_actor_state::take_inventory(
     const actors::holder_inventory& found) {
   adopting_ = false;
   turns_wait_ = true;
+  end_what_was_left();
   watch_memory();
   auto runs = sort_runs(found);
   restore_ends_before(runs);

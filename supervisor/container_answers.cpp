@@ -83,6 +83,9 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   // The kernel forgets the weight of a group while it is idle.
   if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
     change.limits.cpu_weight = record_.spec.limits.cpu_weight;
+  // It is made from the limit, and the kernel forgets it without one.
+  if (!wanted.memory_bytes.is_absent() && wanted.on_oom.is_absent())
+    change.limits.on_oom = record_.spec.limits.on_oom;
   auto promise = actors::owe<limits_in_force>(self_);
   self_->request(controller_, caf::infinite, actors::apply_limits{change})
       .then(

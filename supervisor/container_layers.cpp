@@ -240,6 +240,7 @@ void container_actor_state::remove_cgroup(std::uint64_t serial) {
       [this, serial](actors::cgroup_done) {
         self_->send_exit(controller_, caf::exit_reason::user_shutdown);
         controller_ = nullptr;
+        leave_memory(); // of one that a late answer has begun
         kit_.reset();
         record_.holder_pid = 0;
         finished(serial);

@@ -1,12 +1,18 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Who looks after a container that is out of memory.
+// What is done about the memory of a container, and who looks after one that is
+// out of it.
 
+#include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_oom.hpp"
+#include "kernel-iface/cgroup_reclaim.hpp"
 #include "supervisor/container_actor_state.hpp"
 
 #include <caf/send.hpp>
+#include <spdlog/logger.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -15,6 +21,47 @@ using actors::errc;
 using actors::make_error;
 using config::oom_action;
 
+caf::result<memory_reclaimed>
+container_actor_state::reclaim(const reclaim_memory& msg) {
+  if (!controller_)
+    return make_error(errc::wrong_state,
+                      "container '" + record_.spec.name
+                          + "' has no cgroup now: start it first");
+  auto promise = actors::owe<memory_reclaimed>(self_);
+  auto bytes = msg.bytes != 0 ? msg.bytes : kernel::no_limit;
+  self_->request(controller_, caf::infinite, actors::reclaim_from_cgroup{bytes})
+      .then(
+          [promise, name = record_.spec.name](
+              const kernel::reclaimed_memory& done) mutable {
+            promise.deliver(
+                memory_reclaimed{name, done.before.memory, done.after.memory,
+                                 done.before.swap, done.after.swap});
+          },
+          [promise](caf::error& err) mutable {
+            promise.deliver(std::move(err));
+          });
+  return promise;
+}
+
+// An earlier daemon may have been killed amid what only a living one ends.
+void container_actor_state::end_what_was_left() {
+  const auto& limits = record_.spec.limits;
+  const auto& group = *kit_->cgroup;
+  auto policy = limits.on_oom.value().value_or(config::oom_policy{});
+  kernel::result<void> done;
+  if (policy.action != oom_action::kill) {
+    done = kernel::set_oom_pause(group, kernel::oom_pause::on);
+  } else {
+    auto limit = limits.memory_bytes.value().value_or(kernel::no_limit);
+    done = kernel::end_reclaim(group, limit);
+    if (done && group.mode() == kernel::cgroup_mode::v2)
+      done = kernel::continue_user_processes(group);
+  }
+  if (!done && done.error().code != ENODEV)
+    with_->log->error("container '{}': {}", record_.spec.name,
+                      to_string(done.error()));
+}
+
 // As the record has it, which is what is in force. Where the kernel kills there
 // is nobody.
 void container_actor_state::watch_memory() {
@@ -22,6 +69,8 @@ void container_actor_state::watch_memory() {
       record_.spec.limits.on_oom.value().value_or(config::oom_policy{});
   if (policy.action == oom_action::kill || !controller_)
     return leave_memory();
+  if (state_.heading == work::direction::undo && state_.doing)
+    return; // it is on its way down: who looks after it, if anybody, knows
   if (!oom_handler_) {
     auto weak = caf::actor_cast<caf::weak_actor_ptr>(
         caf::actor_cast<internal_container_actor>(self_));
@@ -31,8 +80,9 @@ void container_actor_state::watch_memory() {
                        oom_news{number, std::move(report)});
     };
     oom_handler_ = spawn_oom_handler(
-        self_->system(), {record_.spec.name, kit_->cgroup, controller_, oom_,
-                          with_->control.get(), with_->log, tell_it});
+        self_->system(),
+        {how_.with, record_.spec.name, kit_->cgroup, controller_, oom_,
+         with_->control.get(), with_->log, tell_it});
     self_->monitor(oom_handler_);
   }
   self_->send(oom_handler_, handle_oom{policy});
@@ -54,16 +104,24 @@ void container_actor_state::leave_memory() {
   self_->send_exit(oom_handler_, caf::exit_reason::user_shutdown);
   oom_handler_ = nullptr;
   ++oom_handlers_; // nothing that it says counts
-  oom_answer_by_ = 0;
+  set_answer_by(0);
+}
+
+// Nothing is started while somebody is asked: it would wait for memory as well,
+// or join a group that stands still, until its own deadline ends it.
+void container_actor_state::set_answer_by(std::int64_t time_ms) {
+  if (std::exchange(oom_answer_by_, time_ms) == time_ms)
+    return;
+  suspend_or_resume_starts();
+  publish({});
 }
 
 void container_actor_state::on(const oom_news& event) {
   if (event.handler != oom_handlers_)
     return;
-  oom_answer_by_ = event.report.answer_by;
-  if (event.report.happened.empty())
-    return publish({});
-  tell(event_kind::container_out_of_memory, {}, event.report.happened);
+  set_answer_by(event.report.answer_by);
+  if (!event.report.happened.empty())
+    tell(event_kind::container_out_of_memory, {}, event.report.happened);
 }
 
 caf::result<oom_status> container_actor_state::oom(const get_oom& msg) {

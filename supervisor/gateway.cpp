@@ -137,6 +137,9 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [f = relay<limits_changes>{self, to}](const set_limits_of_all& m) {
         return f(m);
       },
+      [f = relay<memory_reclaimed>{self, to}](const reclaim_memory& m) {
+        return f(m);
+      },
       [on_oom](const get_oom& m) { return on_oom(m); },
       [on_oom](const decide_oom& m) { return on_oom(m); },
       [f = relay<container_stats>{self, to}](const get_stats& m) {

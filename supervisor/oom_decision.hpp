@@ -57,7 +57,7 @@ struct oom_progress {
 
 /// What somebody who was asked has decided: "kill_largest", "kill_group",
 /// "raise:256M", which is the new limit and above the one in force, or
-/// "wait:30s" for another question then.
+/// "wait:30s" for an answer until then.
 [[nodiscard]] config::result<oom_step> parse_decision(std::string_view text,
                                                       std::uint64_t limit);
 

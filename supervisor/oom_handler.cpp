@@ -8,7 +8,9 @@
 #include "actors/owed_answer.hpp"
 #include "config/units.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
+#include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_oom.hpp"
+#include "kernel-iface/cgroup_reclaim.hpp"
 #include "kernel-iface/unix_time.hpp"
 #include "supervisor/oom_work.hpp"
 
@@ -35,9 +37,10 @@ struct memory_looked {
 };
 
 struct memory_acted {
-  std::string text;         ///< for an event
+  std::string text = {};    ///< for an event
   std::string refused = {}; ///< why it was not done
   bool is_felt = false;     ///< at once, if it was of any use
+  bool is_void = false;     ///< there was no need any more
 };
 
 /// A look, or the end of patience; `serial` tells an old one.
@@ -76,6 +79,8 @@ constexpr auto ask_pause = 200ms;
 // Page cache that comes and goes at the limit is told of again and again.
 constexpr auto false_alarm_pause = 50ms;
 constexpr auto failure_pause = 1000ms;
+// So long there must be room on v1 before it is believed.
+constexpr auto doubt = 1000ms;
 
 class oom_handler_state {
 public:
@@ -86,9 +91,10 @@ public:
   void init(self_pointer self, oom_options how) {
     self_ = self;
     how_ = std::move(how);
+    is_v2_ = how_.cgroup->mode() == kernel::cgroup_mode::v2;
     status_.container = how_.container;
     // An earlier daemon that was killed could not let go of them.
-    is_stopped_ = how_.cgroup->mode() == kernel::cgroup_mode::v2;
+    is_stopped_ = is_v2_;
     go_on();
   }
 
@@ -99,15 +105,25 @@ public:
   }
 
   void on(const handle_oom& msg) {
-    policy_ = msg.policy;
+    auto before = std::exchange(policy_, msg.policy);
     status_.policy = config::format_oom_policy(policy_);
-    if (auto armed = kernel::set_oom_pause(*how_.cgroup, true); !armed)
-      complain(armed.error());
-    if (doing_ == activity::nothing) // whatever was before us, or is told
+    switch (doing_) {
+    case activity::nothing:
+      seen_shortages_ = shortages(); // what is in use was so before
       return look_if_needed();
-    if (doing_ == activity::asking
-        && policy_.action != config::oom_action::freeze_and_ask)
-      carry_out(next_step(policy_, status_.figures.limit, tried_));
+    case activity::asking:
+      // The limit may be another one now.
+      if (need() == kernel::memory_need::none)
+        return is_over();
+      if (policy_.action != config::oom_action::freeze_and_ask)
+        return look();
+      if (policy_.deadline != before.deadline)
+        return ask_for(policy_.deadline);
+      return;
+    case activity::working:
+    case activity::settling:
+      return; // it is looked at after that
+    }
   }
 
   [[nodiscard]] oom_status status() const {
@@ -121,14 +137,11 @@ public:
           "container '" + how_.container + "' asks for no decision: it is "
               + (status_.is_out ? "" : "not ")
               + "out of memory, and its oom.policy is " + status_.policy);
+    if (auto limits = kernel::get_memory_limits(*how_.cgroup))
+      status_.figures.limit = limits->memory;
     auto step = parse_decision(msg.decision, status_.figures.limit);
     if (!step)
       return make_error(errc::invalid_argument, to_string(step.error()));
-    if (step->what == oom_step::kind::wait) {
-      ask_for(step->patience);
-      report(to_text(*step) + " by=answer");
-      return status_;
-    }
     auto promise = actors::owe<oom_status>(self_);
     decider_ = promise;
     carry_out(*step);
@@ -164,38 +177,41 @@ public:
     }
     if (!event.found->is_out)
       return is_over(false_alarm_pause);
-    if (!std::exchange(status_.is_out, true))
+    // On v1 somebody who waits is not seen for the moment in which he tries.
+    if (!std::exchange(status_.is_out, true)
+        && clock::now() - over_since_ > doubt) {
+      tried_ = {};
+      has_failed_ = false;
       ++status_.times;
+    }
     status_.figures = event.found->figures;
     carry_out(next_step(policy_, status_.figures.limit, tried_));
   }
 
   void on(const memory_acted& event) {
     auto is_done = event.refused.empty();
-    if (is_done || !std::exchange(has_failed_, true))
+    if (!event.is_void && (is_done || !std::exchange(has_failed_, true)))
       report(event.text + (is_done ? "" : ": ") + event.refused);
     if (is_done)
       go_on();
-    if (auto decider = std::exchange(decider_, {})) {
-      if (is_done)
-        decider->deliver(status_);
-      else
-        decider->deliver(make_error(errc::refused_by_kernel, event.refused));
-    }
+    answer(event.refused);
     doing_ = activity::settling;
     settled_by_ = clock::now()
                   + (!is_done        ? failure_pause
                      : event.is_felt ? 2 * settle_pause
                                      : settle_time);
-    watch_->take(); // what was told until now is what we have acted on
-    listen_again();
+    seen_shortages_ = shortages();
+    if (watch_) {
+      watch_->take(); // what was told until now is what we have acted on
+      listen_again();
+    }
     again_in(settle_pause);
   }
 
 private:
   enum class activity : std::uint8_t {
     nothing,  ///< until the kernel tells
-    working,  ///< on another thread
+    working,  ///< on another thread, or by another actor
     settling, ///< whether that has helped is not to be seen yet
     asking,
   };
@@ -205,18 +221,49 @@ private:
   void look_if_needed() {
     if (!watch_ && !begin_watch())
       return rest(failure_pause);
-    auto may_be = kernel::may_be_out_of_memory(*how_.cgroup);
-    if (!may_be) {
-      complain(may_be.error());
+    auto now = need();
+    if (!now)
       return rest(failure_pause);
+    switch (*now) {
+    case kernel::memory_need::none:
+      return is_over();
+    case kernel::memory_need::unfounded:
+      return wake_up();
+    case kernel::memory_need::real:
+      return look();
     }
-    if (!*may_be)
-      return is_over({});
-    look();
+  }
+
+  /// On v2 it takes somebody who is refused memory: what is in use is no harm.
+  /// Nothing if it cannot be known now.
+  [[nodiscard]] std::optional<kernel::memory_need> need() {
+    auto now = kernel::get_memory_need(*how_.cgroup);
+    if (!now) {
+      complain(now.error());
+      return std::nullopt;
+    }
+    auto is_quiet =
+        is_v2_ && doing_ != activity::asking && shortages() <= seen_shortages_;
+    return is_quiet ? kernel::memory_need::none : *now;
+  }
+
+  [[nodiscard]] std::uint64_t shortages() const {
+    return is_v2_ ? kernel::count_shortages(*how_.cgroup).value_or(0) : 0;
+  }
+
+  /// Who began to wait when there was room already is told by nobody. Not at
+  /// once: it may be for a group above this one, or just about to go on.
+  void wake_up() {
+    auto was_doubtful = is_doubtful_;
+    is_over(failure_pause);
+    is_doubtful_ = !was_doubtful;
+    if (was_doubtful)
+      if (auto done = kernel::wake_waiting(*how_.cgroup); !done)
+        complain(done.error());
   }
 
   void look() {
-    doing_ = activity::working;
+    begin_to_work();
     elsewhere([group = how_.cgroup] {
       return memory_looked{look_at_memory(*group)};
     });
@@ -244,16 +291,17 @@ private:
     return true;
   }
 
-  void is_over(milliseconds pause) {
+  void is_over(milliseconds pause = {}) {
     go_on();
-    if (std::exchange(status_.is_out, false) && status_.answer_by != 0)
+    if (std::exchange(status_.is_out, false))
+      over_since_ = clock::now();
+    if (status_.answer_by != 0)
       stop_asking("over: there is room again");
-    tried_ = {};
-    has_failed_ = has_complained_ = false;
+    has_complained_ = is_doubtful_ = false;
     rest(pause);
   }
 
-  /// Until it is told, or sooner.
+  /// Until it is told, or until then, whatever is told.
   void rest(milliseconds pause) {
     doing_ = activity::nothing;
     if (pause > 0ms)
@@ -274,60 +322,85 @@ private:
     switch (step.what) {
     case kind::ask:
       return ask(step);
+    case kind::wait:
+      ask_for(step.patience);
+      report(words_for(step));
+      return answer({});
     case kind::raise:
       return raise(step);
     case kind::reclaim:
       tried_.reclaimed = true;
-      return act(step, [group = how_.cgroup] {
-        auto done = kernel::reclaim_all(*group);
-        return memory_acted{{}, done ? "" : to_string(done.error()), true};
-      });
+      return reclaim(step);
     case kind::kill_largest:
-      return kill(step, oom_victim::largest);
+      return kill_one(step);
     case kind::kill_group:
-      return kill(step, oom_victim::everybody);
-    case kind::wait: // an answer, no step
-      return;
+      return kill_all(step);
     }
   }
 
-  void kill(const oom_step& step, oom_victim who) {
-    act(step, [group = how_.cgroup, witness = how_.witness, who] {
-      auto killed = kill_for_memory(*group, who, *witness);
+  void kill_one(const oom_step& step) {
+    act(step, [group = how_.cgroup, witness = how_.witness] {
+      auto killed = kill_largest(*group, *witness);
       if (!killed)
         return memory_acted{{}, to_string(killed.error())};
-      std::string text = " killed=";
-      for (auto pid : *killed)
-        text.append(text.back() == '=' ? "" : ",").append(std::to_string(pid));
-      return memory_acted{std::move(text)};
+      if (*killed == 0)
+        return memory_acted{.is_felt = true, .is_void = true};
+      return memory_acted{" killed=" + std::to_string(*killed)};
+    });
+  }
+
+  void reclaim(const oom_step& step) {
+    act(step, [group = how_.cgroup] {
+      auto done = kernel::reclaim_memory(*group, kernel::no_limit);
+      return memory_acted{{}, done ? "" : to_string(done.error()), true};
     });
   }
 
   template <class Work>
   void act(const oom_step& step, Work work) {
+    auto text = words_for(step);
     begin_to_act();
-    elsewhere([work = std::move(work), text = words_for(step)] {
+    elsewhere([work = std::move(work), text = std::move(text)] {
       auto done = work();
       done.text.insert(0, text);
       return done;
     });
   }
 
+  void kill_all(const oom_step& step) {
+    auto text = words_for(step);
+    if (auto all = how_.cgroup->pids(kernel::members::user_processes))
+      text += " killed=" + std::to_string(all->size()) + "_processes";
+    begin_to_act();
+    how_.witness->expect_everybody();
+    ask_controller<actors::cgroup_done>(
+        std::move(text), actors::kill_cgroup{},
+        [witness = how_.witness] { witness->killed_everybody(); });
+  }
+
   // In turn with other changes of limits. It is the limit of this run only:
   // the record keeps what somebody has set.
   void raise(const oom_step& step) {
+    auto text = words_for(step);
     begin_to_act();
     actors::limit_change change;
     change.limits.memory_bytes = step.limit;
-    auto text = words_for(step);
-    self_->request(how_.controller, caf::infinite, actors::apply_limits{change})
+    change.raises = true;
+    tried_.raise_refused = true; // if it is not answered well
+    ask_controller<actors::limit_readings>(
+        std::move(text), actors::apply_limits{change},
+        [this] { tried_.raise_refused = false; });
+  }
+
+  template <class Reply, class Order, class Then>
+  void ask_controller(std::string text, Order order, Then then) {
+    self_->request(how_.controller, caf::infinite, std::move(order))
         .then(
-            [this, text](const actors::limit_readings&) {
-              auto armed = kernel::set_oom_pause(*how_.cgroup, true);
-              on(memory_acted{text, armed ? "" : to_string(armed.error())});
+            [this, text, then](const Reply&) {
+              then();
+              on(memory_acted{text});
             },
             [this, text](const caf::error& why) {
-              tried_.raise_refused = true;
               on(memory_acted{text, actors::text_of(why)});
             });
   }
@@ -343,14 +416,27 @@ private:
   void begin_to_act() {
     if (status_.answer_by != 0)
       stop_asking({});
+    begin_to_work();
+  }
+
+  void begin_to_work() {
     doing_ = activity::working;
     ++serial_;
   }
 
+  void answer(const std::string& refused) {
+    auto decider = std::exchange(decider_, {});
+    if (!decider)
+      return;
+    if (refused.empty())
+      decider->deliver(status_);
+    else
+      decider->deliver(make_error(errc::refused_by_kernel, refused));
+  }
+
   void settle() {
-    auto may_be = kernel::may_be_out_of_memory(*how_.cgroup);
-    if (may_be && !*may_be)
-      return is_over({});
+    if (need() != kernel::memory_need::real)
+      return look_if_needed();
     if (clock::now() < settled_by_)
       return again_in(settle_pause);
     look();
@@ -361,26 +447,31 @@ private:
   void ask(const oom_step& step) {
     // Where the kernel pauses those that need memory, the others may go on, and
     // may free some.
-    if (how_.cgroup->mode() == kernel::cgroup_mode::v2) {
+    if (is_v2_) {
       is_stopped_ = true;
-      if (auto done = kernel::stop_user_processes(*how_.cgroup, true); !done)
+      if (auto done = kernel::stop_user_processes(*how_.cgroup); !done)
         complain(done.error());
     }
-    doing_ = activity::asking;
+    room_since_.reset();
     ask_for(step.patience);
     report(words_for(step));
   }
 
   void ask_for(milliseconds patience) {
+    doing_ = activity::asking;
     asked_until_ = clock::now() + patience;
     status_.answer_by = kernel::unix_ms() + patience.count();
     again_in(std::min<milliseconds>(ask_pause, patience));
   }
 
   void go_on_asking() {
-    auto may_be = kernel::may_be_out_of_memory(*how_.cgroup);
-    if (may_be && !*may_be)
-      return is_over({});
+    if (auto now = need(); !now || now == kernel::memory_need::real)
+      room_since_.reset();
+    else if (!room_since_)
+      room_since_ = clock::now();
+    // Each page that somebody else frees has those on v1 try who wait.
+    if (room_since_ && (is_v2_ || clock::now() - *room_since_ > doubt))
+      return look_if_needed();
     auto left = std::chrono::ceil<milliseconds>(asked_until_ - clock::now());
     if (left > 0ms)
       return again_in(std::min<milliseconds>(ask_pause, left));
@@ -396,7 +487,7 @@ private:
   void go_on() {
     if (!is_stopped_)
       return;
-    if (auto done = kernel::stop_user_processes(*how_.cgroup, false); !done)
+    if (auto done = kernel::continue_user_processes(*how_.cgroup); !done)
       complain(done.error());
     else
       is_stopped_ = false;
@@ -428,28 +519,29 @@ private:
       self_->system().spawn<caf::detached>(
           [me, work = std::move(work)] { caf::anon_send(me, work()); });
     } catch (const std::system_error& err) { // no thread is to be had
-      how_.log->error("container '{}' is out of memory, and there is no thread "
-                      "to look after it, which is tried again: {}",
-                      how_.container, err.what());
-      doing_ = activity::settling;
-      settled_by_ = clock::now() + failure_pause;
-      again_in(failure_pause);
+      on(memory_acted{"no thread to look after it",
+                      std::string{"which is tried again: "} + err.what()});
     }
   }
 
   self_pointer self_ = nullptr;
   oom_options how_;
+  bool is_v2_ = false;
   config::oom_policy policy_;
   oom_status status_;
   activity doing_ = activity::nothing;
   oom_progress tried_;
   std::optional<kernel::oom_watch> watch_;
   actors::poller::token token_ = 0;
-  bool is_told_ = false; ///< the watch rests until it is armed again
-  std::uint64_t serial_ = 0;
+  bool is_told_ = false;     ///< the watch rests until it is armed again
+  std::uint64_t serial_ = 0; ///< of the timer that counts
+  std::uint64_t seen_shortages_ = 0;
   clock::time_point settled_by_;
   clock::time_point asked_until_;
+  clock::time_point over_since_;
+  std::optional<clock::time_point> room_since_; ///< while somebody is asked
   bool is_stopped_ = false;
+  bool is_doubtful_ = false;    ///< somebody waits for nothing
   bool has_failed_ = false;     ///< this time, and was told
   bool has_complained_ = false; ///< this time
   std::optional<actors::owed_answer<oom_status>> decider_;

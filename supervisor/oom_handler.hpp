@@ -24,7 +24,8 @@ class logger;
 
 namespace reeve::supervisor {
 
-/// From now on; also told after each change of the limit.
+/// From now on; also told after each change of the limit. The pause of the
+/// kernel is set by whoever sets the limit.
 struct handle_oom {
   config::oom_policy policy; ///< not `kill`
 };
@@ -47,11 +48,12 @@ struct oom_report {
 };
 
 struct oom_options {
+  std::shared_ptr<const void> keep_alive; ///< what `watch` is part of
   std::string container;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   actors::cgroup_controller_actor controller;
   std::shared_ptr<oom_witness> witness; ///< knows whom we have killed
-  actors::poller* watch = nullptr;      ///< outlives the actor
+  actors::poller* watch = nullptr;
   std::shared_ptr<spdlog::logger> log;
   std::function<void(oom_report)> on_report; ///< any thread
 };

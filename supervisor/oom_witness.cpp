@@ -33,6 +33,18 @@ void oom_witness::expect(pid_t pid) {
   expected_.push_back({pid, std::chrono::steady_clock::now()});
 }
 
+void oom_witness::expect_everybody() {
+  constexpr auto longest = std::chrono::minutes{1}; // we may fail
+  auto lock = std::lock_guard{mutex_};
+  everybody_until_ = std::chrono::steady_clock::now() + longest;
+}
+
+void oom_witness::killed_everybody() {
+  constexpr auto late = std::chrono::seconds{1};
+  auto lock = std::lock_guard{mutex_};
+  everybody_until_ = std::chrono::steady_clock::now() + late;
+}
+
 exit_reason oom_witness::explain(const exit_reason& reason, pid_t pid,
                                  const kernel::container_cgroup& group,
                                  std::uint64_t peak) {
@@ -45,9 +57,15 @@ exit_reason oom_witness::explain(const exit_reason& reason, pid_t pid,
   auto moment = std::chrono::steady_clock::now();
   while (!expected_.empty() && moment - expected_.front().since > longest)
     expected_.pop_front();
-  if (auto found = std::ranges::find(expected_, pid, &expected_end::pid);
-      pid != 0 && found != expected_.end()) {
+  auto found = std::ranges::find(expected_, pid, &expected_end::pid);
+  auto is_named = pid != 0 && found != expected_.end();
+  if (is_named)
     expected_.erase(found);
+  if (is_named || moment < everybody_until_) {
+    // The kernel may have killed it as well: that is explained by this.
+    if (auto kills = kernel::oom_kill_count(group);
+        kills && *kills > seen_.kills)
+      ++seen_.kills;
     return exit_reason::oom(oom_limit::own);
   }
   auto kills = kernel::oom_kill_count(group);

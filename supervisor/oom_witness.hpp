@@ -36,6 +36,11 @@ public:
   /// We are about to kill that one, by the policy of the container.
   void expect(pid_t pid);
 
+  /// We are about to kill all, also those that are yet to be born, until
+  /// `killed_everybody`. Their ends may be told a little later.
+  void expect_everybody();
+  void killed_everybody();
+
   /// `reason`, or the oom kill that it was, of `pid` as the host sees it.
   /// `peak` is the most memory in bytes that the process had.
   [[nodiscard]] exit_reason explain(const exit_reason& reason, pid_t pid,
@@ -49,6 +54,7 @@ private:
     std::chrono::steady_clock::time_point since;
   };
   std::deque<expected_end> expected_; ///< the oldest first
+  std::chrono::steady_clock::time_point everybody_until_{};
   kernel::oom_counts seen_;
 };
 

@@ -3,8 +3,9 @@
 
 #include "supervisor/oom_work.hpp"
 
-#include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_oom.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/oom_victim.hpp"
 #include "kernel-iface/process_stats.hpp"
 
@@ -28,12 +29,14 @@ result<oom_figures> read_figures(const kernel::container_cgroup& group) {
     return tl::make_unexpected(std::move(stats.error()));
   oom_figures out;
   if (const auto& memory = stats->memory) {
-    out.limit = memory->limit;
     out.in_use = memory->current;
     out.swap = memory->swap;
     out.anon = memory->anon;
     out.file = memory->file;
   }
+  // Not that of the groups above, which v1's statistics have.
+  if (auto limits = kernel::get_memory_limits(group))
+    out.limit = limits->memory;
   auto victims = kernel::oom_victims(group);
   if (!victims || victims->empty())
     return out;
@@ -57,14 +60,15 @@ result<oom_look> look_at_memory(const kernel::container_cgroup& group) {
   });
 }
 
-result<std::vector<pid_t>>
-kill_for_memory(const kernel::container_cgroup& group, oom_victim who,
-                oom_witness& witness) {
+result<pid_t> kill_largest(const kernel::container_cgroup& group,
+                           oom_witness& witness) {
   auto victims = kernel::oom_victims(group);
   if (!victims)
-    return victims;
-  std::vector<pid_t> killed;
-  std::vector<kernel::unique_fd> ending;
+    return tl::make_unexpected(std::move(victims.error()));
+  // The kernel may have been faster, or one has ended by itself.
+  auto need = kernel::get_memory_need(group);
+  if (need && *need != kernel::memory_need::real)
+    return pid_t{0};
   for (auto pid : *victims) {
     witness.expect(pid); // its end may be told before we go on
     auto pidfd = kernel::kill_member(group, pid);
@@ -72,19 +76,13 @@ kill_for_memory(const kernel::container_cgroup& group, oom_victim who,
       return tl::make_unexpected(std::move(pidfd.error()));
     if (!*pidfd)
       continue; // it went by itself
-    killed.push_back(pid);
-    ending.push_back(std::move(*pidfd));
-    if (who == oom_victim::largest)
-      break;
+    static_cast<void>(kernel::ends_until(
+        pidfd->get(), std::chrono::steady_clock::now() + patience));
+    return pid;
   }
-  if (killed.empty())
-    return kernel::make_error(ESRCH, "free memory of", "'" + group.id() + "'",
-                              "it has no process that may be killed for it "
-                              "(oom_score_adj -1000)");
-  auto until = std::chrono::steady_clock::now() + patience;
-  for (const auto& pidfd : ending)
-    static_cast<void>(kernel::ends_until(pidfd.get(), until));
-  return killed;
+  return kernel::make_error(ESRCH, "free memory of", "'" + group.id() + "'",
+                            "it has no process that may be killed for it "
+                            "(oom_score_adj -1000)");
 }
 
 } // namespace reeve::supervisor

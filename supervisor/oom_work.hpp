@@ -10,8 +10,6 @@
 
 #include <sys/types.h>
 
-#include <vector>
-
 /// What an `oom_handler` has done on another thread: each call may take
 /// seconds.
 namespace reeve::supervisor {
@@ -24,12 +22,9 @@ struct oom_look {
 [[nodiscard]] kernel::result<oom_look>
 look_at_memory(const kernel::container_cgroup& group);
 
-enum class oom_victim { largest, everybody };
-
-/// Kills and waits for the end; those of whom it cannot be waited for are among
-/// the result. ESRCH if there is nobody who may be killed.
-[[nodiscard]] kernel::result<std::vector<pid_t>>
-kill_for_memory(const kernel::container_cgroup& group, oom_victim who,
-                oom_witness& witness);
+/// Kills the largest, and waits for its end for a while. 0 if there is memory
+/// again, which is looked at first. ESRCH if there is nobody who may be killed.
+[[nodiscard]] kernel::result<pid_t>
+kill_largest(const kernel::container_cgroup& group, oom_witness& witness);
 
 } // namespace reeve::supervisor

@@ -855,6 +855,9 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
         return s->forward<limits_in_force>(m.container, m);
       },
       [s](const set_limits_of_all& m) { return s->set(m); },
+      [s](const reclaim_memory& m) {
+        return s->forward<memory_reclaimed>(m.container, m);
+      },
       [s](const get_oom& m) { return s->forward<oom_status>(m.container, m); },
       [s](const decide_oom& m) {
         return s->forward<oom_status>(m.container, m);

@@ -37,13 +37,27 @@ TEST_CASE("oom_policy: every form reads back as it was written",
 }
 
 TEST_CASE("oom_policy: what is refused says what would do", "[config][unit]") {
-  for (const auto* text :
-       {"", "max", "Kill", "kill:1", "kill_group:", "raise", "raise:16M",
-        "raise:16M:256M:1", "raise:0:256M", "raise:64K:256M", "raise:16M:8M",
-        "raise:x:256M", "raise:16M:1048577T", "freeze_and_ask",
-        "freeze_and_ask:", "freeze_and_ask:30", "freeze_and_ask:99ms",
-        "freeze_and_ask:25h", "freeze_and_ask:30s:kill",
-        "freeze_and_ask:30s:raise", "freeze_and_ask:30s:kill_group:1"}) {
+  for (const auto* text : {"",
+                           "max",
+                           "Kill",
+                           "kill:1",
+                           "kill_group:",
+                           "raise",
+                           "raise:16M",
+                           "raise:16M:256M:1",
+                           "raise:0:256M",
+                           "raise:64K:256M",
+                           "raise:16M:8M",
+                           "raise:x:256M",
+                           "raise:16M:1048577T",
+                           "freeze_and_ask",
+                           "freeze_and_ask:",
+                           "freeze_and_ask:30",
+                           "freeze_and_ask:99ms",
+                           "freeze_and_ask:25h",
+                           "freeze_and_ask:30s:kill",
+                           "freeze_and_ask:30s:raise",
+                           "freeze_and_ask:30s:kill_group:1"}) {
     INFO(text);
     auto lim = limits{};
     auto done = set_key(lim, "oom.policy", text);

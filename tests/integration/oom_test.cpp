@@ -43,13 +43,33 @@ void wait_for_question(api_client& reeve) {
       [&] { return status_of(reeve).last; });
 }
 
-/// What was done by the policy, oldest first.
-std::vector<std::string> decisions(api_client& reeve) {
+/// What was told of it, oldest first.
+std::vector<std::string> news(api_client& reeve) {
   std::vector<std::string> out;
   for (const auto& event : reeve.ask<event_batch>(get_events{}).events)
     if (event.kind == event_kind::container_out_of_memory)
-      out.push_back(event.text.substr(0, event.text.find(' ')));
+      out.push_back(event.text);
   return out;
+}
+
+/// What was done by the policy, oldest first.
+std::vector<std::string> decisions(api_client& reeve) {
+  auto out = news(reeve);
+  for (auto& text : out)
+    text = text.substr(0, text.find(' '));
+  return out;
+}
+
+/// Who has ended is told of before what has ended him.
+void expect_decisions(api_client& reeve, const std::vector<std::string>& all) {
+  eventually(
+      "it was decided so", [&] { return decisions(reeve) == all; },
+      [&] {
+        std::string text;
+        for (const auto& one : news(reeve))
+          text += one + "; ";
+        return text;
+      });
 }
 
 /// v1 pauses those that need memory; v2 has nobody of the container run.
@@ -77,11 +97,11 @@ TEST_CASE("oom: the largest goes, and the others do not notice",
   CHECK(is_alive(peer));
   CHECK(is_alive(small));
   CHECK(memory_peak(peer) <= 48 * mib);
-  CHECK(decisions(reeve) == std::vector<std::string>{"decision=kill_largest"});
+  expect_decisions(reeve, {"decision=kill_largest"});
   // The kernel did not have to.
-  CHECK(field_in(limits_file(peer, "memory", "memory.oom_control",
-                             "memory.events"),
-                 "oom_kill")
+  CHECK(field_in(
+            limits_file(peer, "memory", "memory.oom_control", "memory.events"),
+            "oom_kill")
         == 0);
   auto status = status_of(reeve);
   CHECK(status.times == 1);
@@ -95,15 +115,15 @@ TEST_CASE("oom: the largest goes, and the others do not notice",
   CHECK(reeve.run_to_end("box", hog("again", "200")).reason
         == exit_reason::oom(oom_limit::own));
   CHECK(is_alive(small));
-  CHECK(status_of(reeve).times == 2);
+  expect_decisions(reeve, {"decision=kill_largest", "decision=kill_largest"});
 
   // The kernel's own way, live.
   set(reeve, "box", {{"oom.policy", "kill"}});
   CHECK(reeve.run_to_end("box", hog("last", "200")).reason
         == exit_reason::oom(oom_limit::own));
-  CHECK(field_in(limits_file(peer, "memory", "memory.oom_control",
-                             "memory.events"),
-                 "oom_kill")
+  CHECK(field_in(
+            limits_file(peer, "memory", "memory.oom_control", "memory.events"),
+            "oom_kill")
         == 1);
   CHECK(status_of(reeve).policy == "kill");
   CHECK(decisions(reeve).size() == 2);
@@ -114,8 +134,8 @@ TEST_CASE("oom: all of a container go together", "[integration][oom]") {
   instance reeve;
   reeve.create(box(image, "kill_group"));
   auto peer = reeve.run("box", instance::sleeper("peer")).pid;
-  auto child = instance::process(
-      "parent", {"sh", "-c", "sleep 100000 & echo $!; wait"});
+  auto child =
+      instance::process("parent", {"sh", "-c", "sleep 100000 & echo $!; wait"});
   reeve.run("box", child);
   auto id = reeve.details_of("box").info.id;
   eventually("its child is there", [&] { return members_of(id).size() == 3; });
@@ -127,6 +147,15 @@ TEST_CASE("oom: all of a container go together", "[integration][oom]") {
   CHECK(!is_alive(peer));
   for (auto pid : members)
     CHECK(!is_alive(pid));
+  expect_decisions(reeve, {"decision=kill_group"});
+  // Also those who fork while they are looked at.
+  for (const auto* name : {"peer", "parent", "big"})
+    reeve.complaint<process_is>(remove_process{"box", name});
+  allocate(reeve, "box", "40");
+  reeve.run("box", instance::process("bomb", {"probe", "bomb"}));
+  CHECK(reeve.wait("box", "hog").last == exit_reason::oom(oom_limit::own));
+  expect_decisions(reeve, {"decision=kill_group", "decision=kill_group"});
+  eventually("nobody is left", [&] { return members_of(id).empty(); });
   CHECK(reeve.phase_of("box") == container_phase::running);
   CHECK(reeve.shell("box", "echo works").out == "works\n");
 }
@@ -141,13 +170,14 @@ TEST_CASE("oom: the limit is raised step by step, up to an end",
   CHECK(is_alive(pid));
   CHECK(kernel_limit(peer, "memory.limit") == 112 * mib);
   CHECK(limit_of(reeve, "box", "memory.limit") == "112M");
-  CHECK(decisions(reeve)
-        == std::vector<std::string>{"decision=raise:80M",
-                                    "decision=raise:112M"});
+  expect_decisions(reeve, {"decision=raise:80M", "decision=raise:112M"});
   // Beyond the end somebody has to go: the largest.
-  CHECK(reeve.run_to_end("box", hog("more", "60")).reason.kind
-        != exit_kind::oom);
+  auto more = reeve.run("box", hog("more", "60")).pid;
   CHECK(reeve.wait("box", "hog").last == exit_reason::oom(oom_limit::own));
+  eventually("the other one has what it needs", [&] {
+    return output_so_far(reeve, "box", "more") == "allocated\n";
+  });
+  CHECK(is_alive(more));
   CHECK(kernel_limit(peer, "memory.limit") == 128 * mib);
   CHECK(is_alive(peer));
 
@@ -175,9 +205,7 @@ TEST_CASE("oom: page cache and tmpfs are told from what cannot be given back",
   CHECK(memory_peak(peer) <= 48 * mib);
   CHECK(reeve.run_to_end("box", hog("big", "200")).reason
         == exit_reason::oom(oom_limit::own));
-  CHECK(decisions(reeve)
-        == std::vector<std::string>{"decision=reclaim",
-                                    "decision=kill_largest"});
+  expect_decisions(reeve, {"decision=reclaim", "decision=kill_largest"});
   CHECK(is_alive(peer));
 }
 
@@ -237,12 +265,108 @@ TEST_CASE("oom: somebody is asked, and what he says is done",
   CHECK(reeve.wait("box", "third").last == exit_reason::oom(oom_limit::own));
   CHECK(!is_alive(peer));
 
-  // A question that a stop makes void.
-  reeve.run("box", hog("fourth", "300"));
+  // A limit and a policy at once: there is room, so nobody goes.
+  auto fourth = reeve.run("box", hog("fourth", "300")).pid;
   wait_for_question(reeve);
-  reeve.ask<container_is>(stop_container{"box", 20'000});
+  set(reeve, "box", {{"memory.limit", "512M"}, {"oom.policy", "kill_group"}});
+  eventually("it has what it needs", [&] {
+    return output_so_far(reeve, "box", "fourth") == "allocated\n";
+  });
+  CHECK(is_alive(fourth));
+  CHECK(kernel_limit(fourth, "memory.limit") == 512 * mib);
+}
+
+TEST_CASE("oom: nothing is started while somebody is asked",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "freeze_and_ask:10m"));
+  auto restarts = instance::sleeper("permanent");
+  restarts.restart.type = config::restart_type::permanent;
+  auto first = reeve.run("box", restarts).pid;
+  reeve.run("box", hog("hog", "200"));
+  wait_for_question(reeve);
+  run_process late;
+  late.container = "box";
+  late.spec = instance::sleeper("late");
+  auto why = reeve.refusal<process_started>(late);
+  CHECK(why.find("reeve oom box DECISION") != std::string::npos);
+  reeve.ask<process_is>(signal_process{"box", "permanent", SIGKILL});
+  eventually("it is due", [&] {
+    return reeve.process_of("box", "permanent").phase
+           == process_phase::backing_off;
+  });
+  CHECK(!is_alive(first));
+  reeve.ask<oom_status>(decide_oom{"box", "raise:512M"});
+  eventually("it is up again", [&] {
+    return reeve.process_of("box", "permanent").phase == process_phase::running;
+  });
+  CHECK(reeve.process_of("box", "permanent").restarts == 1);
+}
+
+TEST_CASE("oom: a question is void when its container is to end",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  auto spec = box(image, "freeze_and_ask:10m");
+  auto patient = hog("hog", "200");
+  patient.stop_grace = std::chrono::hours{1}; // longer than anybody waits here
+  reeve.create(spec);
+  reeve.run("box", patient);
+  wait_for_question(reeve);
+  reeve.ask<container_is>(stop_container{"box", -1});
   CHECK(reeve.phase_of("box") == container_phase::stopped);
   CHECK(reeve.details_of("box").info.problems.empty());
+  CHECK(reeve.process_of("box", "hog").phase == process_phase::exited);
+  reeve.ask<container_is>(start_container{"box"});
+  reeve.ask<process_is>(remove_process{"box", "hog"});
+  reeve.run("box", patient);
+  wait_for_question(reeve);
+  reeve.ask<container_is>(destroy_container{"box", true, -1});
+  CHECK(reeve.container_names().empty());
+}
+
+TEST_CASE("oom: a change that is refused takes nothing along",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "kill_largest"));
+  auto pid = reeve.run("box", instance::sleeper("peer")).pid;
+  auto pause = [&] {
+    return read_file(
+        limits_file(pid, "memory", "memory.oom_control", "memory.high"));
+  };
+  auto before = pause();
+  for (const auto* limit : {"24M", "256M"}) {
+    reeve.refusal<limits_in_force>(set_limits{"box",
+                                              {{"memory.limit", limit},
+                                               {"oom.policy", "kill_group"},
+                                               {"cpuset.cpus", "1000"}}});
+    CHECK(kernel_limit(pid, "memory.limit") == 48 * mib);
+    CHECK(pause() == before);
+    CHECK(limit_of(reeve, "box", "oom.policy") == "kill_largest");
+  }
+  if (is_cgroup2()) {
+    // The wire follows the limit.
+    CHECK(std::stoull(before) == 45 * mib);
+    set(reeve, "box", {{"memory.limit", "96M"}});
+    CHECK(std::stoull(pause()) == 90 * mib);
+    set(reeve, "box", {{"memory.limit", "max"}});
+    CHECK(pause() == "max\n");
+    set(reeve, "box", {{"memory.limit", "32M"}});
+    CHECK(std::stoull(pause()) == 30 * mib);
+  }
+  // What is in use and not asked for is no reason to kill.
+  set(reeve, "box", {{"memory.limit", "64M"}});
+  auto full = reeve.run("box", hog("full", "58")).pid;
+  eventually("it is full", [&] {
+    return output_so_far(reeve, "box", "full") == "allocated\n";
+  });
+  set(reeve, "box", {{"oom.policy", "kill_group"}});
+  set(reeve, "box", {{"memory.limit", "63M"}});
+  CHECK(reeve.shell("box", "echo works").out == "works\n");
+  CHECK(is_alive(full));
+  CHECK(decisions(reeve).empty());
 }
 
 TEST_CASE("oom: who does not answer in time is not waited for",
@@ -253,13 +377,14 @@ TEST_CASE("oom: who does not answer in time is not waited for",
   auto peer = reeve.run("box", instance::sleeper("peer")).pid;
   CHECK(reeve.run_to_end("box", hog("big", "200")).reason
         == exit_reason::oom(oom_limit::own));
-  CHECK(!is_alive(peer));
+  eventually("all are gone", [&] { return !is_alive(peer); });
+  eventually("it is told", [&] {
+    return status_of(reeve).last.starts_with("decision=kill_group");
+  });
   auto last = status_of(reeve).last;
   INFO(last);
   CHECK(last.find("by=deadline") != std::string::npos);
-  CHECK(decisions(reeve)
-        == std::vector<std::string>{"decision=ask:500ms",
-                                    "decision=kill_group"});
+  expect_decisions(reeve, {"decision=ask:500ms", "decision=kill_group"});
 }
 
 TEST_CASE("oom: who waits for an answer waits for the next daemon's",

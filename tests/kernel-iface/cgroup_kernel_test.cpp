@@ -7,8 +7,8 @@
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_instance.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
-#include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/cgroup_oom.hpp"
+#include "kernel-iface/cgroup_stats.hpp"
 #include "tests/kernel-iface/cgroup_fixture.hpp"
 #include "tests/support/skip.hpp"
 
@@ -346,7 +346,7 @@ TEST_CASE("cgroups: while a container is paused for memory its holder is not",
   if (group.mode() == cgroup_mode::v2)
     return skip("cgroup2 pauses nobody who is out of memory, it kills");
   must(set_memory_limits(group, {.memory = 16 * mib}));
-  must(set_oom_pause(group, true));
+  must(set_oom_pause(group, oom_pause::on));
   auto join = must(group.join_fds());
   auto home = must(group.holder_home_fds());
   auto hog = child{[&] { return write_zero(join) && use_memory(64 * mib); }};

@@ -50,9 +50,10 @@ TEST_CASE("oom_decision: what somebody may decide", "[supervisor][oom]") {
   CHECK(read("kill_group") == oom_step{kind::kill_group});
   CHECK(read("raise:65M") == oom_step{kind::raise, 65 * mib});
   CHECK(read("wait:30s") == oom_step{kind::wait, 0, 30s});
-  for (const auto* text : {"", "kill", "raise", "raise:", "raise:64M",
-                           "raise:max", "raise:2097152T", "wait", "wait:5",
-                           "wait:50ms", "wait:25h", "kill_group:1", "reclaim"}) {
+  for (const auto* text :
+       {"", "kill", "raise", "raise:", "raise:64M", "raise:max",
+        "raise:2097152T", "wait", "wait:5", "wait:50ms", "wait:25h",
+        "kill_group:1", "reclaim"}) {
     INFO(text);
     auto step = read(text);
     REQUIRE(!step);
