@@ -7,6 +7,7 @@
 #include "actors/failure.hpp"
 #include "actors/limit_table.hpp"
 #include "actors/owed_answer.hpp"
+#include "kernel-iface/cgroup_oom.hpp"
 #include "kernel-iface/cgroup_reclaim.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 
@@ -91,6 +92,7 @@ public:
     deadline_ = how.deadline;
     watch_ = how.watch;
     descriptors_left_ = std::move(how.descriptors_left);
+    keep_alive_ = std::move(how.keep_alive);
   }
 
   ~cgroup_state() {
@@ -107,6 +109,13 @@ public:
     return in_turn<limit_readings>([group = cgroup_, change = msg.change] {
       return set_all(*group, change);
     });
+  }
+
+  // The pause is set here, so nobody else sets it meanwhile.
+  void on(wake_for_memory) {
+    auto pause = kernel::get_oom_pause(*cgroup_);
+    if (pause && *pause == kernel::oom_pause::on)
+      static_cast<void>(kernel::wake_waiting(*cgroup_)); // it is asked again
   }
 
   caf::result<kernel::reclaimed_memory>
@@ -306,9 +315,10 @@ private:
     auto me = caf::actor_cast<internal_actor>(self_);
     const auto& next = waiting_.front();
     try {
-      self_->system().spawn<caf::detached>([me, work = next.work] {
-        caf::anon_send(me, turn_finished{work()});
-      });
+      self_->system().spawn<caf::detached>(
+          [me, work = next.work, keep_alive = keep_alive_] {
+            caf::anon_send(me, turn_finished{work()});
+          });
     } catch (const std::system_error& err) { // no thread is to be had
       caf::anon_send(
           me, turn_finished{next.refuse(make_error(
@@ -367,6 +377,7 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::chrono::milliseconds deadline_{0};
   poller* watch_ = nullptr;
+  std::shared_ptr<const void> keep_alive_;
   std::deque<turn> waiting_; ///< the first is under way
   std::uint64_t last_task_ = 0;
   std::map<std::uint64_t, task> tasks_;
@@ -383,6 +394,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   auto s = handlers_for(self);
   return {
       [=](const apply_limits& msg) { return s->apply(msg); },
+      [=](wake_for_memory event) { s->on(event); },
       [=](const reclaim_from_cgroup& msg) { return s->reclaim(msg); },
       [=](const read_limits& msg) { return s->read(msg); },
       [=](read_stats) { return s->read_statistics(); },

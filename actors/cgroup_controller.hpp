@@ -31,6 +31,9 @@ struct apply_limits {
   limit_change change;
 };
 
+/// See kernel::wake_waiting. Not without a pause.
+struct wake_for_memory {};
+
 /// See kernel::reclaim_memory.
 struct reclaim_from_cgroup {
   std::uint64_t bytes = 0;
@@ -79,6 +82,7 @@ struct cgroup_done {};
 /// take their turns.
 using cgroup_controller_actor = caf::typed_actor<
     caf::replies_to<apply_limits>::with<limit_readings>,
+    caf::reacts_to<wake_for_memory>,
     caf::replies_to<reclaim_from_cgroup>::with<kernel::reclaimed_memory>,
     caf::replies_to<read_limits>::with<limit_readings>,
     caf::replies_to<read_stats>::with<stats_reading>,
@@ -94,6 +98,9 @@ struct cgroup_options {
   poller* watch = nullptr; ///< outlives the actor; null: processes are polled
   /// How many more descriptors all controllers may keep for statistics.
   std::shared_ptr<std::atomic<int>> descriptors_left;
+  /// Until what is done on other threads is done: who adopts after a failure
+  /// waits for it.
+  std::shared_ptr<const void> keep_alive;
 };
 
 cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
@@ -102,6 +109,7 @@ cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
 } // namespace reeve::actors
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::wake_for_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::reclaim_from_cgroup)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::kernel::reclaimed_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::read_limits)

@@ -358,11 +358,13 @@ bool is_as_good_as_set(const limit_row& row, const config::limits& wanted,
 std::optional<kernel::sys_error> set_some(const container_cgroup& group,
                                           const limit_change& change,
                                           rows& left, progress& out) {
-  auto keeps_before = change.tells_before || out.done.size() + left.size() > 1;
+  auto may_go_back = change.tells_before || out.done.size() + left.size() > 1;
   std::optional<kernel::sys_error> refused;
   rows later;
   for (const auto* row : left) {
     auto before = out.before;
+    // Behind the limit of memory there is the wire of v2 to be set.
+    auto keeps_before = may_go_back || row->frees_memory;
     auto ok = keeps_before ? row->get(group, before) : result<void>{};
     if (ok)
       ok = change.restores ? row->restore(group, change.limits)
@@ -478,8 +480,10 @@ bool may_take_long(const container_cgroup& group,
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)
     return false;
+  // Also what is beyond the wire of v2 is reclaimed.
+  constexpr auto most_margin = 16;
   auto used = kernel::memory_in_use(group);
-  return !used || *used > *bytes;
+  return !used || *used > *bytes - *bytes / most_margin;
 }
 
 } // namespace reeve::actors

@@ -32,7 +32,7 @@ void print_figures(context& ctx, const supervisor::oom_figures& figures) {
                         + (figures.processes == 1 ? " process" : " processes"));
 }
 
-std::string state_of(const oom_status& status, std::int64_t now_ms) {
+std::string memory_state(const oom_status& status, std::int64_t now_ms) {
   if (status.answer_by != 0)
     return "out of memory, waits for a decision until "
            + rfc3339(status.answer_by) + " ("
@@ -46,7 +46,7 @@ void print(context& ctx, const oom_status& status) {
   };
   line("name", status.container);
   line("policy", status.policy);
-  line("state", state_of(status, ctx.now_ms));
+  line("state", memory_state(status, ctx.now_ms));
   if (status.times == 0)
     return;
   line("out of memory", std::to_string(status.times)

@@ -32,6 +32,12 @@ result<void> set_pause_v2(const cgroup_dir& dir, oom_pause pause) {
   auto limit = read_number(dir, "memory.max");
   if (!limit)
     return tl::make_unexpected(std::move(limit.error()));
+  if (pause == oom_pause::on)
+    if (auto file = open_file(dir, "memory.reclaim", O_WRONLY); !file)
+      return make_error(file.error().code == ENOENT ? ENOTSUP
+                                                    : file.error().code,
+                        "watch the memory of", dir.path(),
+                        "it takes memory.reclaim, of Linux 5.19");
   auto high = pause == oom_pause::on && *limit != no_limit
                   ? std::to_string(*limit - margin_of(*limit))
                   : std::string{"max"};
@@ -74,15 +80,24 @@ bool is_near_v1(const cgroup_dir& dir, const std::string& stem) {
          && *used >= *limit - std::min(*limit / part, most);
 }
 
-/// `under_oom` is also said of those below a group that is out of memory: then
-/// it is that one's affair.
+/// Nothing where it cannot be read, as above the root.
+bool is_under_oom_v1(const cgroup_dir& dir) {
+  auto text = read_text(dir, "memory.oom_control");
+  return text && find_field(*text, "under_oom") == 1;
+}
+
+/// `under_oom` is also said of all those below a group that is out of memory:
+/// then it is that one's affair.
 result<memory_need> get_need_v1(const cgroup_dir& dir) {
+  auto above = dir;
+  auto slash = above.name.rfind('/');
+  above.name.erase(slash != std::string::npos ? slash : 0);
   return read_text(dir, "memory.oom_control").map([&](const std::string& text) {
     if (find_field(text, "under_oom") != 1)
       return memory_need::none;
-    return is_near_v1(dir, "memory") || is_near_v1(dir, "memory.memsw")
-               ? memory_need::real
-               : memory_need::unfounded;
+    auto is_own = is_near_v1(dir, "memory") || is_near_v1(dir, "memory.memsw");
+    return is_own && !is_under_oom_v1(above) ? memory_need::real
+                                             : memory_need::unfounded;
   });
 }
 

@@ -21,7 +21,7 @@ enum class oom_pause : std::uint8_t { off, on };
 /// is raised; a system call that cannot wait fails with ENOMEM or EFAULT. v2:
 /// memory.high is a sixteenth below memory.max, and at most 32 MiB; set it
 /// again after a change of the limit. Where more is in use the kernel reclaims
-/// before this returns.
+/// before this returns. ENOTSUP before Linux 5.19.
 [[nodiscard]] result<void> set_oom_pause(const container_cgroup& group,
                                          oom_pause pause);
 

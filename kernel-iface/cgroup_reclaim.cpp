@@ -125,8 +125,11 @@ result<void> end_reclaim(const container_cgroup& group, std::uint64_t limit) {
     return set_oom_pause(group, oom_pause::off);
   return group.limits_dir(controller::memory)
       .and_then([&](const cgroup_dir& dir) {
+        // A policy may have raised it before: nothing is taken away here.
+        auto used = read_number(dir, "memory.usage_in_bytes");
+        auto least = std::max(limit, used.value_or(0));
         return put_back_v1(group, dir,
-                           limit == no_limit ? "-1" : std::to_string(limit));
+                           limit == no_limit ? "-1" : std::to_string(least));
       });
 }
 

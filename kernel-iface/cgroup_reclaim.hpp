@@ -37,7 +37,8 @@ reclaim_memory(const container_cgroup& group, std::uint64_t bytes);
 /// Of a container that is to have no `oom_pause`: ends one that is left by
 /// somebody who died, amid that or before he had written down that he set it.
 /// On v1 the limit may be the lower one: `limit` is the one to be in force, in
-/// bytes. One small read where nothing was left.
+/// bytes, or what is in use if that is more. One small read where nothing was
+/// left.
 [[nodiscard]] result<void> end_reclaim(const container_cgroup& group,
                                        std::uint64_t limit);
 

@@ -183,6 +183,12 @@ caf::result<container_is> container_actor_state::command(container_command what,
 }
 
 void container_actor_state::on(work_deadline event) {
+  // Processes that are to come up wait for somebody's decision, not for us.
+  auto coming_up = work{work::direction::make, layer::processes};
+  if (oom_.holds_starts && state_.doing == coming_up
+      && is_current(event.serial))
+    work_until_ =
+        clock::now() + deadline_of(coming_up, with_->config.deadlines);
   if (auto left = work_until_ - clock::now();
       left > 0ms && is_current(event.serial)) // a part of it was done
     return self_->delayed_send(self_, left, event);
@@ -309,7 +315,7 @@ void container_actor_state::keep_up_with(container_phase phase) {
 }
 
 void container_actor_state::suspend_or_resume_starts() {
-  auto wanted = is_pausing_ || oom_answer_by_ != 0;
+  auto wanted = is_pausing_ || oom_.holds_starts;
   if (!wanted
       && (state_.phase == container_phase::stopping
           || state_.phase == container_phase::destroying))
@@ -382,13 +388,15 @@ void container_actor_state::failed(std::uint64_t serial,
 }
 
 std::optional<caf::error>
-container_actor_state::check_command(container_command what) {
-  if (what == container_command::run_process && oom_answer_by_ != 0)
-    return make_error(errc::wrong_state,
-                      "container '" + record_.spec.name
-                          + "' is out of memory: nothing is started in it "
-                            "until `reeve oom "
-                          + record_.spec.name + " DECISION`");
+container_actor_state::check_command(container_command what) const {
+  if (what == container_command::run_process && oom_.holds_starts)
+    return make_error(
+        errc::wrong_state,
+        "container '" + record_.spec.name
+            + "' is out of memory: nothing is started in it until "
+            + (oom_.answer_by != 0
+                   ? "`reeve oom " + record_.spec.name + " DECISION`"
+                   : "that is over"));
   if (allows(state_.phase, what))
     return std::nullopt;
   return make_error(errc::wrong_state,

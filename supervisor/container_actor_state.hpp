@@ -186,6 +186,11 @@ private:
     std::vector<std::uint64_t> ends_kept; ///< by PID 1, which may forget them
   };
 
+  struct waiting_set {
+    set_limits asked;
+    actors::owed_answer<limits_in_force> promise;
+  };
+
   struct waiter {
     actors::owed_answer<container_is> promise;
     container_phase goal = container_phase::running;
@@ -218,7 +223,8 @@ private:
               [this, serial](const caf::error& err) { failed(serial, err); });
   }
 
-  std::optional<caf::error> check_command(container_command what);
+  [[nodiscard]] std::optional<caf::error>
+  check_command(container_command what) const;
   enum class wish : std::uint8_t { up, down, gave_up };
   void want(wish what);
   void save();
@@ -329,7 +335,7 @@ private:
   // -- memory -----------------------------------------------------------------
 
   void end_what_was_left();
-  void set_answer_by(std::int64_t time_ms);
+  void note_memory(const oom_report& now);
   void suspend_or_resume_starts();
   void watch_memory();
   void watch_memory_to_the_end();
@@ -355,14 +361,19 @@ private:
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
   using limit_list = std::vector<std::pair<std::string, std::string>>;
+  void begin_set();
+  caf::error make_change(const set_limits& asked,
+                         actors::limit_change& out) const;
+  void end_set(limits_in_force how);
+  void refuse_set(caf::error why);
+  void next_set();
   [[nodiscard]] config::limits limits_after(const limit_list& values,
                                             const config::limits& change) const;
   kernel::result<void> keep_limits(const limit_list& values,
                                    const config::limits& change,
                                    const std::vector<pid_t>& killed = {});
   [[nodiscard]] std::vector<process_stats> stats_of_processes() const;
-  void take_limits_back(const config::limits& before, caf::error why,
-                        actors::owed_answer<limits_in_force> promise);
+  void take_limits_back(const config::limits& before, const caf::error& why);
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
 
@@ -404,13 +415,14 @@ private:
       runs_under_way_;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
-  std::int64_t oom_answer_by_ = 0; ///< see `oom_report`
-  std::shared_ptr<oom_witness> oom_ = std::make_shared<oom_witness>();
+  oom_report oom_; ///< the latest of it
+  std::shared_ptr<oom_witness> oom_witness_ = std::make_shared<oom_witness>();
   lease lease_; ///< of a weak one
   bool lease_begun_ = false;
   std::uint64_t lease_timer_ = 0;
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
+  std::deque<waiting_set> sets_; ///< the first is under way
   actors::owed_answer<container_is> adopter_;
   unsigned adoption_tries_ = 0;
   bool adopting_ = false; ///< what PID 1 knows is not here yet

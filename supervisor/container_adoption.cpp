@@ -55,7 +55,7 @@ void container_actor_state::connect_and_adopt() {
   if (!ok || !*socket)
     return adopt_remains();
   // What the kernel has killed before may have been explained already.
-  oom_->begin(
+  oom_witness_->begin(
       kernel::read_oom_counts(*kit_->cgroup).value_or(kernel::oom_counts{}));
   kit_->uid_base = record_.uid_base;
   kit_->holder_pid = record_.holder_pid;
@@ -123,8 +123,9 @@ kernel::result<void> container_actor_state::adopt_groups(
   kit_->cgroup =
       std::make_shared<const kernel::container_cgroup>(std::move(*found));
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(), {kit_->cgroup, with_->config.deadlines.kill,
-                        with_->control.get(), with_->stats_descriptors});
+      self_->system(),
+      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get(),
+       with_->stats_descriptors, how_.with});
   self_->monitor(controller_);
   return {};
 }

@@ -44,12 +44,51 @@ container_actor_state::resolve(const resolve_holder&) const {
   return holder_resolved{kit_->holder_pid, kit_->holder_start_time};
 }
 
+// One after the other: what is set follows from what the record has.
 caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
+  auto promise = actors::owe<limits_in_force>(self_);
+  sets_.push_back({msg, promise});
+  if (sets_.size() == 1)
+    begin_set();
+  return promise;
+}
+
+void container_actor_state::begin_set() {
+  const auto& asked = sets_.front().asked;
+  actors::limit_change change;
+  if (auto why = make_change(asked, change))
+    return refuse_set(std::move(why));
+  auto wanted = change.limits;
+  if (!controller_) { // at rest: they hold from the next start
+    if (auto ok = keep_limits(asked.values, wanted); !ok)
+      return refuse_set(make_error(ok.error()));
+    return end_set({});
+  }
+  // The kernel forgets the weight of a group while it is idle.
+  if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
+    change.limits.cpu_weight = record_.spec.limits.cpu_weight;
+  // It is made from the limit, and the kernel forgets it without one.
+  if (!wanted.memory_bytes.is_absent() && wanted.on_oom.is_absent())
+    change.limits.on_oom = record_.spec.limits.on_oom;
+  self_->request(controller_, caf::infinite, actors::apply_limits{change})
+      .then(
+          [this, wanted,
+           values = asked.values](const actors::limit_readings& now) {
+            if (auto ok = keep_limits(values, wanted, now.killed); !ok)
+              return take_limits_back(now.before, make_error(ok.error()));
+            watch_memory();
+            end_set(in_force(now));
+          },
+          [this](caf::error& err) { refuse_set(std::move(err)); });
+}
+
+caf::error container_actor_state::make_change(const set_limits& asked,
+                                              actors::limit_change& out) const {
   if (auto refused = check_command(container_command::set_limit))
     return std::move(*refused);
-  config::limits wanted;
+  auto& wanted = out.limits;
   std::string forgotten;
-  for (const auto& [key, value] : msg.values) {
+  for (const auto& [key, value] : asked.values) {
     auto ok = value.empty() ? config::clear_key(wanted, key)
                             : config::set_key(wanted, key, value);
     if (!ok)
@@ -63,44 +102,36 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
                           + record_.spec.name
                           + "' has a cgroup now: only one that is stopped can "
                             "forget a limit");
-  if (msg.force && state_.phase == container_phase::paused)
+  if (asked.force && state_.phase == container_phase::paused)
     return make_error(
         errc::wrong_state,
         "container '" + record_.spec.name
             + "' is paused: its processes do not end before it is "
               "resumed");
   auto good = config::check_ranges(wanted);
-  if (good && !controller_) // at rest: they hold from the next start
-    good = config::check_as_whole(limits_after(msg.values, wanted));
+  if (good && !controller_)
+    good = config::check_as_whole(limits_after(asked.values, wanted));
   if (!good)
     return make_error(errc::invalid_argument, to_string(good.error()));
-  if (!controller_) {
-    if (auto ok = keep_limits(msg.values, wanted); !ok)
-      return make_error(ok.error());
-    return limits_in_force{};
-  }
-  auto change = actors::limit_change{wanted, true, msg.force};
-  // The kernel forgets the weight of a group while it is idle.
-  if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
-    change.limits.cpu_weight = record_.spec.limits.cpu_weight;
-  // It is made from the limit, and the kernel forgets it without one.
-  if (!wanted.memory_bytes.is_absent() && wanted.on_oom.is_absent())
-    change.limits.on_oom = record_.spec.limits.on_oom;
-  auto promise = actors::owe<limits_in_force>(self_);
-  self_->request(controller_, caf::infinite, actors::apply_limits{change})
-      .then(
-          [this, promise, wanted,
-           values = msg.values](const actors::limit_readings& now) mutable {
-            if (auto ok = keep_limits(values, wanted, now.killed); !ok)
-              return take_limits_back(now.before, make_error(ok.error()),
-                                      promise);
-            watch_memory();
-            promise.deliver(in_force(now));
-          },
-          [promise](caf::error& err) mutable {
-            promise.deliver(std::move(err));
-          });
-  return promise;
+  out.tells_before = true;
+  out.kills = asked.force;
+  return {};
+}
+
+void container_actor_state::end_set(limits_in_force how) {
+  sets_.front().promise.deliver(std::move(how));
+  next_set();
+}
+
+void container_actor_state::refuse_set(caf::error why) {
+  sets_.front().promise.deliver(std::move(why));
+  next_set();
+}
+
+void container_actor_state::next_set() {
+  sets_.pop_front();
+  if (!sets_.empty())
+    begin_set();
 }
 
 caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
@@ -217,21 +248,15 @@ container_actor_state::keep_limits(const limit_list& values,
 }
 
 // In force, but they would not be for the next daemon.
-void container_actor_state::take_limits_back(
-    const config::limits& before, caf::error why,
-    actors::owed_answer<limits_in_force> promise) {
-  if (!controller_) { // they went with the group
-    promise.deliver(std::move(why));
-    return;
-  }
+void container_actor_state::take_limits_back(const config::limits& before,
+                                             const caf::error& why) {
+  if (!controller_) // they went with the group
+    return refuse_set(why);
   self_
       ->request(controller_, caf::infinite,
                 actors::apply_limits{{before, false, false, true}})
-      .then(
-          [promise, why](const actors::limit_readings&) mutable {
-            promise.deliver(why);
-          },
-          [promise, why](const caf::error&) mutable { promise.deliver(why); });
+      .then([this, why](const actors::limit_readings&) { refuse_set(why); },
+            [this, why](const caf::error&) { refuse_set(why); });
 }
 
 void container_actor_state::settle_creators() {
@@ -318,7 +343,7 @@ std::vector<std::string> container_actor_state::problems() const {
   std::vector<std::string> out;
   for (const auto& err : state_.errors)
     out.push_back(std::string{name_of(err.doing.what)} + ": " + err.text);
-  if (oom_answer_by_ != 0)
+  if (oom_.answer_by != 0)
     out.push_back("out of memory: waits for `reeve oom " + record_.spec.name
                   + " DECISION`");
   return out;

@@ -95,11 +95,12 @@ void container_actor_state::take_kit_for(
 }
 
 void container_actor_state::own_cgroup(std::uint64_t serial) {
-  oom_->begin(kit_->oom);
+  oom_witness_->begin(kit_->oom);
   is_empty_ = false;
   controller_ = actors::spawn_cgroup_controller(
-      self_->system(), {kit_->cgroup, with_->config.deadlines.kill,
-                        with_->control.get(), with_->stats_descriptors});
+      self_->system(),
+      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get(),
+       with_->stats_descriptors, how_.with});
   self_->monitor(controller_);
   ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},
       [this, serial](const actors::limit_readings&) {

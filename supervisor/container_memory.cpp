@@ -50,7 +50,9 @@ void container_actor_state::end_what_was_left() {
   auto policy = limits.on_oom.value().value_or(config::oom_policy{});
   kernel::result<void> done;
   if (policy.action != oom_action::kill) {
-    done = kernel::set_oom_pause(group, kernel::oom_pause::on);
+    auto pause = kernel::get_oom_pause(group);
+    if (!pause || *pause == kernel::oom_pause::off)
+      done = kernel::set_oom_pause(group, kernel::oom_pause::on);
   } else {
     auto limit = limits.memory_bytes.value().value_or(kernel::no_limit);
     done = kernel::end_reclaim(group, limit);
@@ -81,7 +83,7 @@ void container_actor_state::watch_memory() {
     };
     oom_handler_ = spawn_oom_handler(
         self_->system(),
-        {how_.with, record_.spec.name, kit_->cgroup, controller_, oom_,
+        {how_.with, record_.spec.name, kit_->cgroup, controller_, oom_witness_,
          with_->control.get(), with_->log, tell_it});
     self_->monitor(oom_handler_);
   }
@@ -104,22 +106,23 @@ void container_actor_state::leave_memory() {
   self_->send_exit(oom_handler_, caf::exit_reason::user_shutdown);
   oom_handler_ = nullptr;
   ++oom_handlers_; // nothing that it says counts
-  set_answer_by(0);
+  note_memory({});
 }
 
-// Nothing is started while somebody is asked: it would wait for memory as well,
-// or join a group that stands still, until its own deadline ends it.
-void container_actor_state::set_answer_by(std::int64_t time_ms) {
-  if (std::exchange(oom_answer_by_, time_ms) == time_ms)
-    return;
-  suspend_or_resume_starts();
-  publish({});
+void container_actor_state::note_memory(const oom_report& now) {
+  auto changes =
+      now.answer_by != oom_.answer_by || now.holds_starts != oom_.holds_starts;
+  oom_ = now;
+  if (changes) {
+    suspend_or_resume_starts();
+    publish({});
+  }
 }
 
 void container_actor_state::on(const oom_news& event) {
   if (event.handler != oom_handlers_)
     return;
-  set_answer_by(event.report.answer_by);
+  note_memory(event.report);
   if (!event.report.happened.empty())
     tell(event_kind::container_out_of_memory, {}, event.report.happened);
 }

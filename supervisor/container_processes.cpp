@@ -384,7 +384,7 @@ container_actor_state::entry& container_actor_state::add_process(
     how.capabilities = *caps;
   how.attached = attached;
   how.stdio = std::move(stdio);
-  how.oom = oom_;
+  how.oom = oom_witness_;
   auto me = caf::actor_cast<internal_container_actor>(self_);
   auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
   how.on_change = [weak, serial](process_change change) {

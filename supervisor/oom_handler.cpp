@@ -192,8 +192,10 @@ public:
     auto is_done = event.refused.empty();
     if (!event.is_void && (is_done || !std::exchange(has_failed_, true)))
       report(event.text + (is_done ? "" : ": ") + event.refused);
-    if (is_done)
+    if (is_done) {
       go_on();
+      hold_starts(false);
+    }
     answer(event.refused);
     doing_ = activity::settling;
     settled_by_ = clock::now()
@@ -258,8 +260,7 @@ private:
     is_over(failure_pause);
     is_doubtful_ = !was_doubtful;
     if (was_doubtful)
-      if (auto done = kernel::wake_waiting(*how_.cgroup); !done)
-        complain(done.error());
+      self_->send(how_.controller, actors::wake_for_memory{});
   }
 
   void look() {
@@ -297,6 +298,7 @@ private:
       over_since_ = clock::now();
     if (status_.answer_by != 0)
       stop_asking("over: there is room again");
+    hold_starts(false);
     has_complained_ = is_doubtful_ = false;
     rest(pause);
   }
@@ -304,6 +306,8 @@ private:
   /// Until it is told, or until then, whatever is told.
   void rest(milliseconds pause) {
     doing_ = activity::nothing;
+    if (is_stopped_) // it was refused, and nobody else would tell
+      pause = std::max<milliseconds>(pause, failure_pause);
     if (pause > 0ms)
       return again_in(pause);
     ++serial_;
@@ -372,6 +376,7 @@ private:
     if (auto all = how_.cgroup->pids(kernel::members::user_processes))
       text += " killed=" + std::to_string(all->size()) + "_processes";
     begin_to_act();
+    hold_starts(true);
     how_.witness->expect_everybody();
     ask_controller<actors::cgroup_done>(
         std::move(text), actors::kill_cgroup{},
@@ -453,6 +458,7 @@ private:
         complain(done.error());
     }
     room_since_.reset();
+    holds_starts_ = true;
     ask_for(step.patience);
     report(words_for(step));
   }
@@ -498,7 +504,12 @@ private:
   void report(std::string text) {
     if (!text.empty())
       status_.last = text;
-    how_.on_report({std::move(text), status_.answer_by});
+    how_.on_report({std::move(text), status_.answer_by, holds_starts_});
+  }
+
+  void hold_starts(bool does) {
+    if (std::exchange(holds_starts_, does) != does)
+      report({});
   }
 
   void complain(const kernel::sys_error& why) {
@@ -541,6 +552,7 @@ private:
   clock::time_point over_since_;
   std::optional<clock::time_point> room_since_; ///< while somebody is asked
   bool is_stopped_ = false;
+  bool holds_starts_ = false;   ///< see `oom_report`
   bool is_doubtful_ = false;    ///< somebody waits for nothing
   bool has_failed_ = false;     ///< this time, and was told
   bool has_complained_ = false; ///< this time

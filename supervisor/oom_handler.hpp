@@ -45,6 +45,9 @@ using oom_handler_actor =
 struct oom_report {
   std::string happened;       ///< for an event; empty: none
   std::int64_t answer_by = 0; ///< ms since the epoch; 0: nobody is asked
+  /// What is started now would wait for memory as well, join a group that
+  /// stands still, or be killed with the others.
+  bool holds_starts = false;
 };
 
 struct oom_options {

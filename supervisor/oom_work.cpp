@@ -69,6 +69,7 @@ result<pid_t> kill_largest(const kernel::container_cgroup& group,
   auto need = kernel::get_memory_need(group);
   if (need && *need != kernel::memory_need::real)
     return pid_t{0};
+  pid_t stuck = 0;
   for (auto pid : *victims) {
     witness.expect(pid); // its end may be told before we go on
     auto pidfd = kernel::kill_member(group, pid);
@@ -76,10 +77,13 @@ result<pid_t> kill_largest(const kernel::container_cgroup& group,
       return tl::make_unexpected(std::move(pidfd.error()));
     if (!*pidfd)
       continue; // it went by itself
-    static_cast<void>(kernel::ends_until(
-        pidfd->get(), std::chrono::steady_clock::now() + patience));
-    return pid;
+    if (kernel::ends_until(pidfd->get(),
+                           std::chrono::steady_clock::now() + patience))
+      return pid;
+    stuck = pid; // and is no help: the next one
   }
+  if (stuck != 0)
+    return stuck;
   return kernel::make_error(ESRCH, "free memory of", "'" + group.id() + "'",
                             "it has no process that may be killed for it "
                             "(oom_score_adj -1000)");

@@ -14,6 +14,7 @@
 #include "tests/support/kernel_view.hpp"
 
 #include <csignal>
+#include <thread>
 
 using namespace reeve;
 using namespace reeve::supervisor;
@@ -158,6 +159,49 @@ TEST_CASE("oom: all of a container go together", "[integration][oom]") {
   eventually("nobody is left", [&] { return members_of(id).empty(); });
   CHECK(reeve.phase_of("box") == container_phase::running);
   CHECK(reeve.shell("box", "echo works").out == "works\n");
+}
+
+TEST_CASE("oom: who is killed with all the others comes back once",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "kill_group"));
+  auto permanent = instance::sleeper("permanent");
+  permanent.restart.type = config::restart_type::permanent;
+  reeve.run("box", permanent);
+  CHECK(reeve.run_to_end("box", hog("big", "200")).reason
+        == exit_reason::oom(oom_limit::own));
+  expect_decisions(reeve, {"decision=kill_group"});
+  eventually("it is up again", [&] {
+    auto now = reeve.process_of("box", "permanent");
+    return now.phase == process_phase::running && now.restarts == 1;
+  });
+  CHECK(reeve.process_of("box", "permanent").last
+        == exit_reason::oom(oom_limit::own));
+}
+
+TEST_CASE("oom: policies and limits that are set at the same time",
+          "[integration][oom]") {
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "kill"));
+  auto pid = reeve.run("box", instance::sleeper("peer")).pid;
+  auto is_paused = [&] {
+    auto text = read_file(
+        limits_file(pid, "memory", "memory.oom_control", "memory.high"));
+    return is_cgroup2() ? text != "max\n"
+                        : text.starts_with("oom_kill_disable 1");
+  };
+  for (auto turn = 0; turn < 30; ++turn) {
+    const auto* policy = turn % 2 == 0 ? "kill_largest" : "kill";
+    std::thread other{[&] {
+      set(reeve, "box", {{"memory.limit", turn % 3 == 0 ? "64M" : "48M"}});
+    }};
+    set(reeve, "box", {{"oom.policy", policy}});
+    other.join();
+    CHECK(limit_of(reeve, "box", "oom.policy") == policy);
+    CHECK(is_paused() == (turn % 2 == 0));
+  }
 }
 
 TEST_CASE("oom: the limit is raised step by step, up to an end",

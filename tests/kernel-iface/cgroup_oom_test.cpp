@@ -56,6 +56,13 @@ TEST_CASE("cgroup oom: v1 pauses, by the container's own limit",
   c.put_memory("memory.usage_in_bytes", "4096\n");
   CHECK(must(get_memory_need(c.group)) == memory_need::unfounded);
   CHECK(!must(is_out_of_memory(c.group)));
+  // Though page cache fills it.
+  c.put_memory("memory.usage_in_bytes", "8192\n");
+  c.put("memory/reeve-t/memory.oom_control", "under_oom 1\n");
+  CHECK(must(get_memory_need(c.group)) == memory_need::unfounded);
+  c.put("memory/reeve-t/memory.oom_control", "under_oom 0\n");
+  CHECK(must(get_memory_need(c.group)) == memory_need::real);
+  c.put_memory("memory.usage_in_bytes", "4096\n");
   // Or it is memory and swap together that are at their end.
   c.put_memory("memory.memsw.limit_in_bytes", "16384\n");
   c.put_memory("memory.memsw.usage_in_bytes", "16384\n");
@@ -78,6 +85,11 @@ TEST_CASE("cgroup oom: v2 has a wire below the limit",
   c.put_memory("memory.max", "1048576\n");
   c.put_memory("memory.high", "max\n");
   CHECK(must(get_oom_pause(c.group)) == oom_pause::off);
+  auto refused = set_oom_pause(c.group, oom_pause::on);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENOTSUP);
+  CHECK(c.get(high) == "max\n");
+  c.put_memory("memory.reclaim", "");
   must(set_oom_pause(c.group, oom_pause::on));
   CHECK(c.get(high).starts_with("983040")); // 15/16
   c.put_memory("memory.high", "983040\n");
