@@ -9,6 +9,8 @@
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/oom_victim.hpp"
 
+#include <sys/sysinfo.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -419,6 +421,11 @@ std::optional<kernel::sys_error> set_rows(const container_cgroup& group,
   return std::nullopt;
 }
 
+bool host_has_swap() {
+  struct sysinfo host {};
+  return ::sysinfo(&host) != 0 || host.totalswap != 0;
+}
+
 // Somebody may have raised it meanwhile.
 bool is_raise(const container_cgroup& group, const config::limits& wanted) {
   auto now = kernel::get_memory_limits(group);
@@ -475,8 +482,9 @@ bool may_take_long(const container_cgroup& group,
   if (!wanted.memory_bytes.value() && !wanted.swap_bytes.value())
     return false;
   // v1 may have to take pages out of swap as well.
-  if (auto swap = kernel::swap_in_use(group); swap && *swap != 0)
-    return true;
+  if (host_has_swap())
+    if (auto swap = kernel::swap_in_use(group); swap && *swap != 0)
+      return true;
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)
     return false;

@@ -88,6 +88,10 @@ public:
 
   using self_pointer = internal_actor::pointer;
 
+  oom_handler_state() = default;
+  oom_handler_state(const oom_handler_state&) = delete;
+  oom_handler_state& operator=(const oom_handler_state&) = delete;
+
   void init(self_pointer self, oom_options how) {
     self_ = self;
     how_ = std::move(how);
@@ -379,7 +383,7 @@ private:
     hold_starts(true);
     how_.witness->expect_everybody();
     ask_controller<actors::cgroup_done>(
-        std::move(text), actors::kill_cgroup{},
+        text, actors::kill_cgroup{},
         [witness = how_.witness] { witness->killed_everybody(); });
   }
 
@@ -393,12 +397,12 @@ private:
     change.raises = true;
     tried_.raise_refused = true; // if it is not answered well
     ask_controller<actors::limit_readings>(
-        std::move(text), actors::apply_limits{change},
+        text, actors::apply_limits{change},
         [this] { tried_.raise_refused = false; });
   }
 
   template <class Reply, class Order, class Then>
-  void ask_controller(std::string text, Order order, Then then) {
+  void ask_controller(const std::string& text, Order order, Then then) {
     self_->request(how_.controller, caf::infinite, std::move(order))
         .then(
             [this, text, then](const Reply&) {

@@ -4,6 +4,7 @@
 // What `oom.policy` does with processes that need more memory than there is:
 // on v1 and hybrid they are paused meanwhile, on v2 slowed down.
 
+#include "actors/failure.hpp"
 #include "kernel-iface/unix_time.hpp"
 #include "tests/integration/limit_requests.hpp"
 #include "tests/integration/probe_image.hpp"
@@ -346,6 +347,37 @@ TEST_CASE("oom: nothing is started while somebody is asked",
     return reeve.process_of("box", "permanent").phase == process_phase::running;
   });
   CHECK(reeve.process_of("box", "permanent").restarts == 1);
+}
+
+TEST_CASE("oom: who asks may fail, and somebody else asks",
+          "[integration][oom][failure]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(box(image, "freeze_and_ask:10m"));
+  auto pid = reeve.run("box", hog("hog", "100")).pid;
+  wait_for_question(reeve);
+  for (auto nth : {1U, 2U, 3U}) {
+    INFO("message " << nth);
+    actors::arm_fault("oom_handler", nth);
+    eventually("it has failed", [&] {
+      reeve.complaint<oom_status>(get_oom{"box"});
+      return actors::fault_has_happened();
+    });
+    eventually("somebody is asked again", [&] {
+      oom_status now;
+      return reeve.complaint(get_oom{"box"}, &now).empty()
+             && now.answer_by != 0;
+    });
+    CHECK(is_alive(pid));
+  }
+  actors::arm_fault("", 0);
+  CHECK(reeve.process_of("box", "hog").pid == pid);
+  reeve.ask<oom_status>(decide_oom{"box", "raise:256M"});
+  eventually("it has what it needs", [&] {
+    return output_so_far(reeve, "box", "hog") == "allocated\n";
+  });
 }
 
 TEST_CASE("oom: a question is void when its container is to end",
