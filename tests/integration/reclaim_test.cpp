@@ -105,9 +105,10 @@ TEST_CASE("reclaim: processes that grow and shrink meanwhile go on",
   reeve.create(image.spec("box"));
   // Four that take 16 MiB and give it back, again and again, beside page cache.
   auto grower = instance::process(
-      "", {"sh", "-c",
-           "while awk 'BEGIN { s = \"0123456789abcdef\"; "
-           "while (length(s) < 4000000) s = s s }'; do cat /big >/dev/null; done"});
+      "",
+      {"sh", "-c",
+       "while awk 'BEGIN { s = \"0123456789abcdef\"; "
+       "while (length(s) < 4000000) s = s s }'; do cat /big >/dev/null; done"});
   reeve.shell("box", "dd if=/dev/zero of=/big bs=1M count=32 2>/dev/null");
   pid_t pid = 0;
   for (const auto* id : {"a", "b", "c", "d"}) {
