@@ -19,11 +19,12 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace reeve::supervisor {
 
