@@ -488,10 +488,11 @@ bool may_take_long(const container_cgroup& group,
   auto bytes = wanted.memory_bytes.value();
   if (!bytes)
     return false;
-  // Also what is beyond the wire of v2 is reclaimed.
-  constexpr auto most_margin = 16;
+  auto most = *bytes;
+  if (group.mode() == kernel::cgroup_mode::v2) // where there may be the wire
+    most -= kernel::oom_margin(*bytes);
   auto used = kernel::memory_in_use(group);
-  return !used || *used > *bytes - *bytes / most_margin;
+  return !used || *used > most;
 }
 
 } // namespace reeve::actors

@@ -19,6 +19,12 @@ result<void> request(const container_cgroup& group, const char* v1,
   return write_text(*dir, "freezer.state", v1);
 }
 
+result<void> request_of_run(const container_cgroup& group, const char* wish) {
+  return group.run_dir().and_then([wish](const cgroup_dir& dir) {
+    return write_text(dir, "cgroup.freeze", wish);
+  });
+}
+
 result<freeze_state> state_on_v1(const cgroup_dir& dir) {
   auto text = read_text(dir, "freezer.state");
   if (!text)
@@ -58,15 +64,11 @@ result<void> request_thaw(const container_cgroup& group) {
 }
 
 result<void> stop_user_processes(const container_cgroup& group) {
-  return group.run_dir().and_then([](const cgroup_dir& dir) {
-    return write_text(dir, "cgroup.freeze", "1");
-  });
+  return request_of_run(group, "1");
 }
 
 result<void> continue_user_processes(const container_cgroup& group) {
-  return group.run_dir().and_then([](const cgroup_dir& dir) {
-    return write_text(dir, "cgroup.freeze", "0");
-  });
+  return request_of_run(group, "0");
 }
 
 result<freeze_state> get_freeze_state(const container_cgroup& group) {

@@ -21,13 +21,6 @@ namespace reeve::kernel {
 
 namespace {
 
-/// What there is between memory.high and memory.max.
-std::uint64_t margin_of(std::uint64_t limit) {
-  constexpr auto most = std::uint64_t{32} << 20U;
-  constexpr auto part = 16;
-  return std::min(limit / part, most);
-}
-
 result<void> set_pause_v2(const cgroup_dir& dir, oom_pause pause) {
   auto limit = read_number(dir, "memory.max");
   if (!limit)
@@ -39,7 +32,7 @@ result<void> set_pause_v2(const cgroup_dir& dir, oom_pause pause) {
                         "watch the memory of", dir.path(),
                         "it takes memory.reclaim, of Linux 5.19");
   auto high = pause == oom_pause::on && *limit != no_limit
-                  ? std::to_string(*limit - margin_of(*limit))
+                  ? std::to_string(*limit - oom_margin(*limit))
                   : std::string{"max"};
   return write_text(dir, "memory.high", high);
 }
@@ -122,6 +115,12 @@ result<unique_fd> open_events_v1(const cgroup_dir& dir) {
 }
 
 } // namespace
+
+std::uint64_t oom_margin(std::uint64_t limit) {
+  constexpr auto most = std::uint64_t{32} << 20U;
+  constexpr auto part = 16;
+  return std::min(limit / part, most);
+}
 
 result<void> set_oom_pause(const container_cgroup& group, oom_pause pause) {
   auto dir = group.limits_dir(controller::memory);

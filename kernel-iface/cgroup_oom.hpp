@@ -25,6 +25,9 @@ enum class oom_pause : std::uint8_t { off, on };
 [[nodiscard]] result<void> set_oom_pause(const container_cgroup& group,
                                          oom_pause pause);
 
+/// v2: bytes between the two for such a limit.
+[[nodiscard]] std::uint64_t oom_margin(std::uint64_t limit);
+
 /// v2: off where there is no limit, either.
 [[nodiscard]] result<oom_pause> get_oom_pause(const container_cgroup& group);
 

@@ -242,6 +242,7 @@ private:
   void take_kit_for(std::uint64_t serial,
                     const std::map<std::string, holder_resolved>& holders);
   void own_cgroup(std::uint64_t serial);
+  void control_cgroup();
   void make_holder(std::uint64_t serial);
   void listen();
   void make_configured(std::uint64_t serial);
@@ -334,6 +335,7 @@ private:
 
   // -- memory -----------------------------------------------------------------
 
+  [[nodiscard]] config::oom_policy policy() const;
   void end_what_was_left();
   void note_memory(const oom_report& now);
   void suspend_or_resume_starts();
@@ -364,9 +366,9 @@ private:
   void begin_set();
   caf::error make_change(const set_limits& asked,
                          actors::limit_change& out) const;
-  void end_set(limits_in_force how);
-  void refuse_set(caf::error why);
-  void next_set();
+  template <class Answer>
+  void end_set(Answer answer);
+  [[nodiscard]] caf::error without_cgroup() const;
   [[nodiscard]] config::limits limits_after(const limit_list& values,
                                             const config::limits& change) const;
   kernel::result<void> keep_limits(const limit_list& values,

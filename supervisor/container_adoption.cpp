@@ -122,11 +122,7 @@ kernel::result<void> container_actor_state::adopt_groups(
   kit_->id = record_.id;
   kit_->cgroup =
       std::make_shared<const kernel::container_cgroup>(std::move(*found));
-  controller_ = actors::spawn_cgroup_controller(
-      self_->system(),
-      {kit_->cgroup, with_->config.deadlines.kill, with_->control.get(),
-       with_->stats_descriptors, how_.with});
-  self_->monitor(controller_);
+  control_cgroup();
   return {};
 }
 

@@ -53,16 +53,24 @@ caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
   return promise;
 }
 
+template <class Answer>
+void container_actor_state::end_set(Answer answer) {
+  sets_.front().promise.deliver(std::move(answer));
+  sets_.pop_front();
+  if (!sets_.empty())
+    begin_set();
+}
+
 void container_actor_state::begin_set() {
   const auto& asked = sets_.front().asked;
   actors::limit_change change;
   if (auto why = make_change(asked, change))
-    return refuse_set(std::move(why));
+    return end_set(std::move(why));
   auto wanted = change.limits;
   if (!controller_) { // at rest: they hold from the next start
     if (auto ok = keep_limits(asked.values, wanted); !ok)
-      return refuse_set(make_error(ok.error()));
-    return end_set({});
+      return end_set(make_error(ok.error()));
+    return end_set(limits_in_force{});
   }
   // The kernel forgets the weight of a group while it is idle.
   if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
@@ -79,7 +87,7 @@ void container_actor_state::begin_set() {
             watch_memory();
             end_set(in_force(now));
           },
-          [this](caf::error& err) { refuse_set(std::move(err)); });
+          [this](caf::error& err) { end_set(std::move(err)); });
 }
 
 caf::error container_actor_state::make_change(const set_limits& asked,
@@ -118,20 +126,10 @@ caf::error container_actor_state::make_change(const set_limits& asked,
   return {};
 }
 
-void container_actor_state::end_set(limits_in_force how) {
-  sets_.front().promise.deliver(std::move(how));
-  next_set();
-}
-
-void container_actor_state::refuse_set(caf::error why) {
-  sets_.front().promise.deliver(std::move(why));
-  next_set();
-}
-
-void container_actor_state::next_set() {
-  sets_.pop_front();
-  if (!sets_.empty())
-    begin_set();
+caf::error container_actor_state::without_cgroup() const {
+  return make_error(errc::wrong_state,
+                    "container '" + record_.spec.name
+                        + "' has no cgroup now: start it first");
 }
 
 caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
@@ -141,9 +139,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
       return make_error(errc::invalid_argument, to_string(ok.error()));
   }
   if (!controller_)
-    return make_error(errc::wrong_state,
-                      "container '" + record_.spec.name
-                          + "' has no cgroup now: start it first");
+    return without_cgroup();
   auto promise = actors::owe<limits_in_force>(self_);
   self_->request(controller_, caf::infinite, actors::read_limits{msg.keys})
       .then(
@@ -159,9 +155,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
 caf::result<container_stats>
 container_actor_state::stats(const get_stats& msg) {
   if (!controller_)
-    return make_error(errc::wrong_state,
-                      "container '" + record_.spec.name
-                          + "' has no cgroup now: start it first");
+    return without_cgroup();
   auto promise = actors::owe<container_stats>(self_);
   self_->request(controller_, caf::infinite, actors::read_stats{})
       .then(
@@ -251,12 +245,12 @@ container_actor_state::keep_limits(const limit_list& values,
 void container_actor_state::take_limits_back(const config::limits& before,
                                              const caf::error& why) {
   if (!controller_) // they went with the group
-    return refuse_set(why);
+    return end_set(why);
   self_
       ->request(controller_, caf::infinite,
                 actors::apply_limits{{before, false, false, true}})
-      .then([this, why](const actors::limit_readings&) { refuse_set(why); },
-            [this, why](const caf::error&) { refuse_set(why); });
+      .then([this, why](const actors::limit_readings&) { end_set(why); },
+            [this, why](const caf::error&) { end_set(why); });
 }
 
 void container_actor_state::settle_creators() {

@@ -94,14 +94,18 @@ void container_actor_state::take_kit_for(
       });
 }
 
-void container_actor_state::own_cgroup(std::uint64_t serial) {
-  oom_witness_->begin(kit_->oom);
-  is_empty_ = false;
+void container_actor_state::control_cgroup() {
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get(),
        with_->stats_descriptors, how_.with});
   self_->monitor(controller_);
+}
+
+void container_actor_state::own_cgroup(std::uint64_t serial) {
+  oom_witness_->begin(kit_->oom);
+  is_empty_ = false;
+  control_cgroup();
   ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},
       [this, serial](const actors::limit_readings&) {
         if (is_current(serial))

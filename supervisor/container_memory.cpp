@@ -24,9 +24,7 @@ using config::oom_action;
 caf::result<memory_reclaimed>
 container_actor_state::reclaim(const reclaim_memory& msg) {
   if (!controller_)
-    return make_error(errc::wrong_state,
-                      "container '" + record_.spec.name
-                          + "' has no cgroup now: start it first");
+    return without_cgroup();
   auto promise = actors::owe<memory_reclaimed>(self_);
   auto bytes = msg.bytes != 0 ? msg.bytes : kernel::no_limit;
   self_->request(controller_, caf::infinite, actors::reclaim_from_cgroup{bytes})
@@ -47,9 +45,8 @@ container_actor_state::reclaim(const reclaim_memory& msg) {
 void container_actor_state::end_what_was_left() {
   const auto& limits = record_.spec.limits;
   const auto& group = *kit_->cgroup;
-  auto policy = limits.on_oom.value().value_or(config::oom_policy{});
   kernel::result<void> done;
-  if (policy.action != oom_action::kill) {
+  if (policy().action != oom_action::kill) {
     auto pause = kernel::get_oom_pause(group);
     if (!pause || *pause == kernel::oom_pause::off)
       done = kernel::set_oom_pause(group, kernel::oom_pause::on);
@@ -64,12 +61,15 @@ void container_actor_state::end_what_was_left() {
                       to_string(done.error()));
 }
 
-// As the record has it, which is what is in force. Where the kernel kills there
-// is nobody.
+// As the record has it, which is what is in force.
+config::oom_policy container_actor_state::policy() const {
+  return record_.spec.limits.on_oom.value().value_or(config::oom_policy{});
+}
+
+// Where the kernel kills there is nobody.
 void container_actor_state::watch_memory() {
-  auto policy =
-      record_.spec.limits.on_oom.value().value_or(config::oom_policy{});
-  if (policy.action == oom_action::kill || !controller_)
+  auto now = policy();
+  if (now.action == oom_action::kill || !controller_)
     return leave_memory();
   if (state_.heading == work::direction::undo && state_.doing)
     return; // it is on its way down: who looks after it, if anybody, knows
@@ -87,7 +87,7 @@ void container_actor_state::watch_memory() {
          with_->control.get(), with_->log, tell_it});
     self_->monitor(oom_handler_);
   }
-  self_->send(oom_handler_, handle_oom{policy});
+  self_->send(oom_handler_, handle_oom{now});
 }
 
 // Who is to stop cannot while it waits for memory, and nobody is asked any
@@ -95,9 +95,9 @@ void container_actor_state::watch_memory() {
 void container_actor_state::watch_memory_to_the_end() {
   if (!oom_handler_)
     return;
-  auto policy = *record_.spec.limits.on_oom.value();
-  if (policy.action == oom_action::freeze_and_ask)
-    self_->send(oom_handler_, handle_oom{{policy.fallback}});
+  auto now = policy();
+  if (now.action == oom_action::freeze_and_ask)
+    self_->send(oom_handler_, handle_oom{{now.fallback}});
 }
 
 void container_actor_state::leave_memory() {
@@ -132,8 +132,7 @@ caf::result<oom_status> container_actor_state::oom(const get_oom& msg) {
     return self_->delegate(oom_handler_, msg);
   oom_status out;
   out.container = record_.spec.name;
-  out.policy = config::format_oom_policy(
-      record_.spec.limits.on_oom.value().value_or(config::oom_policy{}));
+  out.policy = config::format_oom_policy(policy());
   return out;
 }
 
