@@ -42,6 +42,9 @@ struct limit_change {
   bool restores = false;
   /// Nothing is done if the limit of memory in force is as high, or higher.
   bool raises = false;
+  /// Of each rlimit that changes, what processes have that chose none of their
+  /// own.
+  config::rlimit_list rlimits_before{};
 };
 
 /// All that are not absent, or none: when one is refused, those that were set

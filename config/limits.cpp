@@ -3,6 +3,7 @@
 
 #include "config/limits.hpp"
 
+#include "config/names.hpp"
 #include "config/number_list.hpp"
 #include "config/text.hpp"
 #include "config/units.hpp"
@@ -10,7 +11,9 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -259,27 +262,49 @@ struct limit_text {
   void (*clear)(limits&);
 };
 
-template <auto Member, auto Parse, auto Format>
+// `Of` is a member of `limits`, or a function that returns one.
+template <auto Of, auto Parse, auto Format>
 constexpr auto text_of =
     limit_text{[](limits& out, std::string_view text) -> result<void> {
-                 using limit = std::remove_reference_t<decltype(out.*Member)>;
+                 auto& limit = std::invoke(Of, out);
+                 using value_type = std::remove_reference_t<decltype(limit)>;
                  if (text == "max") {
-                   out.*Member = limit::unlimited();
+                   limit = value_type::unlimited();
                    return {};
                  }
                  auto value = Parse(text);
                  if (!value)
                    return tl::unexpected{std::move(value.error())};
-                 out.*Member = limit{std::move(*value)};
+                 limit = value_type{std::move(*value)};
                  return {};
                },
                [](const limits& in) -> std::string {
-                 const auto& limit = in.*Member;
+                 const auto& limit = std::invoke(Of, in);
                  if (limit.is_absent())
                    return {};
                  return limit.is_unlimited() ? "max" : Format(*limit.value());
                },
-               [](limits& out) { out.*Member = {}; }};
+               [](limits& out) { std::invoke(Of, out) = {}; }};
+
+// In the order of `rlimit_names`.
+constexpr auto rlimit_keys = std::to_array<limit_name>({
+    {"rlimit.cpu", "rlimit_cpu"},
+    {"rlimit.fsize", "rlimit_fsize"},
+    {"rlimit.data", "rlimit_data"},
+    {"rlimit.stack", "rlimit_stack"},
+    {"rlimit.core", "rlimit_core"},
+    {"rlimit.rss", "rlimit_rss"},
+    {"rlimit.nproc", "rlimit_nproc"},
+    {"rlimit.nofile", "rlimit_nofile"},
+    {"rlimit.memlock", "rlimit_memlock"},
+    {"rlimit.as", "rlimit_as"},
+    {"rlimit.locks", "rlimit_locks"},
+    {"rlimit.sigpending", "rlimit_sigpending"},
+    {"rlimit.msgqueue", "rlimit_msgqueue"},
+    {"rlimit.nice", "rlimit_nice"},
+    {"rlimit.rtprio", "rlimit_rtprio"},
+    {"rlimit.rttime", "rlimit_rttime"},
+});
 
 struct limit_row {
   limit_name name;
@@ -287,6 +312,29 @@ struct limit_row {
   result<void> (*check)(const limits&);
   std::string_view none = "max"; ///< of a group that nobody has limited
 };
+
+template <std::size_t Resource>
+constexpr auto rlimit_of = [](auto& in) -> auto& {
+  return in.rlimits[Resource];
+};
+
+template <std::size_t Resource>
+std::string format_rlimit_of(const rlimit_pair& limit) {
+  return format_rlimit(limit, Resource);
+}
+
+template <std::size_t Resource>
+result<void> check_rlimit_of(const limits& in) {
+  auto limit = in.rlimits[Resource].value();
+  return limit ? check_rlimit(*limit) : result<void>{};
+}
+
+// The kernel's own is not "max".
+template <std::size_t Resource>
+constexpr auto rlimit_row = limit_row{
+    rlimit_keys[Resource],
+    text_of<rlimit_of<Resource>, parse_rlimit, format_rlimit_of<Resource>>,
+    check_rlimit_of<Resource>, ""};
 
 constexpr auto rows = std::to_array<limit_row>({
     {{"memory.limit", "memory"},
@@ -346,6 +394,22 @@ constexpr auto rows = std::to_array<limit_row>({
      text_of<&limits::on_oom, parse_oom_policy, format_oom_policy>,
      check_policy,
      "kill"},
+    rlimit_row<0>,
+    rlimit_row<1>,
+    rlimit_row<2>,
+    rlimit_row<3>,
+    rlimit_row<4>,
+    rlimit_row<5>,
+    rlimit_row<6>,
+    rlimit_row<7>,
+    rlimit_row<8>,
+    rlimit_row<9>,
+    rlimit_row<10>,
+    rlimit_row<11>,
+    rlimit_row<12>,
+    rlimit_row<13>,
+    rlimit_row<14>,
+    rlimit_row<15>,
 });
 
 constexpr auto names = [] {
@@ -356,13 +420,15 @@ constexpr auto names = [] {
 }();
 
 result<const limit_row*> find_row(std::string_view key) {
-  for (const auto& row : rows)
+  auto known = std::vector<std::string_view>{};
+  for (const auto& row : rows) {
     if (row.name.key == key)
       return &row;
-  auto known = std::vector<std::string_view>{};
-  for (const auto& row : rows)
     known.push_back(row.name.key);
-  auto expected = "one of " + joined(known);
+  }
+  auto others = std::span{known}.first(known.size() - rlimit_count);
+  auto expected = "one of " + joined(others) + ", rlimit.NAME with a NAME of "
+                  + joined(rlimit_names());
   if (auto near = nearest(key, known); !near.empty())
     expected.append(" (nearest: ").append(near).append(")");
   return refuse(in_quotes(key) + " is not a limit", std::move(expected));
@@ -372,6 +438,10 @@ result<const limit_row*> find_row(std::string_view key) {
 
 std::span<const limit_name> limit_names() {
   return names;
+}
+
+std::string_view rlimit_key(std::size_t resource) {
+  return rlimit_keys.at(resource).key;
 }
 
 result<void> set_key(limits& out, std::string_view key, std::string_view text) {

@@ -6,7 +6,9 @@
 #include "config/amount_list.hpp"
 #include "config/error.hpp"
 #include "config/oom_policy.hpp"
+#include "config/rlimit.hpp"
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -56,6 +58,10 @@ private:
   T value_{};
 };
 
+/// Of each process, by the number of the resource: what one has that asks for
+/// nothing, and the most that one has which does.
+using rlimit_list = std::array<limit_value<rlimit_pair>, rlimit_count>;
+
 /// Limits of one container. All absent means "change nothing", which is what
 /// an update starts from; see `container_limits` for a new container's.
 struct limits {
@@ -98,6 +104,7 @@ struct limits {
   limit_value<amount_list> hugetlb_bytes;
   /// What happens at the limit of memory. No "unlimited".
   limit_value<oom_policy> on_oom;
+  rlimit_list rlimits;
 
   bool operator==(const limits&) const = default;
 };
@@ -124,6 +131,9 @@ struct limit_name {
 
 /// Makes one limit absent again. Unknown keys are an error as in `set_key`.
 [[nodiscard]] result<void> clear_key(limits& out, std::string_view key);
+
+/// The key "rlimit.NAME" of a resource, below `rlimit_count`.
+[[nodiscard]] std::string_view rlimit_key(std::size_t resource);
 
 /// The limit as `set_key` reads it; empty text when absent.
 [[nodiscard]] result<std::string> to_text(const limits& in,

@@ -4,26 +4,16 @@
 #pragma once
 
 #include "config/restart_policy.hpp"
+#include "config/rlimit.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace reeve::config {
-
-/// A soft and a hard resource limit, in the unit of `setrlimit(2)`.
-struct rlimit_pair {
-  static constexpr auto unlimited = std::numeric_limits<std::uint64_t>::max();
-
-  std::uint64_t soft = unlimited;
-  std::uint64_t hard = unlimited;
-
-  bool operator==(const rlimit_pair&) const = default;
-};
 
 enum class stdio_mode : std::uint8_t { null, pipe, tty };
 

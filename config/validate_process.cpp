@@ -64,10 +64,8 @@ void check_rlimits(findings& out, const key_path& at,
   for (const auto& [name, limit] : rlimits) {
     if (!rlimit_number(name))
       out.expect(false, at, name, "one of " + joined(rlimit_names()));
-    if (limit.soft > limit.hard)
-      out.expect(false, at / name, limit.soft,
-                 "a soft limit of at most the hard one, which is "
-                     + std::to_string(limit.hard));
+    if (auto good = check_rlimit(limit); !good)
+      out.refuse(at / name, good.error().message, good.error().expected);
   }
 }
 

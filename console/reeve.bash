@@ -17,7 +17,9 @@ _reeve() {
     completion'
   local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
-    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy='
+    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy=
+    rlimit.as= rlimit.core= rlimit.cpu= rlimit.data= rlimit.fsize= rlimit.memlock= rlimit.nofile=
+    rlimit.nproc= rlimit.stack='
   local verb='' name='' i words=0
   local -a ask=(reeve --quiet)
   COMPREPLY=()

@@ -78,7 +78,7 @@ public:
         oom_score_(std::move(setup.oom_score)),
         has_pid_namespace_(setup.has_pid_namespace),
         daemon_has_no_pid_(setup.daemon_has_no_pid),
-        usual_descriptors_(setup.usual_descriptors) {}
+        rlimits_(setup.rlimits) {}
 
   [[noreturn]] void run() {
     block_signals();
@@ -518,7 +518,8 @@ private:
     plan.order = std::move(order);
     plan.clone3_guard = clone3_guard_;
     plan.bounding_set = bounding_set_;
-    plan.usual_descriptors = usual_descriptors_;
+    plan.rlimits = rlimits_;
+    plan.inherited = own_rlimits_;
     entry.start_deadline_ns =
         elapsed_ns() + std::int64_t{plan.order.start_timeout_ms} * ns_per_ms;
     note = {};
@@ -779,7 +780,8 @@ private:
   unique_fd reserve_; ///< given up for a daemon's connection
   bool has_pid_namespace_;
   bool daemon_has_no_pid_;
-  std::uint64_t usual_descriptors_;
+  kernel::rlimit_array rlimits_;
+  kernel::rlimit_array own_rlimits_ = kernel::own_rlimits();
   std::uint64_t bounding_set_ = 0;
   bool sealed_ = false;
   bool configured_ = false;

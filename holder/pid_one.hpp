@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "kernel-iface/rlimits.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
 #include <cstdint>
@@ -17,7 +18,7 @@ struct pid_one_setup {
   bool has_pid_namespace = true;
   /// Here, that is: whoever has a pid in our pid namespace is not the daemon.
   bool daemon_has_no_pid = true;
-  std::uint64_t usual_descriptors = 0; ///< soft RLIMIT_NOFILE for programs
+  kernel::rlimit_array rlimits{}; ///< of programs
 };
 
 /// The life of a container's PID 1: spawns, reaps, reports; see

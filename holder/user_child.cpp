@@ -371,27 +371,38 @@ private:
     fail(spawn_step::resolve_user, path);
   }
 
-  // PID 1 raised the soft limit for itself; programs that use select(2) rely
-  // on the usual one.
+  // Those that PID 1 has are higher, for the sake of who asks for such.
   void set_rlimits() {
-    rlimit descriptors{};
-    if (::getrlimit(RLIMIT_NOFILE, &descriptors) == 0)
-      set_rlimit(
-          {RLIMIT_NOFILE,
-           std::min<rlim_t>(plan_.usual_descriptors, descriptors.rlim_max),
-           descriptors.rlim_max});
+    auto wanted = plan_.rlimits;
     for (const auto& entry : plan_.order.rlimits)
-      set_rlimit(entry);
+      if (entry.resource < wanted.size())
+        wanted[entry.resource] = {entry.soft, entry.hard};
+    for (auto i = 0U; i < wanted.size(); ++i)
+      if (!set_rlimit(i, wanted[i]))
+        fail(spawn_step::set_rlimit,
+             kernel::rlimit_name(i) + std::string{" to "}
+                 + std::to_string(wanted[i].rlim_cur) + ":"
+                 + std::to_string(wanted[i].rlim_max));
   }
 
-  void set_rlimit(const kernel::holder::rlimit_entry& entry) {
-    rlimit limit{entry.soft, entry.hard};
-    if (::prlimit(0, static_cast<__rlimit_resource>(entry.resource), &limit,
-                  nullptr)
-        != 0)
-      fail(spawn_step::set_rlimit, "resource " + std::to_string(entry.resource)
-                                       + " to " + std::to_string(entry.soft)
-                                       + ":" + std::to_string(entry.hard));
+  // As a member of the container it may have been given a lower one meanwhile,
+  // from outside: that one holds.
+  bool set_rlimit(unsigned number, rlimit wanted) {
+    auto resource = static_cast<__rlimit_resource>(number);
+    for (;;) {
+      if (::prlimit(0, resource, &wanted, nullptr) == 0)
+        return true;
+      auto code = errno;
+      rlimit now{};
+      if (code != EPERM || ::prlimit(0, resource, nullptr, &now) != 0
+          || now.rlim_max >= plan_.inherited[number].rlim_max
+          || now.rlim_max >= wanted.rlim_max) {
+        errno = code;
+        return false;
+      }
+      wanted.rlim_max = now.rlim_max;
+      wanted.rlim_cur = std::min(wanted.rlim_cur, wanted.rlim_max);
+    }
   }
 
   // A pipe belongs to whoever made it: without the chown a program of another

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernel-iface/holder_protocol.hpp"
+#include "kernel-iface/rlimits.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
 #include <cstdint>
@@ -20,10 +21,11 @@ struct child_plan {
   kernel::unique_fd stdin_end;
   kernel::unique_fd stdout_end;
   kernel::unique_fd stderr_end;
-  kernel::unique_fd ready_end;         ///< goes to the order's `ready_fd`
-  std::string clone3_guard;            ///< sock_filter array; may be empty
-  std::uint64_t bounding_set = 0;      ///< what PID 1 has left of it
-  std::uint64_t usual_descriptors = 0; ///< soft RLIMIT_NOFILE of programs
+  kernel::unique_fd ready_end;      ///< goes to the order's `ready_fd`
+  std::string clone3_guard;         ///< sock_filter array; may be empty
+  std::uint64_t bounding_set = 0;   ///< what PID 1 has left of it
+  kernel::rlimit_array rlimits{};   ///< where the order says nothing
+  kernel::rlimit_array inherited{}; ///< those of PID 1
 };
 
 /// What a child tells its parent before exec, over a SOCK_SEQPACKET pair that

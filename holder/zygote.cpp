@@ -10,6 +10,7 @@
 #include "holder/pid_one.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "kernel-iface/packet.hpp"
+#include "kernel-iface/rlimits.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
 
 #include <fcntl.h>
@@ -18,7 +19,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -45,9 +45,6 @@ using clock = std::chrono::steady_clock;
 // For all of a birth. The daemon's deadline for its order is longer, or it
 // would kill us over one newborn that hangs.
 constexpr auto birth_timeout = std::chrono::seconds{5};
-
-// Programs that use select(2) rely on it, whatever the daemon needs itself.
-constexpr rlim_t usual_soft_limit = 1024;
 
 struct failure {
   int code = 0;
@@ -76,7 +73,9 @@ private:
   failure settle() {
     ::setsid();
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    raise_descriptor_limit();
+    // Holders keep descriptors for all processes of their container, and can
+    // give these no more than they have.
+    kernel::raise_own_rlimits();
     std::signal(SIGCHLD, SIG_IGN); // holders are watched by pidfd, not reaped
     proc_ = unique_fd::adopt(::open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     own_pid_ns_ =
@@ -104,17 +103,6 @@ private:
         || ::umount2(".", MNT_DETACH) != 0 || ::chdir("/") != 0)
       return {errno, "leave the host's file systems"};
     return {};
-  }
-
-  // Holders keep descriptors for all processes of their container. These get
-  // the usual soft limit back.
-  void raise_descriptor_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
-      return;
-    usual_descriptors_ = std::min(limit.rlim_cur, usual_soft_limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
   }
 
   void answer_failure(std::uint64_t id, const failure& err) {
@@ -229,7 +217,7 @@ private:
         from.order.modes[static_cast<std::size_t>(ns_kind::pid)]
         == ns_mode::fresh;
     setup.daemon_has_no_pid = outer;
-    setup.usual_descriptors = usual_descriptors_;
+    setup.rlimits = rlimits_;
     auto own = come_to_life(from, channel.get());
     channel.reset();
     proc_.reset();
@@ -317,7 +305,7 @@ private:
   }
 
   daemon_link daemon_;
-  std::uint64_t usual_descriptors_ = RLIM_INFINITY;
+  kernel::rlimit_array rlimits_ = kernel::usual_rlimits(); ///< of programs
   unique_fd proc_;
   unique_fd own_pid_ns_;
 };

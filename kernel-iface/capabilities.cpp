@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -170,6 +171,15 @@ std::vector<std::string> capability_set::names() const {
     if (contains(number))
       out.push_back(capability_name(number));
   return out;
+}
+
+bool is_effective(int number) {
+  auto header = __user_cap_header_struct{_LINUX_CAPABILITY_VERSION_3, 0};
+  auto data = std::array<__user_cap_data_struct, 2>{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0)
+    return false;
+  auto word = data[CAP_TO_INDEX(static_cast<unsigned>(number))].effective;
+  return (word & CAP_TO_MASK(static_cast<unsigned>(number))) != 0;
 }
 
 } // namespace reeve::kernel

@@ -108,4 +108,7 @@ private:
   std::uint64_t bits_ = 0;
 };
 
+/// This thread holds the capability now, capget(2).
+[[nodiscard]] bool is_effective(int number);
+
 } // namespace reeve::kernel

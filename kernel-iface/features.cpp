@@ -3,6 +3,7 @@
 
 #include "kernel-iface/features.hpp"
 
+#include "kernel-iface/capabilities.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
 #include <fcntl.h>
@@ -51,15 +52,6 @@ std::optional<long> read_number(const char* path) {
 
 bool exists(const char* path) {
   return ::access(path, F_OK) == 0;
-}
-
-bool has_effective(int capability) {
-  auto header = __user_cap_header_struct{_LINUX_CAPABILITY_VERSION_3, 0};
-  auto data = std::array<__user_cap_data_struct, 2>{};
-  if (::syscall(SYS_capget, &header, data.data()) != 0)
-    return false;
-  auto word = data[CAP_TO_INDEX(static_cast<unsigned>(capability))].effective;
-  return (word & CAP_TO_MASK(static_cast<unsigned>(capability))) != 0;
 }
 
 // A kernel that knows the flag looks at the descriptor, which cannot be open:
@@ -182,11 +174,11 @@ features probe_features() {
            read_number("/proc/sys/kernel/unprivileged_userns_clone"),
        .apparmor_restricts = read_number(
            "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
-       .privileged = has_effective(CAP_SYS_ADMIN)});
+       .privileged = is_effective(CAP_SYS_ADMIN)});
   out.time_namespaces = exists("/proc/self/ns/time");
   // The file can be there and refuse reads (psi=0 on the command line).
   out.psi = !read_start("/proc/pressure/memory").empty();
-  out.sys_resource = has_effective(CAP_SYS_RESOURCE);
+  out.sys_resource = is_effective(CAP_SYS_RESOURCE);
   out.cgroup_kill = out.version >= kernel_version{5, 14};
   return out;
 }

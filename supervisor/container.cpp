@@ -129,6 +129,7 @@ container_actor_state::create(const create_container& msg) {
   record_.created_ms = kernel::unix_ms();
   record_.durable = msg.durable;
   take_policies();
+  share_rlimits();
   for (std::size_t i = 0; i < msg.spec.processes.size(); ++i)
     record_.serials.push_back(next_serial_++);
   record_.next_serial = next_serial_ + serials_at_once;
@@ -142,6 +143,7 @@ container_actor_state::adopt(const adopt_container& msg) {
   record_ = msg.record;
   next_serial_ = record_.next_serial;
   take_policies();
+  share_rlimits();
   add_declared();
   adopter_ = actors::owe<container_is>(self_);
   adopt_what_stands();

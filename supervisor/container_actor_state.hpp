@@ -10,6 +10,7 @@
 //   container_adoption.cpp   taking over what an earlier daemon has left
 //   container_processes.cpp  the collection of user processes
 //   container_turns.cpp      which of them is started, and stopped, when
+//   container_limits.cpp     limits, of its groups and of each process
 //   container_memory.cpp     what is done about its memory, and who does it
 //   container_lease.cpp      who holds it, if it is weak
 //   container_answers.cpp    who waits for what, and what is told
@@ -333,6 +334,32 @@ private:
   check_needs(const config::process_spec& added) const;
   [[nodiscard]] const std::string* needed_by(const std::string& id) const;
 
+  // -- limits -----------------------------------------------------------------
+
+  using limit_list = std::vector<std::pair<std::string, std::string>>;
+  void begin_set();
+  caf::error make_change(const set_limits& asked,
+                         actors::limit_change& out) const;
+  template <class Answer>
+  void end_set(Answer answer);
+  [[nodiscard]] caf::error without_cgroup() const;
+  [[nodiscard]] config::limits limits_after(const limit_list& values,
+                                            const config::limits& change) const;
+  kernel::result<void> keep_limits(const limit_list& values,
+                                   const config::limits& change,
+                                   const std::vector<pid_t>& killed = {});
+  void take_limits_back(config::limits before,
+                        const config::rlimit_list& rlimits,
+                        const caf::error& why);
+  [[nodiscard]] limits_in_force
+  in_force(const actors::limit_readings& now,
+           const std::vector<std::string>& keys) const;
+  void share_rlimits();
+  void share_rlimits(const config::rlimit_list& rlimits);
+  void replace_rlimits(const config::rlimit_list* old);
+  void lower_rlimits();
+  void apply_rlimits(actors::limit_change change);
+
   // -- memory -----------------------------------------------------------------
 
   [[nodiscard]] config::oom_policy policy() const;
@@ -342,8 +369,6 @@ private:
   void watch_memory();
   void watch_memory_to_the_end();
   void leave_memory();
-  [[nodiscard]] limits_in_force
-  in_force(const actors::limit_readings& now) const;
 
   // -- the lease --------------------------------------------------------------
 
@@ -362,20 +387,7 @@ private:
   [[nodiscard]] std::string problems_text() const;
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
-  using limit_list = std::vector<std::pair<std::string, std::string>>;
-  void begin_set();
-  caf::error make_change(const set_limits& asked,
-                         actors::limit_change& out) const;
-  template <class Answer>
-  void end_set(Answer answer);
-  [[nodiscard]] caf::error without_cgroup() const;
-  [[nodiscard]] config::limits limits_after(const limit_list& values,
-                                            const config::limits& change) const;
-  kernel::result<void> keep_limits(const limit_list& values,
-                                   const config::limits& change,
-                                   const std::vector<pid_t>& killed = {});
   [[nodiscard]] std::vector<process_stats> stats_of_processes() const;
-  void take_limits_back(const config::limits& before, const caf::error& why);
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
 
@@ -415,6 +427,8 @@ private:
   /// Who waits for a process that was run, and is not recorded yet.
   std::map<std::uint32_t, std::vector<actors::owed_answer<process_started>>>
       runs_under_way_;
+  /// What processes are started with, as they know it; null: nothing special.
+  std::shared_ptr<const config::rlimit_list> rlimits_;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it

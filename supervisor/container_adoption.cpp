@@ -190,6 +190,7 @@ void container_actor_state::take_inventory(
   apply(
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
+  lower_rlimits();
   // What an earlier one gave up on is down by now, or we go on with it.
   for (auto* item : in_order())
     if (item->info.phase == process_phase::gave_up)

@@ -1,9 +1,8 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// What a container tells: answers to those who wait, limits, listings, events.
+// What a container tells: answers to those who wait, listings, events.
 
-#include "config/validate.hpp"
 #include "kernel-iface/process_stats.hpp"
 #include "kernel-iface/unix_time.hpp"
 #include "supervisor/container_actor_state.hpp"
@@ -17,20 +16,6 @@ namespace reeve::supervisor {
 using actors::errc;
 using actors::make_error;
 
-// Of the policy the kernel knows only whether it is not its own.
-limits_in_force
-container_actor_state::in_force(const actors::limit_readings& now) const {
-  limits_in_force out;
-  for (const auto& item : now.limits)
-    out.limits.push_back({item.key, item.value, now.source});
-  if (auto policy = record_.spec.limits.on_oom.value())
-    for (auto& item : out.limits)
-      if (item.key == "oom.policy")
-        item.value = config::format_oom_policy(*policy);
-  out.killed.assign(now.killed.begin(), now.killed.end());
-  return out;
-}
-
 // Only while PID 1 is known to live: a pid outlives its process on paper.
 caf::result<holder_resolved>
 container_actor_state::resolve(const resolve_holder&) const {
@@ -42,114 +27,6 @@ container_actor_state::resolve(const resolve_holder&) const {
                           + std::string{name_of(state_.phase)}
                           + ": its namespaces cannot be shared");
   return holder_resolved{kit_->holder_pid, kit_->holder_start_time};
-}
-
-// One after the other: what is set follows from what the record has.
-caf::result<limits_in_force> container_actor_state::set(const set_limits& msg) {
-  auto promise = actors::owe<limits_in_force>(self_);
-  sets_.push_back({msg, promise});
-  if (sets_.size() == 1)
-    begin_set();
-  return promise;
-}
-
-template <class Answer>
-void container_actor_state::end_set(Answer answer) {
-  sets_.front().promise.deliver(std::move(answer));
-  sets_.pop_front();
-  if (!sets_.empty())
-    begin_set();
-}
-
-void container_actor_state::begin_set() {
-  const auto& asked = sets_.front().asked;
-  actors::limit_change change;
-  if (auto why = make_change(asked, change))
-    return end_set(std::move(why));
-  auto wanted = change.limits;
-  if (!controller_) { // at rest: they hold from the next start
-    if (auto ok = keep_limits(asked.values, wanted); !ok)
-      return end_set(make_error(ok.error()));
-    return end_set(limits_in_force{});
-  }
-  // The kernel forgets the weight of a group while it is idle.
-  if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
-    change.limits.cpu_weight = record_.spec.limits.cpu_weight;
-  // It is made from the limit, and the kernel forgets it without one.
-  if (!wanted.memory_bytes.is_absent() && wanted.on_oom.is_absent())
-    change.limits.on_oom = record_.spec.limits.on_oom;
-  self_->request(controller_, caf::infinite, actors::apply_limits{change})
-      .then(
-          [this, wanted,
-           values = asked.values](const actors::limit_readings& now) {
-            if (auto ok = keep_limits(values, wanted, now.killed); !ok)
-              return take_limits_back(now.before, make_error(ok.error()));
-            watch_memory();
-            end_set(in_force(now));
-          },
-          [this](caf::error& err) { end_set(std::move(err)); });
-}
-
-caf::error container_actor_state::make_change(const set_limits& asked,
-                                              actors::limit_change& out) const {
-  if (auto refused = check_command(container_command::set_limit))
-    return std::move(*refused);
-  auto& wanted = out.limits;
-  std::string forgotten;
-  for (const auto& [key, value] : asked.values) {
-    auto ok = value.empty() ? config::clear_key(wanted, key)
-                            : config::set_key(wanted, key, value);
-    if (!ok)
-      return make_error(errc::invalid_argument, to_string(ok.error()));
-    if (value.empty())
-      forgotten = key;
-  }
-  if (!forgotten.empty() && controller_)
-    return make_error(errc::wrong_state,
-                      forgotten + " has no value, and container '"
-                          + record_.spec.name
-                          + "' has a cgroup now: only one that is stopped can "
-                            "forget a limit");
-  if (asked.force && state_.phase == container_phase::paused)
-    return make_error(
-        errc::wrong_state,
-        "container '" + record_.spec.name
-            + "' is paused: its processes do not end before it is "
-              "resumed");
-  auto good = config::check_ranges(wanted);
-  if (good && !controller_)
-    good = config::check_as_whole(limits_after(asked.values, wanted));
-  if (!good)
-    return make_error(errc::invalid_argument, to_string(good.error()));
-  out.tells_before = true;
-  out.kills = asked.force;
-  return {};
-}
-
-caf::error container_actor_state::without_cgroup() const {
-  return make_error(errc::wrong_state,
-                    "container '" + record_.spec.name
-                        + "' has no cgroup now: start it first");
-}
-
-caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
-  for (const auto& key : msg.keys) {
-    config::limits probe;
-    if (auto ok = config::clear_key(probe, key); !ok)
-      return make_error(errc::invalid_argument, to_string(ok.error()));
-  }
-  if (!controller_)
-    return without_cgroup();
-  auto promise = actors::owe<limits_in_force>(self_);
-  self_->request(controller_, caf::infinite, actors::read_limits{msg.keys})
-      .then(
-          [this, promise](const actors::limit_readings& now) mutable {
-            promise.deliver(in_force(now));
-          },
-          [promise](caf::error& err) mutable {
-            promise.deliver(std::move(err));
-          });
-  return promise;
 }
 
 caf::result<container_stats>
@@ -202,55 +79,13 @@ caf::result<container_details> container_actor_state::details() {
   self_->request(controller_, caf::infinite, actors::read_limits{})
       .then(
           [this, promise, out](const actors::limit_readings& now) mutable {
-            out.limits = in_force(now).limits;
+            out.limits = in_force(now, {}).limits;
             promise.deliver(std::move(out));
           },
           [promise, out](const caf::error&) mutable {
             promise.deliver(std::move(out)); // being torn down: no limits
           });
   return promise;
-}
-
-// `values` are the text of `change`; an empty one is to be forgotten.
-config::limits
-container_actor_state::limits_after(const limit_list& values,
-                                    const config::limits& change) const {
-  auto out = config::merged(record_.spec.limits, change);
-  for (const auto& [key, value] : values)
-    if (value.empty())
-      static_cast<void>(config::clear_key(out, key)); // it is a known one
-  return out;
-}
-
-kernel::result<void>
-container_actor_state::keep_limits(const limit_list& values,
-                                   const config::limits& change,
-                                   const std::vector<pid_t>& killed) {
-  auto before = record_.spec.limits;
-  record_.spec.limits = limits_after(values, change);
-  if (auto ok = try_save(); !ok) {
-    record_.spec.limits = before;
-    return ok;
-  }
-  std::string text;
-  for (const auto& [key, value] : values)
-    text.append(text.empty() ? "" : " ").append(key).append("=").append(value);
-  for (auto pid : killed)
-    text.append(" killed=").append(std::to_string(pid));
-  tell(event_kind::limits_changed, {}, text);
-  return {};
-}
-
-// In force, but they would not be for the next daemon.
-void container_actor_state::take_limits_back(const config::limits& before,
-                                             const caf::error& why) {
-  if (!controller_) // they went with the group
-    return end_set(why);
-  self_
-      ->request(controller_, caf::infinite,
-                actors::apply_limits{{before, false, false, true}})
-      .then([this, why](const actors::limit_readings&) { end_set(why); },
-            [this, why](const caf::error&) { end_set(why); });
 }
 
 void container_actor_state::settle_creators() {

@@ -322,6 +322,8 @@ void container_actor_state::on(process_changed& event) {
     escalate(*item, *before);
   if (item != nullptr && event.change.fell)
     restart_with(*item);
+  if (event.change.old_rlimits)
+    replace_rlimits(event.change.old_rlimits->get());
   give_turns();
   check_auto_stop();
 }
@@ -382,6 +384,7 @@ container_actor_state::entry& container_actor_state::add_process(
   how.takes_turns = takes_turns(spec);
   if (auto caps = capabilities_of(record_.spec))
     how.capabilities = *caps;
+  how.rlimits = rlimits_;
   how.attached = attached;
   how.stdio = std::move(stdio);
   how.oom = oom_witness_;

@@ -9,6 +9,10 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+#include <map>
+#include <vector>
+
 namespace reeve::supervisor {
 
 using kernel::holder::spawn_order;
@@ -17,8 +21,29 @@ using kernel::holder::stdio_mode;
 
 namespace {
 
-std::uint64_t rlimit_value(std::uint64_t value) {
-  return value == config::rlimit_pair::unlimited ? RLIM_INFINITY : value;
+static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
+
+// Its own, but not above those of the container; and these where it has none.
+std::vector<kernel::holder::rlimit_entry>
+rlimits_of(const config::process_spec& spec,
+           const config::rlimit_list& container) {
+  std::map<std::uint32_t, config::rlimit_pair> all;
+  for (const auto& [name, limit] : spec.rlimits)
+    if (auto number = config::rlimit_number(name))
+      all[static_cast<std::uint32_t>(*number)] = limit;
+  for (auto i = 0U; i < container.size(); ++i) {
+    if (container[i].is_absent())
+      continue;
+    auto bound = container[i].value().value_or(config::rlimit_pair{});
+    auto [own, is_new] = all.try_emplace(i, bound);
+    if (!is_new)
+      own->second = {std::min(own->second.soft, bound.hard),
+                     std::min(own->second.hard, bound.hard)};
+  }
+  std::vector<kernel::holder::rlimit_entry> out;
+  for (const auto& [resource, limit] : all)
+    out.push_back({resource, limit.soft, limit.hard});
+  return out;
 }
 
 stdio_mode mode_of(config::stdio_mode mode) {
@@ -38,7 +63,7 @@ stdio_mode mode_of(config::stdio_mode mode) {
 spawn_order make_spawn_order(std::uint64_t process,
                              const config::process_spec& spec,
                              const run_notes& notes,
-                             kernel::capability_set container) {
+                             const container_bounds& container) {
   spawn_order out;
   out.process = process;
   out.spec = to_text(spec, notes);
@@ -47,15 +72,11 @@ spawn_order make_spawn_order(std::uint64_t process,
   out.cwd = spec.cwd;
   out.user = spec.user;
   out.groups = spec.groups;
-  for (const auto& [name, limit] : spec.rlimits)
-    if (auto number = config::rlimit_number(name))
-      out.rlimits.push_back({static_cast<std::uint32_t>(*number),
-                             rlimit_value(limit.soft),
-                             rlimit_value(limit.hard)});
-  auto caps = container;
+  out.rlimits = rlimits_of(spec, container.rlimits);
+  auto caps = container.capabilities;
   if (spec.capabilities)
     if (auto wanted = kernel::capability_set::parse(*spec.capabilities))
-      caps = *wanted & container;
+      caps = *wanted & container.capabilities;
   out.capabilities = caps.bits();
   out.no_new_privs = spec.no_new_privs;
   if (spec.umask)
@@ -119,7 +140,7 @@ const char* words_for(spawn_step step) {
   case spawn_step::resolve_user:
     return "find in the container's /etc/passwd or /etc/group:";
   case spawn_step::set_rlimit:
-    return "set rlimit";
+    return "set";
   case spawn_step::set_groups:
     return "set supplementary groups";
   case spawn_step::set_user:

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include "config/limits.hpp"
 #include "config/process_spec.hpp"
 #include "kernel-iface/capabilities.hpp"
 #include "kernel-iface/holder_protocol.hpp"
@@ -14,10 +15,15 @@
 /// Between the words of a spec and those of the holder's protocol. Pure.
 namespace reeve::supervisor {
 
-/// `container` is the most that a process may hold.
+/// The most that a process of a container may have.
+struct container_bounds {
+  kernel::capability_set capabilities;
+  config::rlimit_list rlimits; ///< and what it has that asks for nothing
+};
+
 [[nodiscard]] kernel::holder::spawn_order
 make_spawn_order(std::uint64_t process, const config::process_spec& spec,
-                 const run_notes& notes, kernel::capability_set container);
+                 const run_notes& notes, const container_bounds& container);
 
 [[nodiscard]] exit_reason reason_of(const kernel::holder::end_of_process& end);
 

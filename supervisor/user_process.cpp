@@ -102,6 +102,15 @@ void process_actor_state::use(const use_holder& msg) {
   state_.run = std::max(state_.run, msg.used_runs);
 }
 
+void process_actor_state::use(const use_rlimits& msg) {
+  how_.rlimits = msg.rlimits;
+}
+
+container_bounds process_actor_state::bounds() const {
+  return {how_.capabilities,
+          how_.rlimits ? *how_.rlimits : config::rlimit_list{}};
+}
+
 void process_actor_state::lose() {
   holder_ = nullptr;
   probe_ = 0;
@@ -365,7 +374,8 @@ void process_actor_state::changed() {
   superseded_.clear();
   how_.on_change({info(), state_.run, std::exchange(happened_, {}),
                   std::move(over), output_awaited_, state_.turn,
-                  std::exchange(fell_, false)});
+                  std::exchange(fell_, false),
+                  std::exchange(old_rlimits_, std::nullopt)});
 }
 
 namespace {
@@ -386,6 +396,7 @@ process_internal_actor::behavior_type process_behavior(
       [=](const wait_process& msg) { return s->wait(msg); },
       [=](get_process) { return s->get(); },
       [=](const use_holder& msg) { s->use(msg); },
+      [=](const use_rlimits& msg) { s->use(msg); },
       [=](lose_holder) { s->lose(); },
       [=](suspend_starts) { s->suspend(); },
       [=](resume_starts) { s->resume(); },

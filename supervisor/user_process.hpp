@@ -4,6 +4,7 @@
 #pragma once
 
 #include "actors/namespace_holder.hpp"
+#include "config/limits.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 #include "kernel-iface/holder_protocol.hpp"
 #include "supervisor/api.hpp"
@@ -53,6 +54,11 @@ struct take_turn {
   caf::error refused;
 };
 
+/// Of its container, from the next start on. Null: none.
+struct use_rlimits {
+  std::shared_ptr<const config::rlimit_list> rlimits;
+};
+
 /// PID 1 has heard from the process that it is ready.
 struct process_ready {
   std::uint64_t process = 0;
@@ -99,6 +105,9 @@ struct process_change {
   bool output_awaited = false; ///< somebody who follows it has not seen all
   std::uint64_t turn = 0;      ///< that it waits for, while it does
   bool fell = false;           ///< it ended by itself, and is to come back
+  /// It was started with limits of its container that are not in force any
+  /// more: these.
+  std::optional<std::shared_ptr<const config::rlimit_list>> old_rlimits;
 };
 
 /// One user process under its restart policy: from its definition, over any
@@ -108,23 +117,22 @@ struct process_change {
 ///
 /// Spawned by `container` and watched by it; peers know nothing of each other.
 /// No handler blocks.
-using user_process_actor =
-    caf::typed_actor<caf::replies_to<bring_up>::with<process_started>,
-                     caf::replies_to<stop_process>::with<process_is>,
-                     caf::replies_to<remove_process>::with<process_is>,
-                     caf::replies_to<signal_process>::with<process_is>,
-                     caf::replies_to<resize_terminal>::with<process_is>,
-                     caf::replies_to<write_input>::with<process_is>,
-                     caf::replies_to<read_output>::with<output_chunk>,
-                     caf::replies_to<wait_process>::with<process_is>,
-                     caf::replies_to<get_process>::with<process_is>,
-                     caf::reacts_to<use_holder>, caf::reacts_to<lose_holder>,
-                     caf::reacts_to<suspend_starts>,
-                     caf::reacts_to<resume_starts>, caf::reacts_to<stand_by>,
-                     caf::reacts_to<take_turn>, caf::reacts_to<process_ready>,
-                     caf::reacts_to<late_start>, caf::reacts_to<end_process>,
-                     caf::reacts_to<restore_end>,
-                     caf::replies_to<adopt_process>::with<process_is>>;
+using user_process_actor = caf::typed_actor<
+    caf::replies_to<bring_up>::with<process_started>,
+    caf::replies_to<stop_process>::with<process_is>,
+    caf::replies_to<remove_process>::with<process_is>,
+    caf::replies_to<signal_process>::with<process_is>,
+    caf::replies_to<resize_terminal>::with<process_is>,
+    caf::replies_to<write_input>::with<process_is>,
+    caf::replies_to<read_output>::with<output_chunk>,
+    caf::replies_to<wait_process>::with<process_is>,
+    caf::replies_to<get_process>::with<process_is>, caf::reacts_to<use_holder>,
+    caf::reacts_to<use_rlimits>, caf::reacts_to<lose_holder>,
+    caf::reacts_to<suspend_starts>, caf::reacts_to<resume_starts>,
+    caf::reacts_to<stand_by>, caf::reacts_to<take_turn>,
+    caf::reacts_to<process_ready>, caf::reacts_to<late_start>,
+    caf::reacts_to<end_process>, caf::reacts_to<restore_end>,
+    caf::replies_to<adopt_process>::with<process_is>>;
 
 struct user_process_options {
   std::shared_ptr<services> with;
@@ -134,7 +142,8 @@ struct user_process_options {
   std::uint64_t command = 0; ///< that ran it
   config::process_spec spec;
   bool takes_turns = false; ///< is started when its container says so
-  kernel::capability_set capabilities; ///< of the container
+  kernel::capability_set capabilities;                ///< of the container
+  std::shared_ptr<const config::rlimit_list> rlimits; ///< of it, or null
   bool attached = false;
   std::vector<actors::shared_fd> stdio; ///< empty: as the spec says
   /// Called in the actor; must only send messages.
@@ -170,6 +179,7 @@ inline constexpr std::uint64_t probe_bit = 0x80000000U;
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::bring_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_holder)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::use_rlimits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lose_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::suspend_starts)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resume_starts)

@@ -65,7 +65,7 @@ void process_actor_state::probe() {
   probe_ =
       holder_number(how_.serial, probe_bit | (next_probe_++ & (probe_bit - 1)));
   actors::spawn_process msg;
-  msg.order = make_spawn_order(probe_, spec, {}, how_.capabilities);
+  msg.order = make_spawn_order(probe_, spec, {}, bounds());
   self_->request(holder_, caf::infinite, std::move(msg))
       .then(
           [this, probe = probe_](const actors::process_spawned& done) {

@@ -62,7 +62,8 @@ void process_actor_state::carry_out(const process_effect::spawn& effect) {
   keep_for_later();
   actors::spawn_process msg;
   msg.order = make_spawn_order(holder_number(how_.serial, effect.run),
-                               how_.spec, notes(), how_.capabilities);
+                               how_.spec, notes(), bounds());
+  ordered_rlimits_ = how_.rlimits;
   if (!how_.stdio.empty()) {
     msg.order.stdio = kernel::holder::stdio_mode::passed;
     msg.passed = how_.stdio;
@@ -102,6 +103,8 @@ void process_actor_state::on_spawned(std::uint64_t run,
   has_ended_ = false;
   take_handles(done);
   set_oom_score();
+  if (ordered_rlimits_ != how_.rlimits) // they were set meanwhile
+    old_rlimits_ = ordered_rlimits_;
   note(event_kind::process_started,
        info_.pid != 0 ? "pid " + std::to_string(info_.pid) : std::string{});
   apply(process_event::started{run});

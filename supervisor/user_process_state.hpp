@@ -91,6 +91,7 @@ public:
 
   caf::result<process_started> start(const bring_up& msg);
   void use(const use_holder& msg);
+  void use(const use_rlimits& msg);
   void lose();
   void stand_by();
   void take(const take_turn& msg);
@@ -168,6 +169,7 @@ private:
   void note(event_kind kind, std::string text);
   [[nodiscard]] std::int64_t event_ms() const;
   [[nodiscard]] run_notes notes() const;
+  [[nodiscard]] container_bounds bounds() const;
   void annotate();
   [[nodiscard]] int stop_signal() const;
   void changed();
@@ -240,7 +242,9 @@ private:
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
   std::unique_ptr<process_streams> streams_;
   actors::shared_fd pidfd_; ///< until its pid is known
-  bool asks_ = false;       ///< PID 1 is asked for what did not come
+  std::shared_ptr<const config::rlimit_list> ordered_rlimits_;
+  std::optional<std::shared_ptr<const config::rlimit_list>> old_rlimits_;
+  bool asks_ = false; ///< PID 1 is asked for what did not come
   bool has_ended_ = false;
   bool fell_ = false; ///< not told on yet
   std::uint64_t probe_ = 0;

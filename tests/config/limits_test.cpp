@@ -3,6 +3,7 @@
 
 #include "config/limits.hpp"
 
+#include "config/names.hpp"
 #include "config/number_list.hpp"
 #include "tests/support/catch.hpp"
 
@@ -66,7 +67,11 @@ TEST_CASE("set_key: every key reads back what was set", "[config][unit]") {
         row{"hugetlb.limit", "1GB:0,2MB:64M"},
         row{"hugetlb.limit", "max"},
         row{"oom.policy", "raise:16M:256M"},
-        row{"oom.policy", "kill"}}) {
+        row{"oom.policy", "kill"},
+        row{"rlimit.nofile", "1024:4096"},
+        row{"rlimit.as", "64M"},
+        row{"rlimit.memlock", "64K:max"},
+        row{"rlimit.cpu", "max"}}) {
     INFO(key << '=' << text);
     CHECK(to_text(limits{}, key) == "");
     REQUIRE(set_key(lim, key, text));
@@ -169,17 +174,54 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
   }
 }
 
+TEST_CASE("set_key: a limit of processes is soft and hard", "[config][unit]") {
+  auto lim = limits{};
+  REQUIRE(set_key(lim, "rlimit.stack", "1048576:unlimited"));
+  CHECK(lim.rlimits[3].value() == rlimit_pair{1048576, rlimit_pair::unlimited});
+  CHECK(to_text(lim, "rlimit.stack") == "1M:max");
+  for (std::size_t i = 0; i < rlimit_count; ++i)
+    CHECK(rlimit_key(i) == "rlimit." + std::string{rlimit_names()[i]});
+  struct row {
+    const char* text;
+    const char* error;
+  };
+  const auto form = std::string{
+      "; expected \"BOTH\" or \"SOFT:HARD\", each a number, a size such as "
+      "64M, or \"max\""};
+  for (auto [text, error] :
+       {row{"", "\"\""}, row{"5:", "\"5:\""}, row{":5", "\":5\""},
+        row{"1:2:3", "\"1:2:3\""}, row{"-1", "\"-1\""}, row{"x", "\"x\""}}) {
+    auto done = set_key(lim, "rlimit.nofile", text);
+    REQUIRE(!done);
+    CHECK(to_string(done.error())
+          == "rlimit.nofile: " + std::string{error}
+                 + " is no limit of a process" + form);
+  }
+  auto done = set_key(lim, "rlimit.nofile", "max:5");
+  REQUIRE(!done);
+  CHECK(to_string(done.error())
+        == "rlimit.nofile: the soft limit, max, is more than the hard one; "
+           "expected at most 5");
+  CHECK(lim.rlimits[7].is_absent());
+}
+
 TEST_CASE("set_key: an unknown key lists the known ones and the nearest",
           "[config][unit]") {
   auto lim = limits{};
   auto done = set_key(lim, "memory.limt", "1M");
   REQUIRE(!done);
-  CHECK(to_string(done.error())
-        == "\"memory.limt\" is not a limit; expected one of memory.limit, "
-           "memory.swap, memory.swappiness, cpu.limit, cpu.burst, cpu.weight, "
-           "cpu.idle, cpuset.cpus, cpuset.mems, pids.limit, io.weight, "
-           "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
-           "hugetlb.limit, oom.policy (nearest: memory.limit)");
+  CHECK(
+      to_string(done.error())
+      == "\"memory.limt\" is not a limit; expected one of memory.limit, "
+         "memory.swap, memory.swappiness, cpu.limit, cpu.burst, cpu.weight, "
+         "cpu.idle, cpuset.cpus, cpuset.mems, pids.limit, io.weight, "
+         "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
+         "hugetlb.limit, oom.policy, rlimit.NAME with a NAME of cpu, fsize, "
+         "data, stack, core, rss, nproc, nofile, memlock, as, locks, "
+         "sigpending, msgqueue, nice, rtprio, rttime (nearest: memory.limit)");
+  done = set_key(lim, "rlimit.nfile", "5");
+  REQUIRE(!done);
+  CHECK(to_string(done.error()).ends_with("(nearest: rlimit.nofile)"));
   CHECK(!to_text(lim, "nonsense"));
   CHECK(!clear_key(lim, "nonsense"));
 }
