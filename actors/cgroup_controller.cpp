@@ -43,7 +43,8 @@ struct stats_idle {};
 
 /// What was done on another thread.
 using turn_outcome = std::variant<caf::expected<limit_readings>,
-                                  caf::expected<kernel::reclaimed_memory>>;
+                                  caf::expected<kernel::reclaimed_memory>,
+                                  caf::expected<cgroup_done>>;
 
 struct turn_finished {
   turn_outcome how;
@@ -108,6 +109,18 @@ public:
       return in_result(set_all(*cgroup_, msg.change));
     return in_turn<limit_readings>([group = cgroup_, change = msg.change] {
       return set_all(*group, change);
+    });
+  }
+
+  caf::result<cgroup_done> change(const change_rlimits& msg) {
+    return in_turn<cgroup_done>([group = cgroup_,
+                                 msg]() -> caf::expected<cgroup_done> {
+      auto holder = kernel::rlimit_giver{
+          msg.holder, msg.holder_pidfd ? msg.holder_pidfd->get() : -1};
+      auto change = msg.applies ? kernel::apply_rlimits : kernel::check_rlimits;
+      if (auto ok = change(*group, holder, msg.changes); !ok)
+        return make_error(ok.error());
+      return cgroup_done{};
     });
   }
 
@@ -394,6 +407,7 @@ behavior(internal_actor::stateful_pointer<cgroup_state> self,
   auto s = handlers_for(self);
   return {
       [=](const apply_limits& msg) { return s->apply(msg); },
+      [=](const change_rlimits& msg) { return s->change(msg); },
       [=](wake_for_memory event) { s->on(event); },
       [=](const reclaim_from_cgroup& msg) { return s->reclaim(msg); },
       [=](const read_limits& msg) { return s->read(msg); },

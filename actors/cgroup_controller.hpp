@@ -9,6 +9,7 @@
 #include "config/limits.hpp"
 #include "kernel-iface/cgroup_freezer.hpp"
 #include "kernel-iface/cgroup_reclaim.hpp"
+#include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/container_cgroup.hpp"
 
@@ -25,10 +26,20 @@
 
 namespace reeve::actors {
 
+struct cgroup_done {};
+
 /// All or none: when one is refused, those before it are set back. Answered
 /// with what is in force of those that were set.
 struct apply_limits {
   limit_change change;
+};
+
+/// See kernel::check_rlimits, and with `applies` kernel::apply_rlimits.
+struct change_rlimits {
+  std::vector<kernel::rlimit_change> changes;
+  pid_t holder = 0;
+  shared_fd holder_pidfd;
+  bool applies = false;
 };
 
 /// See kernel::wake_waiting. Not without a pause.
@@ -73,8 +84,6 @@ struct stats_reading {
   kernel::container_stats stats;
 };
 
-struct cgroup_done {};
-
 /// One container's groups. Handlers make one short pass over cgroupfs; what
 /// takes the kernel a while (freezing, killing, removal) is asked for again
 /// after a fraction of a millisecond or more, until the deadline. A limit whose
@@ -82,6 +91,7 @@ struct cgroup_done {};
 /// take their turns.
 using cgroup_controller_actor = caf::typed_actor<
     caf::replies_to<apply_limits>::with<limit_readings>,
+    caf::replies_to<change_rlimits>::with<cgroup_done>,
     caf::reacts_to<wake_for_memory>,
     caf::replies_to<reclaim_from_cgroup>::with<kernel::reclaimed_memory>,
     caf::replies_to<read_limits>::with<limit_readings>,
@@ -109,6 +119,7 @@ cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,
 } // namespace reeve::actors
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::apply_limits)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::change_rlimits)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::wake_for_memory)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::actors::reclaim_from_cgroup)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::kernel::reclaimed_memory)

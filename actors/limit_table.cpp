@@ -6,7 +6,6 @@
 #include "actors/error.hpp"
 #include "kernel-iface/cgroup_limits.hpp"
 #include "kernel-iface/cgroup_oom.hpp"
-#include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
 #include "kernel-iface/oom_victim.hpp"
 
@@ -228,10 +227,13 @@ const limit_row table[] = {
     swap_row(),
     number_row<&limits::swappiness, limit_key::memory_swappiness, 1>(
         "memory.swappiness"),
+    number_row<&limits::memory_soft_bytes, limit_key::memory_soft, 1>(
+        "memory.soft"),
     number_row<&limits::cpus, limit_key::cpu_max, 1000>("cpu.limit"),
     number_row<&limits::cpu_burst_ms, limit_key::cpu_burst, 1000>("cpu.burst"),
     number_row<&limits::cpu_weight, limit_key::cpu_weight, 1>("cpu.weight"),
     idle_row("cpu.idle"),
+    number_row<&limits::cpu_rt, limit_key::cpu_rt, 1'000'000>("cpu.rt"),
     list_row<&limits::cpuset_cpus, cpuset_key::cpus>("cpuset.cpus"),
     list_row<&limits::cpuset_mems, cpuset_key::mems>("cpuset.mems"),
     number_row<&limits::pids, limit_key::pids_max, 1>("pids.limit"),
@@ -244,31 +246,6 @@ const limit_row table[] = {
     amounts_row<&limits::hugetlb_bytes, list_key::hugetlb_max>("hugetlb.limit"),
     policy_row(),
 };
-
-rlimit in_kernel(const config::limit_value<config::rlimit_pair>& limit) {
-  static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
-  auto pair = limit.value().value_or(config::rlimit_pair{});
-  return {pair.soft, pair.hard};
-}
-
-// No files of a group, so they have no rows. They come last: a hard limit that
-// was lowered cannot always go back.
-result<void> set_rlimits(const container_cgroup& group,
-                         const limit_change& change) {
-  std::vector<kernel::rlimit_change> all;
-  for (auto i = std::size_t{0}; i < config::rlimit_count; ++i)
-    if (const auto& limit = change.limits.rlimits[i]; !limit.is_absent())
-      all.push_back({static_cast<int>(i), in_kernel(limit),
-                     in_kernel(change.rlimits_before[i])});
-  if (all.empty())
-    return {};
-  return kernel::set_rlimits(group, all);
-}
-
-bool has_rlimits(const config::limits& in) {
-  return std::ranges::any_of(
-      in.rlimits, [](const auto& limit) { return !limit.is_absent(); });
-}
 
 using rows = std::vector<const limit_row*>;
 
@@ -474,8 +451,6 @@ caf::expected<limit_readings> set_all(const container_cgroup& group,
     return undo(group, made, *refused);
   if (auto done = follow_limit(group, made.done, change.limits); !done)
     return undo(group, made, done.error());
-  if (auto done = set_rlimits(group, change); !done)
-    return undo(group, made, done.error());
   auto now = read(group, asked, false);
   if (!now)
     now = as_asked(group, change.limits, asked);
@@ -502,8 +477,7 @@ caf::expected<limit_readings> get_some(const container_cgroup& group,
 
 bool may_take_long(const container_cgroup& group,
                    const config::limits& wanted) {
-  if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent()
-      || has_rlimits(wanted))
+  if (!wanted.cpuset_cpus.is_absent() || !wanted.cpuset_mems.is_absent())
     return true;
   // The kernel reclaims what is beyond the wire.
   if (!wanted.on_oom.is_absent() && group.mode() == kernel::cgroup_mode::v2)

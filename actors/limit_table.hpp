@@ -13,7 +13,8 @@
 #include <string>
 #include <vector>
 
-/// `config::limits` and the files of a group. A new limit of one number is a
+/// `config::limits` and the files of a group; limits of processes have none,
+/// see `change_rlimits` in cgroup_controller.hpp. A new limit of one number is a
 /// line of the table here, one of `config/limits.cpp`, and a pair of functions
 /// in its resource's file of kernel-iface.
 namespace reeve::actors {
@@ -42,9 +43,6 @@ struct limit_change {
   bool restores = false;
   /// Nothing is done if the limit of memory in force is as high, or higher.
   bool raises = false;
-  /// Of each rlimit that changes, what processes have that chose none of their
-  /// own.
-  config::rlimit_list rlimits_before{};
 };
 
 /// All that are not absent, or none: when one is refused, those that were set

@@ -18,6 +18,8 @@ REEVE_DEFINE_INSPECTION(disk_stats, x.device, x.read_bytes, x.written_bytes,
                         x.reads, x.writes)
 REEVE_DEFINE_INSPECTION(pressure_line, x.avg10, x.avg60, x.avg300, x.total)
 REEVE_DEFINE_INSPECTION(pressure, x.some, x.full)
+REEVE_DEFINE_INSPECTION(effective_limit, x.resource, x.is_hard, x.value,
+                        x.source, x.is_exact)
 REEVE_DEFINE_INSPECTION(process_stats, x.parent, x.user, x.system, x.threads,
                         x.resident, x.swap, x.faults, x.major_faults,
                         x.read_bytes, x.written_bytes)

@@ -5,9 +5,10 @@
 
 #include "actors/inspection.hpp"
 #include "kernel-iface/cgroup_stats.hpp"
+#include "kernel-iface/effective_limits.hpp"
 #include "kernel-iface/process_stats.hpp"
 
-/// Statistics travel as they are read.
+/// Statistics and limits travel as they are read.
 namespace reeve::kernel {
 
 REEVE_DECLARE_INSPECTION(cpu_stats)
@@ -18,5 +19,6 @@ REEVE_DECLARE_INSPECTION(pressure_line)
 REEVE_DECLARE_INSPECTION(pressure)
 REEVE_DECLARE_INSPECTION(container_stats)
 REEVE_DECLARE_INSPECTION(process_stats)
+REEVE_DECLARE_INSPECTION(effective_limit)
 
 } // namespace reeve::kernel

@@ -64,6 +64,8 @@ struct oom_status;
 struct decide_oom;
 struct reclaim_memory;
 struct memory_reclaimed;
+struct get_effective_limits;
+struct effective_limits;
 
 } // namespace reeve::supervisor
 
@@ -123,5 +125,7 @@ CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::oom_status))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::decide_oom))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::reclaim_memory))
 CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::memory_reclaimed))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::get_effective_limits))
+CAF_ADD_TYPE_ID(reeve, (reeve::supervisor::effective_limits))
 
 CAF_END_TYPE_ID_BLOCK(reeve)

@@ -48,6 +48,7 @@ constexpr auto memory_range = "1 byte to 1048576T, or \"max\"";
 constexpr auto swap_range = "0 to 1048576T, or \"max\"";
 constexpr auto swappiness_range = "a whole number from 0 to 200";
 constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
+constexpr auto rt_range = "0 to 1 of each processor, such as \"0.2\"";
 constexpr auto bool_range = "true or false";
 constexpr auto io_weight_range = "a whole number from 1 to 1000";
 constexpr auto iops_range = "1 to 4294967294 per second";
@@ -147,6 +148,10 @@ result<void> check_memory(const limits& in) {
   return check_count(in.memory_bytes.value(), 1, most_bytes, memory_range);
 }
 
+result<void> check_soft_memory(const limits& in) {
+  return check_count(in.memory_soft_bytes.value(), 1, most_bytes, memory_range);
+}
+
 result<void> check_swap(const limits& in) {
   return check_count(in.swap_bytes.value(), 0, most_bytes, swap_range);
 }
@@ -183,6 +188,13 @@ result<void> check_burst(const limits& in) {
 
 result<void> check_idle(const limits& in) {
   return must_be_limited(in.cpu_idle, "an answer", bool_range);
+}
+
+result<void> check_rt(const limits& in) {
+  // Written so that a NaN is refused as well.
+  if (auto part = in.cpu_rt.value(); part && !(*part >= 0 && *part <= 1))
+    return refuse(format_cpus(*part) + " is out of range", rt_range);
+  return must_be_limited(in.cpu_rt, "a part", rt_range);
 }
 
 // Of limits built in code.
@@ -347,6 +359,9 @@ constexpr auto rows = std::to_array<limit_row>({
      text_of<&limits::swappiness, count<swappiness_range>, format_count>,
      check_swappiness,
      ""},
+    {{"memory.soft", "memory_soft"},
+     text_of<&limits::memory_soft_bytes, parse_size, format_size>,
+     check_soft_memory},
     {{"cpu.limit", "cpus"},
      text_of<&limits::cpus, parse_cpus, format_cpus>,
      check_cpus},
@@ -362,6 +377,10 @@ constexpr auto rows = std::to_array<limit_row>({
      text_of<&limits::cpu_idle, parse_bool, format_bool>,
      check_idle,
      "false"},
+    {{"cpu.rt", "cpu_rt"},
+     text_of<&limits::cpu_rt, parse_cpus, format_cpus>,
+     check_rt,
+     "0"},
     {{"cpuset.cpus", "cpuset_cpus"},
      text_of<&limits::cpuset_cpus, parse_list<last_cpu>, format_list>,
      check_list<&limits::cpuset_cpus, last_cpu>},

@@ -73,6 +73,9 @@ struct limits {
   /// 0..200: what is rather written to swap than dropped from the page cache,
   /// see vm.swappiness in the kernel's sysctl/vm.rst. No "unlimited".
   limit_value<std::uint64_t> swappiness;
+  /// Bytes of its memory that others' memory is taken before, where the machine
+  /// is short of it.
+  limit_value<std::uint64_t> memory_soft_bytes;
   /// Processors' worth of time: 0.5 is half of one processor.
   limit_value<double> cpus;
   /// Share under contention, 1..10000 as cgroup v2 counts; the kernel's own
@@ -85,6 +88,9 @@ struct limits {
   /// Runs only when nobody else wants to; the weight has no meaning then. No
   /// "unlimited".
   limit_value<bool> cpu_idle;
+  /// Part of each processor's time, 0..1, for tasks of real-time classes, of
+  /// which there are none without. No "unlimited".
+  limit_value<double> cpu_rt;
   /// Processors it may run on, and memory nodes it may take memory from, as the
   /// kernel spells lists: "0-3,8". Unlimited: those of the group above.
   limit_value<std::string> cpuset_cpus;

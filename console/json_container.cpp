@@ -71,6 +71,27 @@ json json_of(const std::vector<supervisor::limit_in_force>& all) {
   return out;
 }
 
+// Processors are told as one has them, anything else as a whole number.
+json json_of(const kernel::effective_limit& limit) {
+  json value;
+  if (limit.value != kernel::no_limit && limit.resource == "cpu")
+    value = static_cast<double>(limit.value) / 1000;
+  else if (limit.value != kernel::no_limit)
+    value = limit.value;
+  return {{"resource", limit.resource},
+          {"kind", limit.is_hard ? "hard" : "soft"},
+          {"value", value},
+          {"source", or_null(limit.source)},
+          {"exact", limit.is_exact}};
+}
+
+json json_of(const std::vector<kernel::effective_limit>& all) {
+  auto out = json::array();
+  for (const auto& limit : all)
+    out.push_back(json_of(limit));
+  return out;
+}
+
 json json_of(const supervisor::limits_change& change) {
   return {{"container", change.container},
           {"error", or_null(change.error)},

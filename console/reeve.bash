@@ -13,10 +13,10 @@ _reeve_offer() {
 _reeve() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
   local verbs='create run exec attach ls ps tree info logs events wait signal
-    stop start restart rm pause resume set get reclaim oom stats top image daemon
+    stop start restart rm pause resume set get limits reclaim oom stats top image daemon
     completion'
-  local keys='memory.limit= memory.swap= memory.swappiness= cpu.limit= cpu.burst=
-    cpu.weight= cpu.idle= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
+  local keys='memory.limit= memory.swap= memory.swappiness= memory.soft= cpu.limit= cpu.burst=
+    cpu.weight= cpu.idle= cpu.rt= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
     io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy=
     rlimit.as= rlimit.core= rlimit.cpu= rlimit.data= rlimit.fsize= rlimit.memlock= rlimit.nofile=
     rlimit.nproc= rlimit.stack='
@@ -117,7 +117,7 @@ _reeve() {
     completion/0) mapfile -t COMPREPLY < <(compgen -W 'bash' -- "$cur") ;;
     create/* | image/* | daemon/* | completion/* | events/*) ;;
     */0) _reeve_offer "$cur" < <("${ask[@]}" ls 2>/dev/null) ;;
-    attach/1 | signal/1 | wait/1 | logs/1 | stop/1 | start/1 | restart/1 | rm/1)
+    attach/1 | signal/1 | wait/1 | logs/1 | stop/1 | start/1 | restart/1 | rm/1 | limits/1)
       _reeve_offer "$cur" < <("${ask[@]}" ps -a "$name" 2>/dev/null)
       ;;
     signal/2)

@@ -52,6 +52,8 @@ constexpr auto table_of_verbs = std::to_array<verb>({
     {"set", "NAME|PATTERN KEY=VALUE... [--force]", "change limits", no,
      declare_set},
     {"get", "NAME [KEY]...", "print the limits in force", no, declare_get},
+    {"limits", "[NAME [PROC] | PID] [-a]",
+     "tell what a process may really have", no, declare_limits},
     {"reclaim", "NAME [SIZE]", "take memory back from a container", no,
      declare_reclaim},
     {"oom", "NAME [DECISION]", "tell how it is out of memory, and decide", no,

@@ -30,6 +30,7 @@ verb::check declare_resume(CLI::App& app);
 verb::check declare_set(CLI::App& app);
 verb::check declare_get(CLI::App& app);
 verb::check declare_reclaim(CLI::App& app);
+verb::check declare_limits(CLI::App& app);
 verb::check declare_oom(CLI::App& app);
 verb::check declare_stats(CLI::App& app);
 verb::check declare_top(CLI::App& app);

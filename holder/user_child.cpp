@@ -381,8 +381,7 @@ private:
       if (!set_rlimit(i, wanted[i]))
         fail(spawn_step::set_rlimit,
              kernel::rlimit_name(i) + std::string{" to "}
-                 + std::to_string(wanted[i].rlim_cur) + ":"
-                 + std::to_string(wanted[i].rlim_max));
+                 + kernel::to_string(wanted[i]));
   }
 
   // As a member of the container it may have been given a lower one meanwhile,

@@ -152,6 +152,16 @@ result<std::uint64_t> get_idle(const cgroup_dir& dir) {
   return explain_idle(read_number(dir, "cpu.idle"));
 }
 
+void explain_rt(sys_error& refused) {
+  if (refused.code == EINVAL)
+    refused.hint = "all containers together, and each group above, have at "
+                   "most what the group above that one has";
+  if (refused.code == EBUSY)
+    refused.hint = "real-time tasks run in it";
+  if (refused.code == ENOENT)
+    refused.hint = "the kernel is built without CONFIG_RT_GROUP_SCHED";
+}
+
 template <class T>
 result<T> explain_burst(result<T> done) {
   if (!done && done.error().code == EINVAL)
@@ -178,8 +188,33 @@ result<std::uint64_t> get_burst_v2(const cgroup_dir& dir) {
   return explain_burst(read_number(dir, "cpu.max.burst"));
 }
 
+result<std::uint64_t> get_rt(const cgroup_dir& dir) {
+  auto runtime = read_number(dir, "cpu.rt_runtime_us");
+  if (!runtime)
+    explain_rt(runtime.error());
+  return runtime;
+}
+
+tl::unexpected<sys_error> no_rt(const cgroup_dir& dir) {
+  return make_error(ENOTSUP, "limit real-time tasks of", dir.path(),
+                    "cgroup2 has no such limit; the host's is "
+                    "kernel.sched_rt_runtime_us");
+}
+
+result<void> set_rt_v2(const cgroup_dir& dir, std::uint64_t) {
+  return no_rt(dir);
+}
+
+result<std::uint64_t> get_rt_v2(const cgroup_dir& dir) {
+  return no_rt(dir);
+}
+
 } // namespace
 
+const limit_ops cpu_rt_v1{
+    controller::cpu,     nullptr,   get_rt, limit_kind::amount,
+    "cpu.rt_runtime_us", explain_rt};
+const limit_ops cpu_rt_v2{controller::cpu, set_rt_v2, get_rt_v2};
 const limit_ops cpu_max_v1{controller::cpu, set_max_v1, get_max_v1};
 const limit_ops cpu_max_v2{controller::cpu, set_max_v2, get_max_v2};
 const limit_ops cpu_weight_v1{controller::cpu, set_weight_v1, get_weight_v1,

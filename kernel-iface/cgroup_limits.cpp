@@ -4,6 +4,7 @@
 #include "kernel-iface/cgroup_limits.hpp"
 
 #include "kernel-iface/cgroup_resources.hpp"
+#include "kernel-iface/cgroup_sum.hpp"
 
 #include <cerrno>
 
@@ -24,6 +25,10 @@ const limit_ops& ops_for(limit_key key, cgroup_mode mode) {
     return is_v2 ? cpu_burst_v2 : cpu_burst_v1;
   case limit_key::cpu_idle:
     return cpu_idle;
+  case limit_key::cpu_rt:
+    return is_v2 ? cpu_rt_v2 : cpu_rt_v1;
+  case limit_key::memory_soft:
+    return is_v2 ? soft_memory_v2 : soft_memory_v1;
   case limit_key::io_weight:
     return is_v2 ? io_weight_v2 : io_weight_v1;
   case limit_key::pids_max:
@@ -42,9 +47,15 @@ result<cgroup_dir> dir_of(const container_cgroup& group, const limit_ops& ops) {
 result<void> set_limit(const container_cgroup& group, limit_key key,
                        std::uint64_t value) {
   const auto& ops = ops_for(key, group.mode());
-  return dir_of(group, ops).and_then([&](const cgroup_dir& dir) {
-    return ops.set(dir, value);
-  });
+  if (ops.summed_file == nullptr)
+    return dir_of(group, ops).and_then([&](const cgroup_dir& dir) {
+      return ops.set(dir, value);
+    });
+  auto done = set_summed(group, ops.which, ops.summed_file,
+                         value == no_limit ? 0 : value);
+  if (!done)
+    ops.explain(done.error());
+  return done;
 }
 
 result<std::uint64_t> get_limit(const container_cgroup& group, limit_key key) {

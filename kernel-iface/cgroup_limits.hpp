@@ -27,6 +27,16 @@ enum class limit_key : std::uint8_t {
   /// 1: runs when nobody else wants to, as SCHED_IDLE of sched(7). A weight is
   /// refused with EINVAL then, reads as 1, and is 100 after it. Linux 5.15.
   cpu_idle,
+  /// Microseconds of each second, and of each CPU, for tasks under SCHED_FIFO
+  /// and SCHED_RR, which are refused where it is 0, the default. v1 with
+  /// CONFIG_RT_GROUP_SCHED; ENOTSUP on v2. EBUSY while such tasks run, for 0.
+  /// The sum of all is set above them. scheduler/sched-rt-group.rst.
+  cpu_rt,
+  /// Bytes, or no_limit, the default: what is beyond is reclaimed first where
+  /// the machine is short of memory. v1: memory.soft_limit_in_bytes, ENOTSUP
+  /// with PREEMPT_RT. v2: memory.low, and the sum of all above them, as far as
+  /// groups of ours go.
+  memory_soft,
   /// Share under contention from 1 to 1000, default 100, of a disk whose
   /// scheduler is bfq; on v2 also of one with cost control (io.cost.qos).
   io_weight,

@@ -152,6 +152,24 @@ result<std::uint64_t> get_swappiness_v1(const cgroup_dir& dir) {
   return read_number(dir, "memory.swappiness");
 }
 
+result<void> set_soft_v1(const cgroup_dir& dir, std::uint64_t value) {
+  return write_text(dir, "memory.soft_limit_in_bytes",
+                    value == no_limit ? "-1" : std::to_string(value));
+}
+
+result<std::uint64_t> get_soft_v1(const cgroup_dir& dir) {
+  return read_number(dir, "memory.soft_limit_in_bytes")
+      .map([](std::uint64_t value) {
+        return value < v1_unlimited ? value : no_limit;
+      });
+}
+
+result<std::uint64_t> get_soft_v2(const cgroup_dir& dir) {
+  return read_number(dir, "memory.low").map([](std::uint64_t value) {
+    return value == 0 ? no_limit : value;
+  });
+}
+
 /// A container that allocates as fast as it is reclaimed must not keep us.
 constexpr auto most_tries = 16;
 
@@ -254,6 +272,10 @@ result<std::uint64_t> get_swappiness_v2(const cgroup_dir& dir) {
 
 } // namespace
 
+const limit_ops soft_memory_v1{controller::memory, set_soft_v1, get_soft_v1};
+const limit_ops soft_memory_v2{controller::memory, nullptr,
+                               get_soft_v2,        limit_kind::amount,
+                               "memory.low",       [](sys_error&) {}};
 const limit_ops swappiness_v1{controller::memory, set_swappiness_v1,
                               get_swappiness_v1};
 const limit_ops swappiness_v2{controller::memory, set_swappiness_v2,

@@ -26,11 +26,16 @@ struct limit_ops {
   result<void> (*set)(const cgroup_dir& dir, std::uint64_t value);
   result<std::uint64_t> (*get)(const cgroup_dir& dir);
   limit_kind kind = limit_kind::amount;
+  /// Not `set`, but see cgroup_sum.hpp; no_limit is 0.
+  const char* summed_file = nullptr;
+  void (*explain)(sys_error& refused) = nullptr; ///< of that
 };
 
 // cgroup_memory.cpp
 extern const limit_ops swappiness_v1;
 extern const limit_ops swappiness_v2;
+extern const limit_ops soft_memory_v1;
+extern const limit_ops soft_memory_v2;
 
 // cgroup_cpu.cpp
 extern const limit_ops cpu_max_v1;
@@ -40,6 +45,8 @@ extern const limit_ops cpu_weight_v2;
 extern const limit_ops cpu_burst_v1;
 extern const limit_ops cpu_burst_v2;
 extern const limit_ops cpu_idle;
+extern const limit_ops cpu_rt_v1;
+extern const limit_ops cpu_rt_v2;
 
 // cgroup_pids.cpp
 extern const limit_ops pids_max;

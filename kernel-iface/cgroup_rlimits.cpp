@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -25,20 +26,12 @@ using changes = std::vector<rlimit_change>;
 // So many descriptors at the same time.
 constexpr auto pids_at_once = std::size_t{256};
 
-// A fork bomb is through after a few: who was forked by somebody that has the
-// limit has it.
+// New processes come as long as there is a fork bomb; but who was forked by
+// somebody that has the limit has it.
 constexpr auto most_rounds = 100;
 
 __rlimit_resource in_glibc(int resource) {
   return static_cast<__rlimit_resource>(resource);
-}
-
-std::string text_of(rlim_t value) {
-  return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
-}
-
-std::string text_of(const rlimit& limit) {
-  return text_of(limit.rlim_cur) + ":" + text_of(limit.rlim_max);
 }
 
 bool is_same(const rlimit& a, const rlimit& b) {
@@ -48,92 +41,90 @@ bool is_same(const rlimit& a, const rlimit& b) {
 /// Of a process that has `now`.
 rlimit follow(const rlimit& now, const rlimit_change& change) {
   auto out = now;
-  if (now.rlim_cur == change.before.rlim_cur)
-    out.rlim_cur = change.value.rlim_cur;
-  if (now.rlim_max == change.before.rlim_max)
+  if (now.rlim_max == change.before.rlim_max) {
     out.rlim_max = change.value.rlim_max;
+    if (now.rlim_cur == change.before.rlim_cur)
+      out.rlim_cur = change.value.rlim_cur;
+    else if (now.rlim_cur == now.rlim_max)
+      out.rlim_cur = out.rlim_max;
+  }
   out.rlim_max = std::min(out.rlim_max, change.value.rlim_max);
   out.rlim_cur = std::min(out.rlim_cur, out.rlim_max);
   return out;
 }
 
 tl::unexpected<sys_error> refused(int code, const rlimit_change& change,
-                                  const std::string& whose, const rlimit& now) {
+                                  pid_t pid, const rlimit& now) {
+  auto raises = change.value.rlim_max > now.rlim_max;
   std::string hint;
-  if (code == EPERM && change.resource == RLIMIT_NOFILE
-      && change.value.rlim_max > now.rlim_max)
+  if (code == EPERM && raises && change.resource == RLIMIT_NOFILE)
     hint = "raising a hard limit takes CAP_SYS_RESOURCE, and of descriptors "
            "none is above the sysctl fs.nr_open";
   else if (code == EPERM)
     hint = "raising a hard limit, or any of another user's process, takes "
            "CAP_SYS_RESOURCE";
-  return make_error(code,
-                    std::string{"set "}
-                        + rlimit_name(static_cast<std::size_t>(change.resource))
-                        + " to " + text_of(change.value),
-                    whose + ", which has " + text_of(now), hint);
+  return make_error(
+      code,
+      std::string{"set "}
+          + rlimit_name(static_cast<std::size_t>(change.resource)) + " to "
+          + to_string(change.value),
+      "process " + std::to_string(pid) + ", which has " + to_string(now), hint);
 }
 
-/// A process that is gone has no limits.
 bool read(pid_t pid, int resource, rlimit& out) {
   return ::prlimit(pid, in_glibc(resource), nullptr, &out) == 0;
 }
 
-result<void> check_startable(const changes& all) {
-  for (const auto& change : all) {
-    auto most = most_rlimit(change.resource);
-    if (change.value.rlim_max > most)
-      return refused(EPERM, change, "processes of the container", {most, most});
+/// The limit of a process that is gone, or is not asked for, is in nobody's
+/// way.
+result<void> check(pid_t pid, const rlimit_change& change, rlim_t wanted_hard) {
+  rlimit now{};
+  if (!read(pid, change.resource, now)) {
+    if (errno == ESRCH)
+      return {};
+    return refused(errno, change, pid, now);
   }
-  return {};
+  if (wanted_hard <= now.rlim_max
+      || (may_raise_rlimits() && wanted_hard <= most_rlimit(change.resource)))
+    return {};
+  return refused(EPERM, change, pid, now);
 }
 
-result<void> check(pid_t pid, const changes& all) {
-  for (const auto& change : all) {
-    rlimit now{};
-    auto whose = "process " + std::to_string(pid);
-    if (!read(pid, change.resource, now)) {
-      if (errno == ESRCH)
-        return {};
-      return refused(errno, change, whose, now);
-    }
-    auto most = std::max(now.rlim_max, most_rlimit(change.resource));
-    if (follow(now, change).rlim_max > most)
-      return refused(EPERM, change, whose, now);
-  }
-  return {};
+result<void> set(pid_t pid, const rlimit_change& change, const rlimit& now,
+                 const rlimit& wanted) {
+  if (is_same(now, wanted)
+      || ::prlimit(pid, in_glibc(change.resource), &wanted, nullptr) == 0
+      || errno == ESRCH)
+    return {};
+  return refused(errno, change, pid, now);
 }
 
-/// True if something was changed.
-result<bool> change_one(pid_t pid, const changes& all) {
-  auto changes_it = false;
+void keep_first(result<void>& all, result<void> one) {
+  if (all && !one)
+    all = std::move(one);
+}
+
+result<void> change_one(pid_t pid, const changes& all) {
+  result<void> done;
   for (const auto& change : all) {
     rlimit now{};
-    if (!read(pid, change.resource, now)) {
-      if (errno == ESRCH)
-        return changes_it;
-      return refused(errno, change, "process " + std::to_string(pid), now);
-    }
-    auto wanted = follow(now, change);
-    if (is_same(now, wanted))
-      continue;
-    if (::prlimit(pid, in_glibc(change.resource), &wanted, nullptr) == 0)
-      changes_it = true;
+    if (read(pid, change.resource, now))
+      keep_first(done, set(pid, change, now, follow(now, change)));
     else if (errno != ESRCH)
-      return refused(errno, change, "process " + std::to_string(pid), now);
+      keep_first(done, refused(errno, change, pid, now));
   }
-  return changes_it;
+  return done;
 }
 
 bool is_alive(int pidfd) {
   pollfd item{pidfd, POLLIN, 0};
-  return ::poll(&item, 1, 0) == 0;
+  return pidfd >= 0 && ::poll(&item, 1, 0) == 0;
 }
 
 /// prlimit(2) takes no pidfd. Whoever was a member when its pidfd was open
 /// already, and lives still, has its pid: the kernel gives a pid away again
 /// when it has come round through all others, which is not between two calls.
-result<bool> change_some(const container_cgroup& group,
+result<void> change_some(const container_cgroup& group,
                          std::span<const pid_t> pids, const changes& all) {
   std::vector<std::pair<pid_t, unique_fd>> open;
   for (auto pid : pids)
@@ -145,69 +136,88 @@ result<bool> change_some(const container_cgroup& group,
   auto members = group.pids(members::user_processes);
   if (!members)
     return tl::make_unexpected(std::move(members.error()));
-  auto changed = false;
-  for (const auto& [pid, fd] : open) {
-    if (std::ranges::find(*members, pid) == members->end()
-        || !is_alive(fd.get()))
-      continue;
-    auto done = change_one(pid, all);
-    if (!done)
-      return done;
-    changed = changed || *done;
-  }
-  return changed;
+  result<void> done;
+  for (const auto& [pid, fd] : open)
+    if (std::ranges::find(*members, pid) != members->end()
+        && is_alive(fd.get()))
+      keep_first(done, change_one(pid, all));
+  return done;
 }
 
-/// True if something was changed.
-result<bool> change_all(const container_cgroup& group, const changes& all) {
-  auto pids = group.pids(members::user_processes);
-  if (!pids)
-    return tl::make_unexpected(std::move(pids.error()));
-  auto changed = false;
-  for (auto left = std::span<const pid_t>{*pids}; !left.empty();) {
-    auto some = left.first(std::min(left.size(), pids_at_once));
-    left = left.subspan(some.size());
-    auto done = change_some(group, some, all);
-    if (!done)
-      return done;
-    changed = changed || *done;
+/// PID 1 needs no more than its hard limits to give them to its children.
+result<void> raise_holder(const rlimit_giver& holder, const changes& all) {
+  result<void> done;
+  for (const auto& change : all) {
+    rlimit now{};
+    if (is_alive(holder.pidfd) && read(holder.pid, change.resource, now)
+        && now.rlim_max < change.value.rlim_max)
+      keep_first(done, set(holder.pid, change, now,
+                           {now.rlim_cur, change.value.rlim_max}));
   }
-  return changed;
-}
-
-result<void> change_until_none_is_left(const container_cgroup& group,
-                                       const changes& all) {
-  for (auto round = 0; round < most_rounds; ++round) {
-    auto changed = change_all(group, all);
-    if (!changed)
-      return tl::make_unexpected(std::move(changed.error()));
-    if (!*changed)
-      return {};
-  }
-  return make_error(EAGAIN, "set limits of processes", group.id(),
-                    "new ones come as fast");
+  return done;
 }
 
 } // namespace
 
-result<void> set_rlimits(const container_cgroup& group, const changes& all) {
-  if (auto ok = check_startable(all); !ok)
-    return ok;
+result<void> check_rlimits(const container_cgroup& group,
+                           const rlimit_giver& holder, const changes& all) {
   auto pids = group.pids(members::user_processes);
   if (!pids)
     return tl::make_unexpected(std::move(pids.error()));
-  for (auto pid : *pids)
-    if (auto ok = check(pid, all); !ok)
-      return ok;
-  auto done = change_until_none_is_left(group, all);
-  if (done)
-    return done;
-  // Somebody has lowered its own meanwhile, say.
-  auto back = all;
-  for (auto& change : back)
-    std::swap(change.value, change.before);
-  if (auto undone = change_until_none_is_left(group, back); !undone)
-    done.error().hint += "; then, setting back: " + to_string(undone.error());
+  for (const auto& change : all) {
+    auto startable = is_alive(holder.pidfd)
+                         ? check(holder.pid, change, change.value.rlim_max)
+                         : result<void>{};
+    if (!startable)
+      return startable;
+    for (auto pid : *pids) {
+      rlimit now{};
+      auto hard = read(pid, change.resource, now) ? follow(now, change).rlim_max
+                                                  : rlim_t{0};
+      if (auto ok = check(pid, change, hard); !ok)
+        return ok;
+    }
+  }
+  return {};
+}
+
+result<void> apply_rlimits(const container_cgroup& group,
+                           const rlimit_giver& holder, const changes& all) {
+  auto done = raise_holder(holder, all);
+  std::set<pid_t> seen;
+  for (auto round = 0; round < most_rounds; ++round) {
+    auto pids = group.pids(members::user_processes);
+    if (!pids)
+      return tl::make_unexpected(std::move(pids.error()));
+    std::erase_if(*pids, [&](pid_t pid) { return !seen.insert(pid).second; });
+    if (pids->empty())
+      break;
+    for (auto left = std::span<const pid_t>{*pids}; !left.empty();) {
+      auto some = left.first(std::min(left.size(), pids_at_once));
+      left = left.subspan(some.size());
+      keep_first(done, change_some(group, some, all));
+    }
+  }
+  return done;
+}
+
+result<void> give_rlimits(pid_t pid, int pidfd, const changes& all) {
+  result<void> done;
+  for (const auto& change : all) {
+    rlimit now{};
+    if (!is_alive(pidfd))
+      break;
+    if (!read(pid, change.resource, now)) {
+      if (errno != ESRCH)
+        keep_first(done, refused(errno, change, pid, now));
+      continue;
+    }
+    auto wanted = change.value;
+    if (wanted.rlim_max > now.rlim_max && !may_raise_rlimits())
+      wanted.rlim_max = now.rlim_max;
+    wanted.rlim_cur = std::min(wanted.rlim_cur, wanted.rlim_max);
+    keep_first(done, set(pid, change, now, wanted));
+  }
   return done;
 }
 

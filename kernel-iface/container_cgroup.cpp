@@ -144,6 +144,14 @@ result<cgroup_dir> container_cgroup::shares_dir(controller which) const {
   return limits_dir(which);
 }
 
+result<cgroup_dir> container_cgroup::instance_dir(controller which) const {
+  if (tree_->mode == cgroup_mode::v2)
+    return tree_->unified->group({});
+  if (const auto* h = tree_->find(which))
+    return h->group({});
+  return limits_dir(which); // which has none either
+}
+
 result<void> container_cgroup::can_turn_on(controller which) const {
   if (tree_->find(which) != nullptr || !tree_->unified)
     return {};

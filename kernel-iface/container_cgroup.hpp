@@ -103,6 +103,9 @@ public:
   /// limits, beside which there is only that of the holder.
   [[nodiscard]] result<cgroup_dir> shares_dir(controller which) const;
 
+  /// The group above all containers of this instance.
+  [[nodiscard]] result<cgroup_dir> instance_dir(controller which) const;
+
   /// For a controller of cgroup2 that is off until somebody uses it: hands it
   /// down from the instance's group to where `limits_dir` is. ENODEV if that
   /// has not got it from the groups above. Nothing to do where v1 has it.

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <charconv>
 #include <iterator>
+#include <string_view>
 
 namespace reeve::kernel {
 
@@ -48,7 +49,7 @@ const char* rlimit_name(std::size_t resource) {
       "RLIMIT_MEMLOCK",  "RLIMIT_AS",    "RLIMIT_LOCKS",  "RLIMIT_SIGPENDING",
       "RLIMIT_MSGQUEUE", "RLIMIT_NICE",  "RLIMIT_RTPRIO", "RLIMIT_RTTIME"};
   static_assert(std::size(names) == RLIM_NLIMITS);
-  return resource < std::size(names) ? names[resource] : "a limit";
+  return resource < std::size(names) ? names[resource] : "RLIMIT_?";
 }
 
 rlimit_array own_rlimits() {
@@ -65,9 +66,26 @@ rlimit_array usual_rlimits() {
   return out;
 }
 
+std::string to_string(const rlimit& limit) {
+  auto text = [](rlim_t value) {
+    return value == RLIM_INFINITY ? "unlimited" : std::to_string(value);
+  };
+  return text(limit.rlim_cur) + ":" + text(limit.rlim_max);
+}
+
+bool may_raise_rlimits() {
+  // The number that the kernel gives to the first one, PROC_USER_INIT_INO.
+  constexpr auto first = std::string_view{"user:[4026531837]"};
+  char target[32];
+  auto length = ::readlink("/proc/self/ns/user", target, sizeof target);
+  return length > 0
+         && std::string_view{target, static_cast<std::size_t>(length)} == first
+         && is_effective(CAP_SYS_RESOURCE);
+}
+
 rlim_t most_rlimit(int resource) {
   auto hard = own(resource).rlim_max;
-  if (!is_effective(CAP_SYS_RESOURCE))
+  if (!may_raise_rlimits())
     return hard;
   return resource == RLIMIT_NOFILE ? std::max(hard, nr_open()) : RLIM_INFINITY;
 }
@@ -78,10 +96,10 @@ void raise_own_rlimits() {
     auto limit = own(i);
     if (i == RLIMIT_NOFILE)
       limit.rlim_cur = limit.rlim_max;
-    // The capability of a user namespace is worth nothing here.
-    auto raised = rlimit{limit.rlim_cur, most_rlimit(i)};
-    if (::setrlimit(resource, &raised) != 0)
-      ::setrlimit(resource, &limit);
+    limit.rlim_max = most_rlimit(i);
+    if (i == RLIMIT_MEMLOCK || i == RLIMIT_MSGQUEUE || i == RLIMIT_SIGPENDING)
+      limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(resource, &limit);
   }
 }
 

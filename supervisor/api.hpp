@@ -296,6 +296,19 @@ struct limits_in_force {
   std::vector<std::int32_t> killed; ///< pids, by a `set_limits` with `force`
 };
 
+/// What a process of a container really may have: of all groups that limit it,
+/// of its own limits and of the machine the least.
+struct get_effective_limits {
+  std::string container;
+  std::string process; ///< empty: one that is started now
+};
+
+struct effective_limits {
+  std::string container;
+  std::string process;
+  std::vector<kernel::effective_limit> limits;
+};
+
 /// Has the kernel take memory back from a container that is up: what is in page
 /// cache, and the rest to swap. Answered when that is done, in seconds where
 /// much has to be written.
@@ -509,38 +522,39 @@ struct daemon_upgrading {
 
 /// What can be asked from anywhere. `warden` implements it; nothing else can be
 /// reached through the daemon's socket.
-using api_actor =
-    caf::typed_actor<caf::replies_to<create_container>::with<container_created>,
-                     caf::replies_to<destroy_container>::with<container_is>,
-                     caf::replies_to<start_container>::with<container_is>,
-                     caf::replies_to<stop_container>::with<container_is>,
-                     caf::replies_to<pause_container>::with<container_is>,
-                     caf::replies_to<resume_container>::with<container_is>,
-                     caf::replies_to<hold_container>::with<container_is>,
-                     caf::replies_to<release_container>::with<container_is>,
-                     caf::replies_to<run_process>::with<process_started>,
-                     caf::replies_to<start_process>::with<process_started>,
-                     caf::replies_to<stop_process>::with<process_is>,
-                     caf::replies_to<remove_process>::with<process_is>,
-                     caf::replies_to<signal_process>::with<process_is>,
-                     caf::replies_to<resize_terminal>::with<process_is>,
-                     caf::replies_to<write_input>::with<process_is>,
-                     caf::replies_to<read_output>::with<output_chunk>,
-                     caf::replies_to<wait_process>::with<process_is>,
-                     caf::replies_to<set_limits>::with<limits_in_force>,
-                     caf::replies_to<get_limits>::with<limits_in_force>,
-                     caf::replies_to<set_limits_of_all>::with<limits_changes>,
-                     caf::replies_to<reclaim_memory>::with<memory_reclaimed>,
-                     caf::replies_to<get_oom>::with<oom_status>,
-                     caf::replies_to<decide_oom>::with<oom_status>,
-                     caf::replies_to<get_stats>::with<container_stats>,
-                     caf::replies_to<get_stats_of_all>::with<stats_list>,
-                     caf::replies_to<list_containers>::with<container_list>,
-                     caf::replies_to<get_container>::with<container_details>,
-                     caf::replies_to<get_events>::with<event_batch>,
-                     caf::replies_to<list_images>::with<image_list>,
-                     caf::replies_to<get_daemon>::with<daemon_info>,
-                     caf::replies_to<upgrade_daemon>::with<daemon_upgrading>>;
+using api_actor = caf::typed_actor<
+    caf::replies_to<create_container>::with<container_created>,
+    caf::replies_to<destroy_container>::with<container_is>,
+    caf::replies_to<start_container>::with<container_is>,
+    caf::replies_to<stop_container>::with<container_is>,
+    caf::replies_to<pause_container>::with<container_is>,
+    caf::replies_to<resume_container>::with<container_is>,
+    caf::replies_to<hold_container>::with<container_is>,
+    caf::replies_to<release_container>::with<container_is>,
+    caf::replies_to<run_process>::with<process_started>,
+    caf::replies_to<start_process>::with<process_started>,
+    caf::replies_to<stop_process>::with<process_is>,
+    caf::replies_to<remove_process>::with<process_is>,
+    caf::replies_to<signal_process>::with<process_is>,
+    caf::replies_to<resize_terminal>::with<process_is>,
+    caf::replies_to<write_input>::with<process_is>,
+    caf::replies_to<read_output>::with<output_chunk>,
+    caf::replies_to<wait_process>::with<process_is>,
+    caf::replies_to<set_limits>::with<limits_in_force>,
+    caf::replies_to<get_limits>::with<limits_in_force>,
+    caf::replies_to<get_effective_limits>::with<effective_limits>,
+    caf::replies_to<set_limits_of_all>::with<limits_changes>,
+    caf::replies_to<reclaim_memory>::with<memory_reclaimed>,
+    caf::replies_to<get_oom>::with<oom_status>,
+    caf::replies_to<decide_oom>::with<oom_status>,
+    caf::replies_to<get_stats>::with<container_stats>,
+    caf::replies_to<get_stats_of_all>::with<stats_list>,
+    caf::replies_to<list_containers>::with<container_list>,
+    caf::replies_to<get_container>::with<container_details>,
+    caf::replies_to<get_events>::with<event_batch>,
+    caf::replies_to<list_images>::with<image_list>,
+    caf::replies_to<get_daemon>::with<daemon_info>,
+    caf::replies_to<upgrade_daemon>::with<daemon_upgrading>>;
 
 /// What can be asked within the process that hosts Reeve.
 using local_api_actor = api_actor::extend<
@@ -580,6 +594,8 @@ REEVE_DECLARE_INSPECTION(limits_change)
 REEVE_DECLARE_INSPECTION(limits_changes)
 REEVE_DECLARE_INSPECTION(reclaim_memory)
 REEVE_DECLARE_INSPECTION(memory_reclaimed)
+REEVE_DECLARE_INSPECTION(get_effective_limits)
+REEVE_DECLARE_INSPECTION(effective_limits)
 REEVE_DECLARE_INSPECTION(get_oom)
 REEVE_DECLARE_INSPECTION(oom_figures)
 REEVE_DECLARE_INSPECTION(oom_status)

@@ -49,6 +49,8 @@ REEVE_DEFINE_INSPECTION(limits_changes, x.containers)
 REEVE_DEFINE_INSPECTION(reclaim_memory, x.container, x.bytes)
 REEVE_DEFINE_INSPECTION(memory_reclaimed, x.container, x.memory_before,
                         x.memory_after, x.swap_before, x.swap_after)
+REEVE_DEFINE_INSPECTION(get_effective_limits, x.container, x.process)
+REEVE_DEFINE_INSPECTION(effective_limits, x.container, x.process, x.limits)
 REEVE_DEFINE_INSPECTION(get_oom, x.container)
 REEVE_DEFINE_INSPECTION(oom_figures, x.limit, x.in_use, x.swap, x.anon, x.file,
                         x.processes, x.largest_pid, x.largest_bytes)

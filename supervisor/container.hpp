@@ -86,6 +86,7 @@ using container_actor = caf::typed_actor<
     caf::replies_to<resolve_holder>::with<holder_resolved>,
     caf::replies_to<set_limits>::with<limits_in_force>,
     caf::replies_to<get_limits>::with<limits_in_force>,
+    caf::replies_to<get_effective_limits>::with<effective_limits>,
     caf::replies_to<reclaim_memory>::with<memory_reclaimed>,
     caf::replies_to<get_oom>::with<oom_status>,
     caf::replies_to<decide_oom>::with<oom_status>,

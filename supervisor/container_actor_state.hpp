@@ -75,6 +75,12 @@ struct oom_news {
   oom_report report;
 };
 
+/// Limits of processes, for those who were being forked.
+struct rlimits_due {
+  std::uint64_t number = 0; ///< others may have been set since
+  std::vector<kernel::rlimit_change> changes;
+};
+
 struct lease_due {
   std::uint64_t number = 0; ///< another one may have been set since
 };
@@ -89,6 +95,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::ready_process)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::oom_news)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rlimits_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lease_due)
 
 namespace reeve::supervisor {
@@ -100,7 +107,7 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
     caf::reacts_to<ready_process>, caf::reacts_to<record_due>,
     caf::reacts_to<adoption_due>, caf::reacts_to<lease_due>,
-    caf::reacts_to<oom_news>>;
+    caf::reacts_to<rlimits_due>, caf::reacts_to<oom_news>>;
 
 class container_actor_state {
 public:
@@ -143,6 +150,7 @@ public:
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
+  caf::result<effective_limits> get(const get_effective_limits& msg) const;
   caf::result<memory_reclaimed> reclaim(const reclaim_memory& msg);
   caf::result<oom_status> oom(const get_oom& msg);
   caf::result<oom_status> decide(const decide_oom& msg);
@@ -163,6 +171,7 @@ public:
   void on(record_due);
   void on(adoption_due);
   void on(lease_due event);
+  void on(const rlimits_due& event);
   void on(const oom_news& event);
 
 private:
@@ -338,6 +347,9 @@ private:
 
   using limit_list = std::vector<std::pair<std::string, std::string>>;
   void begin_set();
+  void set_groups(actors::limit_change change);
+  void keep_set(const config::limits& wanted,
+                const actors::limit_readings& now);
   caf::error make_change(const set_limits& asked,
                          actors::limit_change& out) const;
   template <class Answer>
@@ -348,17 +360,23 @@ private:
   kernel::result<void> keep_limits(const limit_list& values,
                                    const config::limits& change,
                                    const std::vector<pid_t>& killed = {});
-  void take_limits_back(config::limits before,
-                        const config::rlimit_list& rlimits,
-                        const caf::error& why);
+  void take_limits_back(const config::limits& before, const caf::error& why);
   [[nodiscard]] limits_in_force
   in_force(const actors::limit_readings& now,
            const std::vector<std::string>& keys) const;
+  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
+  limits_of(const std::string& process) const;
+  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
+  limits_of_next() const;
   void share_rlimits();
   void share_rlimits(const config::rlimit_list& rlimits);
-  void replace_rlimits(const config::rlimit_list* old);
+  template <class Then>
+  void change_rlimits(std::vector<kernel::rlimit_change> changes, bool applies,
+                      Then then);
+  void apply_again(const std::vector<kernel::rlimit_change>& changes);
   void lower_rlimits();
-  void apply_rlimits(actors::limit_change change);
+  void check_rlimits(std::uint64_t serial);
+  void give_shares_back();
 
   // -- memory -----------------------------------------------------------------
 
@@ -429,6 +447,7 @@ private:
       runs_under_way_;
   /// What processes are started with, as they know it; null: nothing special.
   std::shared_ptr<const config::rlimit_list> rlimits_;
+  std::uint64_t rlimit_changes_ = 0;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it

@@ -110,7 +110,7 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
       [this, serial](const actors::limit_readings&) {
         if (is_current(serial))
           watch_memory();
-        finished(serial);
+        check_rlimits(serial);
       });
 }
 
@@ -241,6 +241,7 @@ void container_actor_state::undo_cgroup(std::uint64_t serial) {
 }
 
 void container_actor_state::remove_cgroup(std::uint64_t serial) {
+  give_shares_back();
   ask(serial, controller_, actors::remove_cgroup{},
       [this, serial](actors::cgroup_done) {
         self_->send_exit(controller_, caf::exit_reason::user_shutdown);

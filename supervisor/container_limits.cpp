@@ -4,8 +4,12 @@
 // Limits of a container: setting them, those in force, and those of each
 // process.
 
+#include "kernel-iface/cgroup_rlimits.hpp"
+#include "kernel-iface/effective_limits.hpp"
+#include "kernel-iface/process_stats.hpp"
 #include "kernel-iface/rlimits.hpp"
 #include "supervisor/container_actor_state.hpp"
+#include "supervisor/container_kit.hpp"
 
 #include <spdlog/logger.h>
 
@@ -37,15 +41,26 @@ bool has_any(const config::rlimit_list& rlimits) {
       rlimits, [](const auto& limit) { return !limit.is_absent(); });
 }
 
-/// `which`, of those that processes are started with.
-config::rlimit_list in_force_of(const config::rlimit_list& which,
-                                const config::rlimit_list& all) {
-  config::rlimit_list out;
-  for (auto i = std::size_t{0}; i < out.size(); ++i)
-    if (!which[i].is_absent())
-      out[i] = all[i].is_absent() ? usual_rlimit(i) : all[i];
+rlimit in_kernel(const config::limit_value<config::rlimit_pair>& limit) {
+  auto pair = limit.value().value_or(config::rlimit_pair{});
+  return {pair.soft, pair.hard};
+}
+
+std::vector<kernel::rlimit_change>
+changes_of(const config::rlimit_list& before,
+           const config::rlimit_list& wanted) {
+  static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
+  auto usual = kernel::usual_rlimits();
+  std::vector<kernel::rlimit_change> out;
+  for (auto i = std::size_t{0}; i < wanted.size(); ++i)
+    if (!wanted[i].is_absent())
+      out.push_back({static_cast<int>(i), in_kernel(wanted[i]),
+                     before[i].is_absent() ? usual[i] : in_kernel(before[i])});
   return out;
 }
+
+// A fork or an exec that is under way has what was before.
+constexpr auto until_forks_are_over = std::chrono::seconds{1};
 
 } // namespace
 
@@ -97,39 +112,64 @@ void container_actor_state::begin_set() {
   actors::limit_change change;
   if (auto why = make_change(asked, change))
     return end_set(std::move(why));
-  auto wanted = change.limits;
   if (!controller_) { // at rest: they hold from the next start
-    if (auto ok = keep_limits(asked.values, wanted); !ok)
+    if (auto ok = keep_limits(asked.values, change.limits); !ok)
       return end_set(make_error(ok.error()));
     share_rlimits();
     return end_set(limits_in_force{});
   }
+  if (!has_any(change.limits.rlimits))
+    return set_groups(std::move(change));
+  // What may be refused comes first: they cannot always go back.
+  change_rlimits(changes_of(record_.spec.limits.rlimits, change.limits.rlimits),
+                 false, [this, change](const caf::error& refused) {
+                   return refused ? end_set(refused) : set_groups(change);
+                 });
+}
+
+void container_actor_state::set_groups(actors::limit_change change) {
+  if (!controller_)
+    return end_set(without_cgroup());
+  auto wanted = change.limits;
   // The kernel forgets the weight of a group while it is idle.
   if (wanted.cpu_idle.value() == false && wanted.cpu_weight.is_absent())
     change.limits.cpu_weight = record_.spec.limits.cpu_weight;
   // It is made from the limit, and the kernel forgets it without one.
   if (!wanted.memory_bytes.is_absent() && wanted.on_oom.is_absent())
     change.limits.on_oom = record_.spec.limits.on_oom;
-  // First: who is started meanwhile has them.
-  if (has_any(wanted.rlimits))
-    share_rlimits(limits_after(asked.values, wanted).rlimits);
-  self_->request(controller_, caf::infinite, actors::apply_limits{change})
-      .then(
-          [this, wanted, before = change.rlimits_before,
-           values = asked.values](const actors::limit_readings& now) {
-            if (auto ok = keep_limits(values, wanted, now.killed); !ok)
-              return take_limits_back(now.before, before,
-                                      make_error(ok.error()));
-            watch_memory();
-            std::vector<std::string> keys;
-            for (const auto& [key, value] : values)
-              keys.push_back(key);
-            end_set(in_force(now, keys));
-          },
-          [this](caf::error& err) {
-            share_rlimits();
-            end_set(std::move(err));
-          });
+  self_
+      ->request(controller_, caf::infinite,
+                actors::apply_limits{std::move(change)})
+      .then([this, wanted](
+                const actors::limit_readings& now) { keep_set(wanted, now); },
+            [this](caf::error& err) { end_set(std::move(err)); });
+}
+
+void container_actor_state::keep_set(const config::limits& wanted,
+                                     const actors::limit_readings& now) {
+  const auto& values = sets_.front().asked.values;
+  auto before = record_.spec.limits.rlimits;
+  if (auto ok = keep_limits(values, wanted, now.killed); !ok)
+    return take_limits_back(now.before, make_error(ok.error()));
+  watch_memory();
+  std::vector<std::string> keys;
+  for (const auto& [key, value] : values)
+    keys.push_back(key);
+  auto answer = in_force(now, keys);
+  share_rlimits();
+  if (!has_any(wanted.rlimits) || !controller_)
+    return end_set(std::move(answer));
+  auto changes = changes_of(before, wanted.rlimits);
+  change_rlimits(changes, true, [this, answer](const caf::error& refused) {
+    if (!refused)
+      return end_set(answer);
+    // Of a process that was not there when it was checked.
+    end_set(make_error(errc::refused_by_kernel,
+                       "it is set, but not for all processes that run: "
+                           + to_string(refused)));
+  });
+  rlimits_due again{++rlimit_changes_, std::move(changes)};
+  self_->delayed_send(self_, until_forks_are_over, std::move(again));
 }
 
 caf::error container_actor_state::make_change(const set_limits& asked,
@@ -165,7 +205,6 @@ caf::error container_actor_state::make_change(const set_limits& asked,
     return make_error(errc::invalid_argument, to_string(good.error()));
   out.tells_before = true;
   out.kills = asked.force;
-  out.rlimits_before = in_force_of(wanted.rlimits, record_.spec.limits.rlimits);
   return {};
 }
 
@@ -201,6 +240,54 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
   return promise;
 }
 
+caf::result<effective_limits>
+container_actor_state::get(const get_effective_limits& msg) const {
+  if (!controller_)
+    return without_cgroup();
+  auto found = msg.process.empty() ? limits_of_next() : limits_of(msg.process);
+  if (!found)
+    return std::move(found.error());
+  return effective_limits{record_.spec.name, msg.process, std::move(*found)};
+}
+
+caf::expected<std::vector<kernel::effective_limit>>
+container_actor_state::limits_of(const std::string& process) const {
+  auto found = processes_.find(process);
+  if (found == processes_.end())
+    return unknown(process);
+  auto pid = found->second.info.pid;
+  if (pid == 0)
+    return make_error(errc::wrong_state,
+                      "process '" + process + "' of container '"
+                          + record_.spec.name + "' does not run");
+  auto limits = kernel::effective_limits_of(with_->mounts, pid);
+  // A pid that is another's by now has another parent than PID 1.
+  auto now = kernel::read_process_stats(pid);
+  if (!limits)
+    return make_error(limits.error());
+  if (!now || !kit_ || now->parent != kit_->holder_pid)
+    return make_error(errc::wrong_state,
+                      "process '" + process + "' of container '"
+                          + record_.spec.name + "' has just ended");
+  return std::move(*limits);
+}
+
+caf::expected<std::vector<kernel::effective_limit>>
+container_actor_state::limits_of_next() const {
+  auto rlimits = kernel::usual_rlimits();
+  const auto& own = record_.spec.limits.rlimits;
+  for (auto i = std::size_t{0}; i < own.size(); ++i)
+    if (!own[i].is_absent()) {
+      auto pair = own[i].value().value_or(config::rlimit_pair{});
+      rlimits[i] = {pair.soft, pair.hard};
+    }
+  auto limits =
+      kernel::effective_limits_of(with_->mounts, *kit_->cgroup, rlimits);
+  if (!limits)
+    return make_error(limits.error());
+  return std::move(*limits);
+}
+
 // `values` are the text of `change`; an empty one is to be forgotten.
 config::limits
 container_actor_state::limits_after(const limit_list& values,
@@ -232,27 +319,15 @@ container_actor_state::keep_limits(const limit_list& values,
 }
 
 // In force, but they would not be for the next daemon.
-void container_actor_state::take_limits_back(config::limits before,
-                                             const config::rlimit_list& rlimits,
+void container_actor_state::take_limits_back(const config::limits& before,
                                              const caf::error& why) {
-  if (!controller_) { // they went with the group
-    share_rlimits();
+  if (!controller_) // they went with the group
     return end_set(why);
-  }
-  actors::limit_change back;
-  back.limits = std::move(before);
-  back.limits.rlimits = rlimits;
-  back.rlimits_before =
-      in_force_of(rlimits, rlimits_ ? *rlimits_ : config::rlimit_list{});
-  back.restores = true;
-  share_rlimits();
-  self_->request(controller_, caf::infinite, actors::apply_limits{back})
+  self_
+      ->request(controller_, caf::infinite,
+                actors::apply_limits{{before, false, false, true}})
       .then([this, why](const actors::limit_readings&) { end_set(why); },
-            [this, why](const caf::error& err) {
-              with_->log->error("container '{}': {}", record_.spec.name,
-                                to_string(err));
-              end_set(why);
-            });
+            [this, why](const caf::error&) { end_set(why); });
 }
 
 // -- limits of processes ------------------------------------------------------
@@ -261,7 +336,7 @@ void container_actor_state::share_rlimits() {
   share_rlimits(record_.spec.limits.rlimits);
 }
 
-// Who was told to start with others before says so once it runs.
+// Who was told to start with others gets these once it runs.
 void container_actor_state::share_rlimits(const config::rlimit_list& rlimits) {
   auto now = rlimits_ ? *rlimits_ : config::rlimit_list{};
   if (now == rlimits)
@@ -273,39 +348,66 @@ void container_actor_state::share_rlimits(const config::rlimit_list& rlimits) {
     self_->send(item.actor, use_rlimits{rlimits_});
 }
 
-// Somebody was started with `old`, or, null, with none.
-void container_actor_state::replace_rlimits(const config::rlimit_list* old) {
-  const auto none = config::rlimit_list{};
-  const auto& before = old != nullptr ? *old : none;
-  const auto& now = rlimits_ ? *rlimits_ : none;
-  actors::limit_change change;
-  for (auto i = std::size_t{0}; i < now.size(); ++i)
-    if (!(now[i].is_absent() && before[i].is_absent()) && now[i] != before[i]) {
-      change.limits.rlimits[i] = now[i].is_absent() ? usual_rlimit(i) : now[i];
-      change.rlimits_before[i] =
-          before[i].is_absent() ? usual_rlimit(i) : before[i];
-    }
-  apply_rlimits(std::move(change));
+template <class Then>
+void container_actor_state::change_rlimits(
+    std::vector<kernel::rlimit_change> changes, bool applies, Then then) {
+  actors::change_rlimits msg{std::move(changes), kit_->holder_pid,
+                             open_holder(*kit_), applies};
+  self_->request(controller_, caf::infinite, std::move(msg))
+      .then([then](actors::cgroup_done) { then(caf::error{}); },
+            [then](const caf::error& err) { then(err); });
 }
 
-// Of a daemon that was killed just then, somebody may have more than that.
+void container_actor_state::on(const rlimits_due& event) {
+  if (event.number == rlimit_changes_)
+    apply_again(event.changes);
+}
+
+// Of a daemon that was killed amid a change, some may have more than that.
 void container_actor_state::lower_rlimits() {
-  actors::limit_change change;
-  change.limits.rlimits = record_.spec.limits.rlimits;
-  change.rlimits_before = record_.spec.limits.rlimits;
-  apply_rlimits(std::move(change));
+  const auto& all = record_.spec.limits.rlimits;
+  if (has_any(all))
+    apply_again(changes_of(all, all));
 }
 
-void container_actor_state::apply_rlimits(actors::limit_change change) {
-  if (!controller_ || !has_any(change.limits.rlimits))
+void container_actor_state::apply_again(
+    const std::vector<kernel::rlimit_change>& changes) {
+  if (controller_ && kit_)
+    change_rlimits(changes, true, [this](const caf::error& refused) {
+      if (refused)
+        with_->log->error("container '{}': {}", record_.spec.name,
+                          to_string(refused));
+    });
+}
+
+// Before it can be started with them.
+void container_actor_state::check_rlimits(std::uint64_t serial) {
+  const auto& all = record_.spec.limits.rlimits;
+  if (!has_any(all))
+    return finished(serial);
+  change_rlimits(changes_of(all, all), false,
+                 [this, serial](const caf::error& refused) {
+                   return refused ? failed(serial, refused) : finished(serial);
+                 });
+}
+
+// The groups above all containers have the sum of these.
+void container_actor_state::give_shares_back() {
+  const auto& has = record_.spec.limits;
+  actors::limit_change none;
+  if (has.cpu_rt.value().value_or(0) != 0)
+    none.limits.cpu_rt = 0.0;
+  if (has.memory_soft_bytes.value())
+    none.limits.memory_soft_bytes =
+        config::limit_value<std::uint64_t>::unlimited();
+  if (none.limits.cpu_rt.is_absent()
+      && none.limits.memory_soft_bytes.is_absent())
     return;
-  self_
-      ->request(controller_, caf::infinite,
-                actors::apply_limits{std::move(change)})
+  self_->request(controller_, caf::infinite, actors::apply_limits{none})
       .then([](const actors::limit_readings&) {},
             [this](const caf::error& err) {
-              with_->log->error("container '{}': {}", record_.spec.name,
-                                to_string(err));
+              with_->log->warn("container '{}': {}", record_.spec.name,
+                               to_string(err));
             });
 }
 

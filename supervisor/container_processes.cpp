@@ -322,8 +322,6 @@ void container_actor_state::on(process_changed& event) {
     escalate(*item, *before);
   if (item != nullptr && event.change.fell)
     restart_with(*item);
-  if (event.change.old_rlimits)
-    replace_rlimits(event.change.old_rlimits->get());
   give_turns();
   check_auto_stop();
 }

@@ -134,6 +134,9 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [on_process](const wait_process& m) { return on_process(m); },
       [on_limits](const set_limits& m) { return on_limits(m); },
       [on_limits](const get_limits& m) { return on_limits(m); },
+      [f = relay<effective_limits>{self, to}](const get_effective_limits& m) {
+        return f(m);
+      },
       [f = relay<limits_changes>{self, to}](const set_limits_of_all& m) {
         return f(m);
       },

@@ -23,7 +23,20 @@ namespace {
 
 static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
 
-// Its own, but not above those of the container; and these where it has none.
+stdio_mode mode_of(config::stdio_mode mode) {
+  switch (mode) {
+  case config::stdio_mode::null:
+    return stdio_mode::null;
+  case config::stdio_mode::pipe:
+    return stdio_mode::pipes;
+  case config::stdio_mode::tty:
+    return stdio_mode::tty;
+  }
+  return stdio_mode::null;
+}
+
+} // namespace
+
 std::vector<kernel::holder::rlimit_entry>
 rlimits_of(const config::process_spec& spec,
            const config::rlimit_list& container) {
@@ -45,20 +58,6 @@ rlimits_of(const config::process_spec& spec,
     out.push_back({resource, limit.soft, limit.hard});
   return out;
 }
-
-stdio_mode mode_of(config::stdio_mode mode) {
-  switch (mode) {
-  case config::stdio_mode::null:
-    return stdio_mode::null;
-  case config::stdio_mode::pipe:
-    return stdio_mode::pipes;
-  case config::stdio_mode::tty:
-    return stdio_mode::tty;
-  }
-  return stdio_mode::null;
-}
-
-} // namespace
 
 spawn_order make_spawn_order(std::uint64_t process,
                              const config::process_spec& spec,

@@ -11,6 +11,7 @@
 #include "supervisor/run_notes.hpp"
 
 #include <cstdint>
+#include <vector>
 
 /// Between the words of a spec and those of the holder's protocol. Pure.
 namespace reeve::supervisor {
@@ -20,6 +21,11 @@ struct container_bounds {
   kernel::capability_set capabilities;
   config::rlimit_list rlimits; ///< and what it has that asks for nothing
 };
+
+/// Its own, but not above those of the container; and these where it has none.
+[[nodiscard]] std::vector<kernel::holder::rlimit_entry>
+rlimits_of(const config::process_spec& spec,
+           const config::rlimit_list& container);
 
 [[nodiscard]] kernel::holder::spawn_order
 make_spawn_order(std::uint64_t process, const config::process_spec& spec,

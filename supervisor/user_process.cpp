@@ -374,8 +374,7 @@ void process_actor_state::changed() {
   superseded_.clear();
   how_.on_change({info(), state_.run, std::exchange(happened_, {}),
                   std::move(over), output_awaited_, state_.turn,
-                  std::exchange(fell_, false),
-                  std::exchange(old_rlimits_, std::nullopt)});
+                  std::exchange(fell_, false)});
 }
 
 namespace {

@@ -105,9 +105,6 @@ struct process_change {
   bool output_awaited = false; ///< somebody who follows it has not seen all
   std::uint64_t turn = 0;      ///< that it waits for, while it does
   bool fell = false;           ///< it ended by itself, and is to come back
-  /// It was started with limits of its container that are not in force any
-  /// more: these.
-  std::optional<std::shared_ptr<const config::rlimit_list>> old_rlimits;
 };
 
 /// One user process under its restart policy: from its definition, over any

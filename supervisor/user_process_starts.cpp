@@ -4,6 +4,7 @@
 // From the order to PID 1 to a process that runs, or does not.
 
 #include "config/text.hpp"
+#include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "supervisor/user_process_state.hpp"
 
@@ -103,8 +104,7 @@ void process_actor_state::on_spawned(std::uint64_t run,
   has_ended_ = false;
   take_handles(done);
   set_oom_score();
-  if (ordered_rlimits_ != how_.rlimits) // they were set meanwhile
-    old_rlimits_ = ordered_rlimits_;
+  give_rlimits(done);
   note(event_kind::process_started,
        info_.pid != 0 ? "pid " + std::to_string(info_.pid) : std::string{});
   apply(process_event::started{run});
@@ -299,6 +299,18 @@ void process_actor_state::set_oom_score() {
     how_.with->log->warn("process '{}' of container '{}': cannot set its "
                          "oom score to {}: errno {}",
                          how_.spec.id, how_.container, text, errno);
+}
+
+// Of its container, if they were set after the start was ordered.
+void process_actor_state::give_rlimits(const actors::process_spawned& done) {
+  if (ordered_rlimits_ == how_.rlimits || !done.pidfd || info_.pid == 0)
+    return;
+  std::vector<kernel::rlimit_change> all;
+  for (const auto& entry : rlimits_of(how_.spec, bounds().rlimits))
+    all.push_back({static_cast<int>(entry.resource), {entry.soft, entry.hard}});
+  if (auto ok = kernel::give_rlimits(info_.pid, done.pidfd->get(), all); !ok)
+    how_.with->log->warn("process '{}' of container '{}': {}", how_.spec.id,
+                         how_.container, to_string(ok.error()));
 }
 
 void process_actor_state::answer_starters() {

@@ -195,6 +195,7 @@ private:
   void take_missing(const actors::known_process& known);
   void on_unknown(std::uint64_t process);
   void set_oom_score();
+  void give_rlimits(const actors::process_spawned& done);
   void answer_starters();
   void fail_starters();
 
@@ -243,7 +244,6 @@ private:
   std::unique_ptr<process_streams> streams_;
   actors::shared_fd pidfd_; ///< until its pid is known
   std::shared_ptr<const config::rlimit_list> ordered_rlimits_;
-  std::optional<std::shared_ptr<const config::rlimit_list>> old_rlimits_;
   bool asks_ = false; ///< PID 1 is asked for what did not come
   bool has_ended_ = false;
   bool fell_ = false; ///< not told on yet

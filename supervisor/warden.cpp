@@ -854,6 +854,9 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const get_limits& m) {
         return s->forward<limits_in_force>(m.container, m);
       },
+      [s](const get_effective_limits& m) {
+        return s->forward<effective_limits>(m.container, m);
+      },
       [s](const set_limits_of_all& m) { return s->set(m); },
       [s](const reclaim_memory& m) {
         return s->forward<memory_reclaimed>(m.container, m);

@@ -58,6 +58,10 @@ TEST_CASE("set_key: every key reads back what was set", "[config][unit]") {
         row{"memory.swappiness", "200"},
         row{"cpu.idle", "true"},
         row{"cpu.idle", "false"},
+        row{"cpu.rt", "0.2"},
+        row{"cpu.rt", "0"},
+        row{"memory.soft", "48M"},
+        row{"memory.soft", "max"},
         row{"io.weight", "1000"},
         row{"io.read_bps", "8:0:1M"},
         row{"io.write_bps", "max"},
@@ -130,6 +134,12 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
         row{"memory.swappiness", "201",
             "memory.swappiness: 201 is out of range; expected a whole number "
             "from 0 to 200"},
+        row{"cpu.rt", "1.5",
+            "cpu.rt: 1.5 is out of range; expected 0 to 1 of each processor, "
+            "such as \"0.2\""},
+        row{"cpu.rt", "max",
+            "cpu.rt: \"max\" is not a part; expected 0 to 1 of each "
+            "processor, such as \"0.2\""},
         row{"memory.swappiness", "max",
             "memory.swappiness: \"max\" is not a swappiness; expected a whole "
             "number from 0 to 200"},
@@ -213,8 +223,9 @@ TEST_CASE("set_key: an unknown key lists the known ones and the nearest",
   CHECK(
       to_string(done.error())
       == "\"memory.limt\" is not a limit; expected one of memory.limit, "
-         "memory.swap, memory.swappiness, cpu.limit, cpu.burst, cpu.weight, "
-         "cpu.idle, cpuset.cpus, cpuset.mems, pids.limit, io.weight, "
+         "memory.swap, memory.swappiness, memory.soft, cpu.limit, cpu.burst, "
+         "cpu.weight, cpu.idle, cpu.rt, cpuset.cpus, cpuset.mems, pids.limit, "
+         "io.weight, "
          "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
          "hugetlb.limit, oom.policy, rlimit.NAME with a NAME of cpu, fsize, "
          "data, stack, core, rss, nproc, nofile, memlock, as, locks, "
@@ -329,6 +340,8 @@ TEST_CASE("is_none: what takes nothing away", "[config][unit]") {
         std::tuple{"io.weight", "100", true},
         std::tuple{"io.weight", "99", false},
         std::tuple{"hugetlb.limit", "max", true},
+        std::tuple{"cpu.rt", "0", true}, std::tuple{"cpu.rt", "0.1", false},
+        std::tuple{"rlimit.core", "max", false},
         std::tuple{"oom.policy", "kill", true},
         std::tuple{"oom.policy", "kill_largest", false},
         std::tuple{"memory.swappiness", "60", false}}) {

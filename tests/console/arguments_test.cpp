@@ -52,6 +52,9 @@ TEST_CASE("every command is accepted with what it needs", "[console][unit]") {
   CHECK(accepts({"resume", "web"}));
   CHECK(accepts({"set", "web", "memory.limit=64M", "pids.limit=max"}));
   CHECK(accepts({"get", "web", "cpu.limit"}));
+  CHECK(accepts({"limits"}));
+  CHECK(accepts({"limits", "1", "-a"}));
+  CHECK(accepts({"limits", "web", "p"}));
   CHECK(accepts({"image", "ls"}));
   CHECK(accepts({"daemon", "info"}));
   CHECK(accepts({"completion", "bash"}));
@@ -117,6 +120,8 @@ TEST_CASE("a refused command line is one line that names what is wrong",
       {{"set", "web", "memory.limit=1Q"}, "memory.limit"},
       {{"set", "web", "pids.limit=1", "pids.limit=2"}, "pids.limit"},
       {{"get", "web", "memory"}, "memory.limit"},
+      {{"limits", "../x"}, "container.name"},
+      {{"limits", "1", "p"}, "PROC"},
       {{"ls", "--socket", ""}, "--socket"},
       {{"ls", "--root", ""}, "--root"},
       {{"info", "\xff"}, "UTF-8"},

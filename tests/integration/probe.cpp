@@ -330,6 +330,18 @@ int take_huge_pages(int count) {
   return 0;
 }
 
+// Becomes a real-time task, says so, and works for ever.
+int work_in_real_time() {
+  sched_param lowest{};
+  lowest.sched_priority = 1;
+  if (::sched_setscheduler(0, SCHED_FIFO, &lowest) != 0)
+    return say("sched_setscheduler", -1), 1;
+  std::puts("ready");
+  std::fflush(stdout);
+  for (;;) {
+  }
+}
+
 // Makes a file past the page cache, says so, and reads or writes it so for
 // ever, a block after the other.
 int work_disk(const char* path, bool writes, std::size_t block) {
@@ -357,7 +369,7 @@ int usage() {
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
              "      kill PID SIGNAL | work MS | disk r|w FILE KIB |\n"
-             "      huge PAGES\n",
+             "      huge PAGES | realtime\n",
              stderr);
   return 64;
 }
@@ -375,6 +387,8 @@ int main(int argc, char** argv) {
     return try_system_calls(), 0;
   if (verb == "nodes")
     return try_nodes(), 0;
+  if (verb == "realtime")
+    return work_in_real_time();
   if (verb == "keyring")
     return name_keyring();
   if (verb == "fds")

@@ -140,7 +140,7 @@ TEST_CASE("rlimits: what cannot be is refused, and nothing of it is done",
     refused =
         reeve.refusal<limits_in_force>(set_limits{"box",
                                                   {{"pids.limit", "50"},
-                                                   {"rlimit.core", "0"},
+                                                   {"rlimit.fsize", "1M"},
                                                    {"rlimit.nofile", "300"}}});
     CHECK_THAT(refused,
                ContainsSubstring("process " + std::to_string(pid))
@@ -148,7 +148,8 @@ TEST_CASE("rlimits: what cannot be is refused, and nothing of it is done",
     CHECK_THAT(refused, ContainsSubstring("which has 100:100"));
     CHECK(limit_of(reeve, "box", "pids.limit") == "60");
     CHECK(kernel_rlimit(pid, files) == "100:100");
-    CHECK(kernel_rlimit(pid, "Max file size") == "unlimited:unlimited");
+    for (auto one : {pid, other})
+      CHECK(kernel_rlimit(one, "Max file size") == "unlimited:unlimited");
   }
   CHECK_THAT(reeve.refusal<limits_in_force>(
                  set_limits{"box", {{"rlimit.nofile", "20:10"}}}),
@@ -207,7 +208,7 @@ TEST_CASE("rlimits: nobody is missed who is being forked or started",
     done = true;
   }};
   auto limit = 900;
-  for (; !done; --limit)
+  for (; !done && limit > 100; --limit)
     refused_sets += reeve.complaint<limits_in_force>(
         set_limits{"box", {{"rlimit.nofile", std::to_string(limit)}}});
   starts.join();
@@ -223,6 +224,23 @@ TEST_CASE("rlimits: nobody is missed who is being forked or started",
         return false;
     return true;
   });
+}
+
+TEST_CASE("rlimits: who was being forked has it a second later",
+          "[integration][limits][rlimits]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("box");
+  set(reeve, "box", {{"rlimit.nofile", "100:200"}});
+  auto pid = reeve.run("box", instance::sleeper("app")).pid;
+  set(reeve, "box", {{"rlimit.nofile", "50:200"}});
+  REQUIRE(kernel_rlimit(pid, files) == "50:200");
+  // As a child has it whose parent had it when its fork began.
+  rlimit before{100, 200};
+  REQUIRE(::prlimit(pid, RLIMIT_NOFILE, &before, nullptr) == 0);
+  eventually("it is looked at again",
+             [&] { return kernel_rlimit(pid, files) == "50:200"; });
 }
 
 TEST_CASE("rlimits: a start that was ordered before a change has the new ones",

@@ -8,6 +8,8 @@
 #include "tests/kernel-iface/cgroup_fixture.hpp"
 
 #include <cerrno>
+#include <filesystem>
+#include <string>
 
 using namespace reeve::kernel;
 using namespace reeve::tests;
@@ -352,6 +354,69 @@ TEST_CASE("cgroup limits: who is idle has the least weight",
   CHECK(must(get_limit(c.group, limit_key::cpu_idle)) == 1);
   c.put(std::string{whole} + "cpu.weight", "0\n"); // as the kernel has it then
   CHECK(must(get_limit(c.group, limit_key::cpu_weight)) == 1);
+}
+
+TEST_CASE("cgroup limits: groups above have the sum of real-time shares",
+          "[kernel-iface][cgroup]") {
+  auto c = v1_container{};
+  auto file = [](const std::string& group) {
+    return "cpu,cpuacct/reeve-t" + group + "/cpu.rt_runtime_us";
+  };
+  for (const auto* group : {"", "/c1", "/holders", "/c2"})
+    c.put(file(group), "0\n");
+  c.put(file("/c2"), "100000\n");
+  must(set_limit(c.group, limit_key::cpu_rt, 200'000));
+  CHECK(c.get(file("")) == "300000");
+  CHECK(c.get(file("/c1")) == "200000");
+  CHECK(must(get_limit(c.group, limit_key::cpu_rt)) == 200'000);
+  // What another one had that is gone now is nobody's.
+  std::filesystem::remove_all(c.root.path() / "cpu,cpuacct/reeve-t/c2");
+  must(set_limit(c.group, limit_key::cpu_rt, 50'000));
+  CHECK(c.get(file("")).starts_with("50000"));
+  CHECK(c.get(file("/c1")).starts_with("50000"));
+  // All or none: the second of the two files cannot be written.
+  c.put(file(""), "50000\n");
+  c.put(file("/c1"), "50000\n");
+  std::filesystem::remove(c.root.path() / file("/c1"));
+  auto refused = set_limit(c.group, limit_key::cpu_rt, 60'000);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENOENT);
+  CHECK(to_string(refused.error()).find("CONFIG_RT_GROUP_SCHED")
+        != std::string::npos);
+  CHECK(c.get(file("")) == "50000\n");
+
+  auto v2 = v2_container{};
+  refused = set_limit(v2.group, limit_key::cpu_rt, 1000);
+  REQUIRE(!refused);
+  CHECK(refused.error().code == ENOTSUP);
+}
+
+TEST_CASE("cgroup limits: soft memory is a soft limit or a protection",
+          "[kernel-iface][cgroup]") {
+  auto v1 = v1_container{};
+  auto soft = std::string{"memory/reeve-t/c1/memory.soft_limit_in_bytes"};
+  v1.put(soft, v1_max);
+  CHECK(must(get_limit(v1.group, limit_key::memory_soft)) == no_limit);
+  v1.put(soft, "");
+  must(set_limit(v1.group, limit_key::memory_soft, 4096));
+  CHECK(must(get_limit(v1.group, limit_key::memory_soft)) == 4096);
+  v1.put(soft, "");
+  must(set_limit(v1.group, limit_key::memory_soft, no_limit));
+  CHECK(v1.get(soft) == "-1");
+
+  auto v2 = v2_container{};
+  std::filesystem::create_directories(v2.root.path() / "unified/reeve-t/c2");
+  v2.put("unified/reeve-t/c2/memory.low", "8192\n");
+  for (const auto* group : {"unified/reeve-t/", whole, box})
+    v2.put(std::string{group} + "memory.low", "0\n");
+  CHECK(must(get_limit(v2.group, limit_key::memory_soft)) == no_limit);
+  must(set_limit(v2.group, limit_key::memory_soft, 4096));
+  CHECK(v2.get("unified/reeve-t/memory.low") == "12288");
+  CHECK(v2.get(std::string{whole} + "memory.low") == "4096");
+  CHECK(v2.get(std::string{box} + "memory.low") == "4096");
+  must(set_limit(v2.group, limit_key::memory_soft, no_limit));
+  CHECK(v2.get("unified/reeve-t/memory.low").starts_with("8192"));
+  CHECK(v2.get(std::string{box} + "memory.low").starts_with("0"));
 }
 
 TEST_CASE("cgroup limits: v2 has two weights of disks, either may be missing",

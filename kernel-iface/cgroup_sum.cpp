@@ -1,0 +1,124 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#include "kernel-iface/cgroup_sum.hpp"
+
+#include "kernel-iface/cgroup_file.hpp"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace reeve::kernel {
+
+namespace {
+
+struct close_dir {
+  void operator()(DIR* dir) const {
+    ::closedir(dir);
+  }
+};
+
+/// Names of the groups below one.
+result<std::vector<std::string>> children_of(const cgroup_dir& parent) {
+  auto fd = open_dir(parent);
+  if (!fd)
+    return tl::make_unexpected(std::move(fd.error()));
+  std::unique_ptr<DIR, close_dir> dir{::fdopendir(fd->get())};
+  if (!dir)
+    return last_error("list", parent.path());
+  static_cast<void>(fd->release());
+  std::vector<std::string> out;
+  for (;;) {
+    errno = 0;
+    const auto* entry = ::readdir(dir.get());
+    if (entry == nullptr && errno != 0)
+      return last_error("list", parent.path());
+    if (entry == nullptr)
+      return out;
+    if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+      out.emplace_back(entry->d_name);
+  }
+}
+
+/// Of all children but one. A group that is just being removed has none.
+result<std::uint64_t> sum_of_others(const cgroup_dir& parent,
+                                    std::string_view one,
+                                    std::string_view file) {
+  auto names = children_of(parent);
+  if (!names)
+    return tl::make_unexpected(std::move(names.error()));
+  auto sum = std::uint64_t{0};
+  for (const auto& name : *names) {
+    if (name == one)
+      continue;
+    if (auto value = read_number(parent.child(name), file);
+        value && *value <= no_limit - sum)
+      sum += *value;
+  }
+  return sum;
+}
+
+struct step {
+  cgroup_dir dir;
+  std::uint64_t before = 0;
+  std::uint64_t after = 0;
+};
+
+/// A parent has more first, and less last.
+result<void> write_all(std::vector<step> steps, std::string_view file) {
+  if (steps.back().after < steps.back().before)
+    std::ranges::reverse(steps);
+  for (auto i = std::size_t{0}; i < steps.size(); ++i) {
+    auto done = write_text(steps[i].dir, file, std::to_string(steps[i].after));
+    if (done)
+      continue;
+    while (i-- > 0)
+      if (auto back =
+              write_text(steps[i].dir, file, std::to_string(steps[i].before));
+          !back)
+        done.error().hint += "; then, setting back: " + to_string(back.error());
+    return done;
+  }
+  return {};
+}
+
+} // namespace
+
+result<void> set_summed(const container_cgroup& group, controller which,
+                        std::string_view file, std::uint64_t value) {
+  static std::mutex one_at_a_time;
+  std::lock_guard guard{one_at_a_time};
+  auto own = group.limits_dir(which);
+  if (!own)
+    return tl::make_unexpected(std::move(own.error()));
+  auto shares = group.shares_dir(which);
+  auto top = group.instance_dir(which);
+  if (!shares || !top)
+    return tl::make_unexpected(
+        std::move(shares ? top.error() : shares.error()));
+  auto others = sum_of_others(*top, group.id(), file);
+  if (!others)
+    return tl::make_unexpected(std::move(others.error()));
+  if (value > no_limit - *others)
+    return make_error(EINVAL, "add up " + std::string{file} + " of",
+                      top->path());
+  std::vector<step> steps{{*top, 0, value + *others}, {*shares, 0, value}};
+  if (own->path() != shares->path()) // v2 has two for each container
+    steps.push_back({*own, 0, value});
+  for (auto& item : steps) {
+    auto now = read_number(item.dir, file);
+    if (!now)
+      return tl::make_unexpected(std::move(now.error()));
+    item.before = *now;
+  }
+  return write_all(std::move(steps), file);
+}
+
+} // namespace reeve::kernel
