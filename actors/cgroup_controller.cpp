@@ -113,15 +113,17 @@ public:
   }
 
   caf::result<cgroup_done> change(const change_rlimits& msg) {
-    return in_turn<cgroup_done>([group = cgroup_,
-                                 msg]() -> caf::expected<cgroup_done> {
-      auto holder = kernel::rlimit_giver{
-          msg.holder, msg.holder_pidfd ? msg.holder_pidfd->get() : -1};
-      auto change = msg.applies ? kernel::apply_rlimits : kernel::check_rlimits;
-      if (auto ok = change(*group, holder, msg.changes); !ok)
-        return make_error(ok.error());
-      return cgroup_done{};
-    });
+    return in_turn<cgroup_done>(
+        [group = cgroup_, msg]() -> caf::expected<cgroup_done> {
+          auto holder = kernel::rlimit_giver{
+              msg.holder, msg.holder_pidfd ? msg.holder_pidfd->get() : -1};
+          auto ok = msg.applies
+                        ? kernel::apply_rlimits(*group, msg.changes)
+                        : kernel::check_rlimits(*group, holder, msg.changes);
+          if (!ok)
+            return make_error(ok.error());
+          return cgroup_done{};
+        });
   }
 
   // The pause is set here, so nobody else sets it meanwhile.

@@ -14,9 +14,9 @@
 #include <vector>
 
 /// `config::limits` and the files of a group; limits of processes have none,
-/// see `change_rlimits` in cgroup_controller.hpp. A new limit of one number is a
-/// line of the table here, one of `config/limits.cpp`, and a pair of functions
-/// in its resource's file of kernel-iface.
+/// see `change_rlimits` in cgroup_controller.hpp. A new limit of one number is
+/// a line of the table here, one of `config/limits.cpp`, and a pair of
+/// functions in its resource's file of kernel-iface.
 namespace reeve::actors {
 
 struct limit_reading {

@@ -18,8 +18,9 @@ _reeve() {
   local keys='memory.limit= memory.swap= memory.swappiness= memory.soft= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpu.rt= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
     io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy=
-    rlimit.as= rlimit.core= rlimit.cpu= rlimit.data= rlimit.fsize= rlimit.memlock= rlimit.nofile=
-    rlimit.nproc= rlimit.stack='
+    rlimit.cpu= rlimit.fsize= rlimit.data= rlimit.stack= rlimit.core= rlimit.rss=
+    rlimit.nproc= rlimit.nofile= rlimit.memlock= rlimit.as= rlimit.locks=
+    rlimit.sigpending= rlimit.msgqueue= rlimit.nice= rlimit.rtprio= rlimit.rttime='
   local verb='' name='' i words=0
   local -a ask=(reeve --quiet)
   COMPREPLY=()
@@ -94,7 +95,7 @@ _reeve() {
       ls) options+=' --prop' ;;
       set) options+=' --prop --force' ;;
       top) options+=' --prop --sort --delay --rounds' ;;
-      ps) options+=' --all' ;;
+      ps | limits) options+=' --all' ;;
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
       attach) options+=' --interactive' ;;

@@ -519,7 +519,7 @@ private:
     plan.clone3_guard = clone3_guard_;
     plan.bounding_set = bounding_set_;
     plan.rlimits = rlimits_;
-    plan.inherited = own_rlimits_;
+    plan.inherited = kernel::own_rlimits(); // a daemon may have raised them
     entry.start_deadline_ns =
         elapsed_ns() + std::int64_t{plan.order.start_timeout_ms} * ns_per_ms;
     note = {};
@@ -781,7 +781,6 @@ private:
   bool has_pid_namespace_;
   bool daemon_has_no_pid_;
   kernel::rlimit_array rlimits_;
-  kernel::rlimit_array own_rlimits_ = kernel::own_rlimits();
   std::uint64_t bounding_set_ = 0;
   bool sealed_ = false;
   bool configured_ = false;

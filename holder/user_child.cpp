@@ -379,9 +379,9 @@ private:
         wanted[entry.resource] = {entry.soft, entry.hard};
     for (auto i = 0U; i < wanted.size(); ++i)
       if (!set_rlimit(i, wanted[i]))
-        fail(spawn_step::set_rlimit,
-             kernel::rlimit_name(i) + std::string{" to "}
-                 + kernel::to_string(wanted[i]));
+        fail(spawn_step::set_rlimit, kernel::rlimit_name(i)
+                                         + std::string{" to "}
+                                         + kernel::to_string(wanted[i]));
   }
 
   // As a member of the container it may have been given a lower one meanwhile,

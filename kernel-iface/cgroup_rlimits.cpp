@@ -126,17 +126,18 @@ bool is_alive(int pidfd) {
 /// when it has come round through all others, which is not between two calls.
 result<void> change_some(const container_cgroup& group,
                          std::span<const pid_t> pids, const changes& all) {
+  result<void> done;
   std::vector<std::pair<pid_t, unique_fd>> open;
   for (auto pid : pids)
     if (auto fd = unique_fd::adopt(
             static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U))))
       open.emplace_back(pid, std::move(fd));
     else if (errno != ESRCH && errno != EINVAL)
-      return last_error("open a pidfd of process", std::to_string(pid));
+      keep_first(done,
+                 last_error("open a pidfd of process", std::to_string(pid)));
   auto members = group.pids(members::user_processes);
   if (!members)
     return tl::make_unexpected(std::move(members.error()));
-  result<void> done;
   for (const auto& [pid, fd] : open)
     if (std::ranges::find(*members, pid) != members->end()
         && is_alive(fd.get()))
@@ -178,12 +179,11 @@ result<void> check_rlimits(const container_cgroup& group,
         return ok;
     }
   }
-  return {};
+  return raise_holder(holder, all);
 }
 
-result<void> apply_rlimits(const container_cgroup& group,
-                           const rlimit_giver& holder, const changes& all) {
-  auto done = raise_holder(holder, all);
+result<void> apply_rlimits(const container_cgroup& group, const changes& all) {
+  result<void> done;
   std::set<pid_t> seen;
   for (auto round = 0; round < most_rounds; ++round) {
     auto pids = group.pids(members::user_processes);
@@ -212,6 +212,8 @@ result<void> give_rlimits(pid_t pid, int pidfd, const changes& all) {
         keep_first(done, refused(errno, change, pid, now));
       continue;
     }
+    if (now.rlim_max < std::min(change.before.rlim_max, change.value.rlim_max))
+      continue;
     auto wanted = change.value;
     if (wanted.rlim_max > now.rlim_max && !may_raise_rlimits())
       wanted.rlim_max = now.rlim_max;

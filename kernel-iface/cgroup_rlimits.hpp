@@ -28,25 +28,25 @@ struct rlimit_giver {
 };
 
 /// EPERM if `apply_rlimits` would be refused something, or no process could be
-/// started with them by `holder`. Changes nothing.
+/// started with them by `holder`, which is given higher hard limits if need be.
+/// Changes nothing else.
 [[nodiscard]] result<void> check_rlimits(const container_cgroup& group,
                                          const rlimit_giver& holder,
                                          const std::vector<rlimit_change>& all);
 
 /// Of each user process: the hard limit becomes `value` where it is `before`,
 /// and is nowhere above it; with it goes a soft one that is `before`, or was
-/// raised to the hard one. So who has lowered its own keeps it. If need be
-/// `holder` has more first, which gives them to its children.
+/// raised to the hard one. So who has lowered its own keeps it.
 ///
 /// Goes on after a refusal, and returns the first. A child has what its parent
 /// has when its fork(2) begins, and is seen when that ends: who was in the
 /// middle of it is missed.
 [[nodiscard]] result<void> apply_rlimits(const container_cgroup& group,
-                                         const rlimit_giver& holder,
                                          const std::vector<rlimit_change>& all);
 
-/// One process, whose pidfd says that it is still the one with that pid, has
-/// `value` of each, as far as its hard limits allow.
+/// One process that was just started with `before`, whose pidfd says that it is
+/// still the one with that pid, has `value`, as far as it may; one that has
+/// lowered its hard limit since keeps it.
 [[nodiscard]] result<void> give_rlimits(pid_t pid, int pidfd,
                                         const std::vector<rlimit_change>& all);
 

@@ -110,8 +110,11 @@ result<void> set_summed(const container_cgroup& group, controller which,
     return make_error(EINVAL, "add up " + std::string{file} + " of",
                       top->path());
   std::vector<step> steps{{*top, 0, value + *others}, {*shares, 0, value}};
-  if (own->path() != shares->path()) // v2 has two for each container
+  // v2 has two more for each container, and processes are in the last.
+  if (auto run = group.run_dir()) {
     steps.push_back({*own, 0, value});
+    steps.push_back({*run, 0, value});
+  }
   for (auto& item : steps) {
     auto now = read_number(item.dir, file);
     if (!now)

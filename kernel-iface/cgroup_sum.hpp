@@ -12,7 +12,7 @@
 namespace reeve::kernel {
 
 /// Writes a number of which a group's parent has to have the sum over all its
-/// children, and has it so: from the container's group up to that of the
+/// children, and has it so: from where the processes are up to the group of the
 /// instance. What the groups above that one have is up to who made them; the
 /// kernel refuses more with EINVAL, or has it without effect. All or none.
 ///

@@ -27,24 +27,20 @@ namespace {
 
 constexpr auto per_processor = std::uint64_t{1000};
 
-std::optional<std::string> content(const std::string& path) {
+result<std::string> content(const std::string& path) {
   auto fd = unique_fd::adopt(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd)
-    return std::nullopt;
-  auto text = read_all(fd.get(), path);
-  if (!text)
-    return std::nullopt;
-  return std::move(*text);
+    return last_error("open", path);
+  return read_all(fd.get(), path);
 }
 
-/// "max" and what v1 has for it are no_limit, and so is what is not there.
-std::uint64_t number_in(const std::string& path) {
-  auto text = content(path);
-  if (!text)
-    return no_limit;
-  auto words = split_words(*text);
-  auto value = words.empty() ? std::nullopt : parse_number(words.front());
-  return value && *value < v1_unlimited ? *value : no_limit;
+/// "max" and what v1 has for it are no_limit.
+result<std::uint64_t> number_in(const std::string& path) {
+  return content(path).map([](const std::string& text) {
+    auto words = split_words(text);
+    auto value = words.empty() ? std::nullopt : parse_number(words.front());
+    return value && *value < v1_unlimited ? *value : no_limit;
+  });
 }
 
 /// How many are in a list as "0-3,8".
@@ -62,7 +58,7 @@ std::uint64_t count_of(std::string_view list) {
   return out;
 }
 
-/// The least so far, and where it comes from.
+/// The least so far, and where it comes from. The first of the same.
 class least {
 public:
   explicit least(std::string resource, bool is_hard = true) {
@@ -80,12 +76,24 @@ public:
     found_.is_exact = is_exact;
   }
 
-  [[nodiscard]] const effective_limit& found() const {
-    return found_;
+  /// What is not there limits nothing; what cannot be read may limit more.
+  void consider(const result<std::uint64_t>& value, const std::string& source,
+                bool is_exact = true) {
+    if (value)
+      consider(*value, source, is_exact);
+    else if (value.error().code != ENOENT && value.error().code != ENODEV)
+      sees_all_ = false;
+  }
+
+  [[nodiscard]] effective_limit found() const {
+    auto out = found_;
+    out.is_exact = out.is_exact && sees_all_;
+    return out;
   }
 
 private:
   effective_limit found_;
+  bool sees_all_ = true;
 };
 
 /// The directories of one controller, from the process's own to the root.
@@ -141,26 +149,24 @@ void consider_all(least& out, const levels& dirs, const char* file) {
 
 // -- resources ----------------------------------------------------------------
 
-std::uint64_t quota_v1(const std::string& dir) {
+result<std::uint64_t> quota_v1(const std::string& dir) {
   auto quota = number_in(dir + "/cpu.cfs_quota_us"); // -1 is none
-  auto period = number_in(dir + "/cpu.cfs_period_us");
-  if (quota == no_limit || period == no_limit || period == 0)
-    return no_limit;
-  return quota * per_processor / period;
+  if (!quota || *quota == no_limit)
+    return quota;
+  return number_in(dir + "/cpu.cfs_period_us")
+      .map([&quota](std::uint64_t period) {
+        return period != 0 ? *quota * per_processor / period : no_limit;
+      });
 }
 
-std::uint64_t quota_v2(const std::string& dir) {
-  auto text = content(dir + "/cpu.max");
-  if (!text)
-    return no_limit;
-  auto words = split_words(*text);
-  if (words.size() != 2)
-    return no_limit;
-  auto quota = parse_number(words[0]);
-  auto period = parse_number(words[1]);
-  if (!quota || !period || *period == 0)
-    return no_limit;
-  return *quota * per_processor / *period;
+result<std::uint64_t> quota_v2(const std::string& dir) {
+  return content(dir + "/cpu.max").map([](const std::string& text) {
+    auto words = split_words(text);
+    auto quota = words.empty() ? std::nullopt : parse_number(words[0]);
+    auto period = words.size() < 2 ? std::nullopt : parse_number(words[1]);
+    return quota && period.value_or(0) != 0 ? *quota * per_processor / *period
+                                            : no_limit;
+  });
 }
 
 void consider_quotas(least& out, const place& where) {
@@ -175,29 +181,30 @@ void consider_quotas(least& out, const place& where) {
 // The kernel has them cut to what the groups above have.
 void consider_cpusets(least& out, const place& where) {
   const auto* file =
-      where.is_v2() ? "cpuset.cpus.effective" : "cpuset.effective_cpus";
+      where.is_v2() ? "/cpuset.cpus.effective" : "/cpuset.effective_cpus";
   for (const auto& dir : where.of(controller::cpuset)) {
-    auto list = content(dir + "/" + file);
-    if (!list)
-      continue; // on v2 only where the controller is used
-    while (!list->empty() && std::isspace(list->back()) != 0)
-      list->pop_back();
-    out.consider(count_of(*list) * per_processor, dir + "/" + file);
-    return;
+    auto count = content(dir + file).map([](std::string list) {
+      while (!list.empty() && std::isspace(list.back()) != 0)
+        list.pop_back();
+      return count_of(list) * per_processor;
+    });
+    out.consider(count, dir + file);
+    if (count) // on v2 only where the controller is used
+      return;
   }
 }
 
 effective_limit cpu(const place& where, std::optional<pid_t> pid) {
   least out{"cpu"};
-  auto online = ::sysconf(_SC_NPROCESSORS_ONLN);
-  if (online > 0)
-    out.consider(static_cast<std::uint64_t>(online) * per_processor, "machine");
   consider_quotas(out, where);
   consider_cpusets(out, where);
   cpu_set_t set;
   if (pid && ::sched_getaffinity(*pid, sizeof set, &set) == 0)
     out.consider(static_cast<std::uint64_t>(CPU_COUNT(&set)) * per_processor,
                  "affinity");
+  auto online = ::sysconf(_SC_NPROCESSORS_ONLN);
+  if (online > 0)
+    out.consider(static_cast<std::uint64_t>(online) * per_processor, "machine");
   return out.found();
 }
 
@@ -215,9 +222,9 @@ machine_memory memory_of_machine() {
 
 effective_limit memory(const place& where) {
   least out{"memory"};
-  out.consider(memory_of_machine().ram, "machine");
   consider_all(out, where.of(controller::memory),
                where.is_v2() ? "memory.max" : "memory.limit_in_bytes");
+  out.consider(memory_of_machine().ram, "machine");
   return out.found();
 }
 
@@ -242,11 +249,14 @@ effective_limit swap(const place& where) {
     return out.found();
   }
   for (const auto& dir : dirs) {
-    auto sum = number_in(dir + "/memory.memsw.limit_in_bytes");
+    auto file = dir + "/memory.memsw.limit_in_bytes";
     auto memory = number_in(dir + "/memory.limit_in_bytes");
-    if (sum != no_limit)
-      out.consider(memory == no_limit ? sum : sum - std::min(sum, memory),
-                   dir + "/memory.memsw.limit_in_bytes", false);
+    auto left = number_in(file).map([&memory](std::uint64_t sum) {
+      auto other = memory.value_or(no_limit);
+      return sum == no_limit || other == no_limit ? sum
+                                                  : sum - std::min(sum, other);
+    });
+    out.consider(left, file, false);
   }
   return out.found();
 }
@@ -280,6 +290,29 @@ void add_rlimits(std::vector<effective_limit>& out, const rlimit_array& all) {
     add(all[i].rlim_cur, false);
     add(all[i].rlim_max, true);
   }
+}
+
+/// Of /proc/PID/limits, which others may read, too: a line for each, in the
+/// order of their numbers, and a heading.
+rlimit_array rlimits_in(std::string_view text) {
+  constexpr auto width_of_name = std::size_t{26};
+  rlimit_array out{};
+  auto next = [&text] {
+    auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    return line;
+  };
+  next();
+  for (auto& limit : out) {
+    auto line = next();
+    auto words = split_words(line.substr(std::min(width_of_name, line.size())));
+    auto value = [&words](std::size_t i) {
+      return i < words.size() ? parse_number(words[i]).value_or(RLIM_INFINITY)
+                              : RLIM_INFINITY;
+    };
+    limit = {value(0), value(1)};
+  }
+  return out;
 }
 
 // The number that the kernel gives to the first one, PROC_CGROUP_INIT_INO.
@@ -333,18 +366,15 @@ groups_by_controller(std::string_view text) {
 
 result<std::vector<effective_limit>>
 effective_limits_of(const cgroup_mounts& mounts, pid_t pid) {
-  auto subject = std::to_string(pid);
-  auto text = content("/proc/" + subject + "/cgroup");
-  rlimit_array rlimits{};
-  for (auto i = std::size_t{0}; text && i < rlimits.size(); ++i)
-    if (::prlimit(pid, static_cast<__rlimit_resource>(i), nullptr, &rlimits[i])
-        != 0) {
-      if (errno != ESRCH)
-        return last_error("read the limits of process", subject);
-      text.reset();
-    }
-  if (!text)
-    return make_error(ESRCH, "read the limits of process", subject);
+  auto path = "/proc/" + std::to_string(pid);
+  auto text = content(path + "/cgroup");
+  auto limits = content(path + "/limits");
+  if (!text || !limits) {
+    auto& why = text ? limits.error() : text.error();
+    if (why.code == ENOENT)
+      why.code = ESRCH;
+    return tl::make_unexpected(std::move(why));
+  }
   auto groups = groups_by_controller(*text);
   auto is_v2 = mounts.mode == cgroup_mode::v2;
   auto dir_of = [&](controller which) -> std::optional<std::string> {
@@ -358,7 +388,7 @@ effective_limits_of(const cgroup_mounts& mounts, pid_t pid) {
         return hierarchy.mount + found->second;
     return std::nullopt;
   };
-  return all_of(place{mounts, dir_of}, rlimits, pid);
+  return all_of(place{mounts, dir_of}, rlimits_in(*limits), pid);
 }
 
 result<std::vector<effective_limit>>

@@ -541,7 +541,7 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
       [s](record_due event) { s->on(event); },
       [s](adoption_due event) { s->on(event); },
       [s](lease_due event) { s->on(event); },
-      [s](const rlimits_due& event) { s->on(event); },
+      [s](rlimits_due event) { s->on(event); },
       [s](const oom_news& event) { s->on(event); },
   };
 }

@@ -78,7 +78,6 @@ struct oom_news {
 /// Limits of processes, for those who were being forked.
 struct rlimits_due {
   std::uint64_t number = 0; ///< others may have been set since
-  std::vector<kernel::rlimit_change> changes;
 };
 
 struct lease_due {
@@ -171,7 +170,7 @@ public:
   void on(record_due);
   void on(adoption_due);
   void on(lease_due event);
-  void on(const rlimits_due& event);
+  void on(rlimits_due event);
   void on(const oom_news& event);
 
 private:
@@ -262,6 +261,7 @@ private:
   void end_holder();
   void undo_cgroup(std::uint64_t serial);
   void remove_cgroup(std::uint64_t serial);
+  void remove_groups(std::uint64_t serial);
 
   // -- adoption ---------------------------------------------------------------
 
@@ -375,8 +375,10 @@ private:
                       Then then);
   void apply_again(const std::vector<kernel::rlimit_change>& changes);
   void lower_rlimits();
+  void look_again_at_rlimits(const std::vector<kernel::rlimit_change>& changes);
   void check_rlimits(std::uint64_t serial);
-  void give_shares_back();
+  template <class Then>
+  void give_shares_back(Then then);
 
   // -- memory -----------------------------------------------------------------
 
@@ -448,6 +450,8 @@ private:
   /// What processes are started with, as they know it; null: nothing special.
   std::shared_ptr<const config::rlimit_list> rlimits_;
   std::uint64_t rlimit_changes_ = 0;
+  /// What somebody may have who was being forked.
+  std::vector<kernel::rlimit_change> rlimits_before_;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it

@@ -108,8 +108,9 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
   control_cgroup();
   ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},
       [this, serial](const actors::limit_readings&) {
-        if (is_current(serial))
-          watch_memory();
+        if (!is_current(serial))
+          return finished(serial);
+        watch_memory();
         check_rlimits(serial);
       });
 }
@@ -240,8 +241,9 @@ void container_actor_state::undo_cgroup(std::uint64_t serial) {
       [this, serial](actors::cgroup_done) { remove_cgroup(serial); });
 }
 
-void container_actor_state::remove_cgroup(std::uint64_t serial) {
-  give_shares_back();
+void container_actor_state::remove_groups(std::uint64_t serial) {
+  if (!controller_)
+    return finished(serial);
   ask(serial, controller_, actors::remove_cgroup{},
       [this, serial](actors::cgroup_done) {
         self_->send_exit(controller_, caf::exit_reason::user_shutdown);

@@ -61,6 +61,7 @@ changes_of(const config::rlimit_list& before,
 
 // A fork or an exec that is under way has what was before.
 constexpr auto until_forks_are_over = std::chrono::seconds{1};
+constexpr auto most_looked_at = 64;
 
 } // namespace
 
@@ -160,7 +161,8 @@ void container_actor_state::keep_set(const config::limits& wanted,
   if (!has_any(wanted.rlimits) || !controller_)
     return end_set(std::move(answer));
   auto changes = changes_of(before, wanted.rlimits);
-  change_rlimits(changes, true, [this, answer](const caf::error& refused) {
+  change_rlimits(changes, true, [=, this](const caf::error& refused) {
+    look_again_at_rlimits(changes);
     if (!refused)
       return end_set(answer);
     // Of a process that was not there when it was checked.
@@ -168,8 +170,6 @@ void container_actor_state::keep_set(const config::limits& wanted,
                        "it is set, but not for all processes that run: "
                            + to_string(refused)));
   });
-  rlimits_due again{++rlimit_changes_, std::move(changes)};
-  self_->delayed_send(self_, until_forks_are_over, std::move(again));
 }
 
 caf::error container_actor_state::make_change(const set_limits& asked,
@@ -351,6 +351,8 @@ void container_actor_state::share_rlimits(const config::rlimit_list& rlimits) {
 template <class Then>
 void container_actor_state::change_rlimits(
     std::vector<kernel::rlimit_change> changes, bool applies, Then then) {
+  if (!controller_ || !kit_)
+    return then(without_cgroup());
   actors::change_rlimits msg{std::move(changes), kit_->holder_pid,
                              open_holder(*kit_), applies};
   self_->request(controller_, caf::infinite, std::move(msg))
@@ -358,9 +360,31 @@ void container_actor_state::change_rlimits(
             [then](const caf::error& err) { then(err); });
 }
 
-void container_actor_state::on(const rlimits_due& event) {
-  if (event.number == rlimit_changes_)
-    apply_again(event.changes);
+void container_actor_state::look_again_at_rlimits(
+    const std::vector<kernel::rlimit_change>& changes) {
+  auto& all = rlimits_before_;
+  all.insert(all.end(), changes.begin(), changes.end());
+  if (all.size() > most_looked_at) // of who sets them all the time
+    all.erase(all.begin(), all.end() - most_looked_at);
+  self_->delayed_send(self_, until_forks_are_over,
+                      rlimits_due{++rlimit_changes_});
+}
+
+// They get what is in force by now.
+void container_actor_state::on(rlimits_due event) {
+  if (event.number != rlimit_changes_)
+    return;
+  auto changes = std::exchange(rlimits_before_, {});
+  auto is_over = [this](kernel::rlimit_change& change) {
+    const auto& now = record_.spec.limits.rlimits.at(
+        static_cast<std::size_t>(change.resource));
+    change.value = in_kernel(now);
+    return now.is_absent()
+           || (change.before.rlim_cur == change.value.rlim_cur
+               && change.before.rlim_max == change.value.rlim_max);
+  };
+  std::erase_if(changes, is_over);
+  apply_again(changes);
 }
 
 // Of a daemon that was killed amid a change, some may have more than that.
@@ -372,7 +396,7 @@ void container_actor_state::lower_rlimits() {
 
 void container_actor_state::apply_again(
     const std::vector<kernel::rlimit_change>& changes) {
-  if (controller_ && kit_)
+  if (controller_ && !changes.empty())
     change_rlimits(changes, true, [this](const caf::error& refused) {
       if (refused)
         with_->log->error("container '{}': {}", record_.spec.name,
@@ -392,7 +416,8 @@ void container_actor_state::check_rlimits(std::uint64_t serial) {
 }
 
 // The groups above all containers have the sum of these.
-void container_actor_state::give_shares_back() {
+template <class Then>
+void container_actor_state::give_shares_back(Then then) {
   const auto& has = record_.spec.limits;
   actors::limit_change none;
   if (has.cpu_rt.value().value_or(0) != 0)
@@ -402,13 +427,19 @@ void container_actor_state::give_shares_back() {
         config::limit_value<std::uint64_t>::unlimited();
   if (none.limits.cpu_rt.is_absent()
       && none.limits.memory_soft_bytes.is_absent())
-    return;
+    return then();
   self_->request(controller_, caf::infinite, actors::apply_limits{none})
-      .then([](const actors::limit_readings&) {},
-            [this](const caf::error& err) {
+      .then([then](const actors::limit_readings&) { then(); },
+            [this, then](const caf::error& err) {
               with_->log->warn("container '{}': {}", record_.spec.name,
                                to_string(err));
+              then();
             });
+}
+
+void container_actor_state::remove_cgroup(std::uint64_t serial) {
+  rlimits_before_.clear();
+  give_shares_back([this, serial] { remove_groups(serial); });
 }
 
 } // namespace reeve::supervisor

@@ -104,7 +104,7 @@ void process_actor_state::on_spawned(std::uint64_t run,
   has_ended_ = false;
   take_handles(done);
   set_oom_score();
-  give_rlimits(done);
+  give_rlimits(done.pidfd);
   note(event_kind::process_started,
        info_.pid != 0 ? "pid " + std::to_string(info_.pid) : std::string{});
   apply(process_event::started{run});
@@ -265,6 +265,7 @@ void process_actor_state::take_missing(const actors::known_process& known) {
   if (lacks_pid() && known.handles.pidfd) {
     take_pid(known.handles.pidfd);
     set_oom_score();
+    give_rlimits(known.handles.pidfd);
   }
   if (streams_->lacks_some())
     reconnect(known.handles);
@@ -302,13 +303,23 @@ void process_actor_state::set_oom_score() {
 }
 
 // Of its container, if they were set after the start was ordered.
-void process_actor_state::give_rlimits(const actors::process_spawned& done) {
-  if (ordered_rlimits_ == how_.rlimits || !done.pidfd || info_.pid == 0)
+void process_actor_state::give_rlimits(const actors::shared_fd& pidfd) {
+  if (ordered_rlimits_ == how_.rlimits || !pidfd || info_.pid == 0)
     return;
+  auto none = config::rlimit_list{};
+  auto ordered =
+      rlimits_of(how_.spec, ordered_rlimits_ ? *ordered_rlimits_ : none);
   std::vector<kernel::rlimit_change> all;
-  for (const auto& entry : rlimits_of(how_.spec, bounds().rlimits))
-    all.push_back({static_cast<int>(entry.resource), {entry.soft, entry.hard}});
-  if (auto ok = kernel::give_rlimits(info_.pid, done.pidfd->get(), all); !ok)
+  for (const auto& now : rlimits_of(how_.spec, bounds().rlimits)) {
+    rlimit before{RLIM_INFINITY, RLIM_INFINITY};
+    for (const auto& entry : ordered)
+      if (entry.resource == now.resource)
+        before = {entry.soft, entry.hard};
+    if (before.rlim_cur != now.soft || before.rlim_max != now.hard)
+      all.push_back(
+          {static_cast<int>(now.resource), {now.soft, now.hard}, before});
+  }
+  if (auto ok = kernel::give_rlimits(info_.pid, pidfd->get(), all); !ok)
     how_.with->log->warn("process '{}' of container '{}': {}", how_.spec.id,
                          how_.container, to_string(ok.error()));
 }

@@ -195,7 +195,7 @@ private:
   void take_missing(const actors::known_process& known);
   void on_unknown(std::uint64_t process);
   void set_oom_score();
-  void give_rlimits(const actors::process_spawned& done);
+  void give_rlimits(const actors::shared_fd& pidfd);
   void answer_starters();
   void fail_starters();
 

@@ -11,6 +11,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
+
 using namespace reeve::tests;
 using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
@@ -49,8 +51,8 @@ TEST_CASE("console: stats tells what a container has used",
   CHECK(memory["oom_kills"] == 0);
   CHECK(memory["faults"] > 0);
   CHECK(stats["cpu"]["usage_ms"] >= 100); // of a second, on a busy machine
-  CHECK(stats["cpu"]["usage_ms"].get<double>() * 1e6
-        <= static_cast<double>(processor_time(pid)));
+  CHECK(std::llround(stats["cpu"]["usage_ms"].get<double>() * 1e6)
+        <= static_cast<long long>(processor_time(pid)));
   CHECK(stats["pids"]["current"] == tasks_now(pid));
   REQUIRE(stats["processes"].size() == 1);
   CHECK(stats["processes"][0]["process"] == "peer");

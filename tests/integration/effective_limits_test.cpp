@@ -103,12 +103,21 @@ TEST_CASE("effective limits: those of a group above count, and hold",
   auto limit = (above / file.filename()).string();
   REQUIRE(limit.find("/reeve-") != std::string::npos);
   std::ofstream{limit} << 96 * mib;
+  auto swap = is_cgroup2() ? above / "memory.swap.max"
+                           : above / "memory.memsw.limit_in_bytes";
+  if (std::filesystem::exists(swap)) // or the rest goes there
+    std::ofstream{swap} << (is_cgroup2() ? 0 : 96 * mib);
   auto found = limit_for(reeve, "app", "memory");
   CHECK(found.value == 96 * mib);
   CHECK(found.source == limit);
   CHECK(limit_for(reeve, "", "memory").value == 96 * mib);
   // What the container itself is limited to is another question.
   CHECK(limit_of(reeve, "box", "memory.limit") == "512M");
+  // Of another user, by a daemon that may do no more than read.
+  auto other = instance::sleeper("other");
+  other.user = "1000:1000";
+  reeve.run("box", other);
+  CHECK(limit_for(reeve, "other", "memory").value == 96 * mib);
   auto done = reeve.run_to_end(
       "box", instance::process("hog", {"probe", "allocate", "128"}));
   CHECK(done.reason == exit_reason::oom(oom_limit::ancestor));

@@ -125,7 +125,9 @@ TEST_CASE("limits: what is beyond memory.soft goes first",
   auto limit = std::filesystem::path{above(file(pids[0]))}.replace_filename(
       "memory.max");
   std::ofstream{limit} << 60 * mib;
-  INFO(cached(pids[0]) << " and " << cached(pids[1]));
+  auto text = std::to_string(cached(pids[0])) + " and "
+              + std::to_string(cached(pids[1])) + " bytes";
+  INFO(text);
   CHECK(cached(pids[0]) > 38 * mib);
   CHECK(cached(pids[1]) < 24 * mib);
   std::ofstream{limit} << "max";

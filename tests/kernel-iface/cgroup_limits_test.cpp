@@ -407,13 +407,16 @@ TEST_CASE("cgroup limits: soft memory is a soft limit or a protection",
   auto v2 = v2_container{};
   std::filesystem::create_directories(v2.root.path() / "unified/reeve-t/c2");
   v2.put("unified/reeve-t/c2/memory.low", "8192\n");
-  for (const auto* group : {"unified/reeve-t/", whole, box})
-    v2.put(std::string{group} + "memory.low", "0\n");
+  auto run = std::string{box} + "run/";
+  for (const auto& group : {std::string{"unified/reeve-t/"}, std::string{whole},
+                            std::string{box}, run})
+    v2.put(group + "memory.low", "0\n");
   CHECK(must(get_limit(v2.group, limit_key::memory_soft)) == no_limit);
   must(set_limit(v2.group, limit_key::memory_soft, 4096));
   CHECK(v2.get("unified/reeve-t/memory.low") == "12288");
   CHECK(v2.get(std::string{whole} + "memory.low") == "4096");
   CHECK(v2.get(std::string{box} + "memory.low") == "4096");
+  CHECK(v2.get(run + "memory.low") == "4096");
   must(set_limit(v2.group, limit_key::memory_soft, no_limit));
   CHECK(v2.get("unified/reeve-t/memory.low").starts_with("8192"));
   CHECK(v2.get(std::string{box} + "memory.low").starts_with("0"));

@@ -113,7 +113,7 @@ TEST_CASE("rlimits: who follows gets the new one, who has chosen keeps less",
   std::vector<rlimit_change> change{{RLIMIT_NOFILE, rlimit{50, 120}, before}};
   must(check_rlimits(c.group, {holder.pid(), holder.pidfd()}, change));
   CHECK(follows.get() == "100:200");
-  must(apply_rlimits(c.group, {holder.pid(), holder.pidfd()}, change));
+  must(apply_rlimits(c.group, change));
   CHECK(follows.get() == "50:120");
   CHECK(has_less.get() == "10:20");
   CHECK(has_other_soft.get() == "110:120");
@@ -126,7 +126,7 @@ TEST_CASE("rlimits: who follows gets the new one, who has chosen keeps less",
   // Up again, as far as the hard one goes: who has raised the soft one as far
   // as it went does so again.
   change = {{RLIMIT_NOFILE, rlimit{80, 120}, rlimit{50, 120}}};
-  must(apply_rlimits(c.group, {holder.pid(), holder.pidfd()}, change));
+  must(apply_rlimits(c.group, change));
   CHECK(follows.get() == "80:120");
   CHECK(uses_all.get() == "120:120");
   CHECK(has_both.get() == "100:120");
@@ -158,6 +158,12 @@ TEST_CASE("rlimits: what cannot be is known before anything is done",
   CHECK(why.empty() == may_raise_rlimits());
   if (!may_raise_rlimits())
     CHECK(why.find("which has 100:100") != std::string::npos);
+  // PID 1 is given what it is to give.
+  if (may_raise_rlimits()) {
+    holder.set({20, 30});
+    CHECK(refusal({200, 200}).empty());
+    CHECK(holder.get() == "20:200");
+  }
   CHECK(first.get() == "100:100");
   CHECK(second.get() == "100:100");
   CHECK(refusal({50, 100}).empty());
@@ -166,7 +172,7 @@ TEST_CASE("rlimits: what cannot be is known before anything is done",
   other.set({30, 40});
   c.hold({other.pid()});
   CHECK(refusal({200, 200}).empty());
-  must(apply_rlimits(c.group, giver, {{RLIMIT_NOFILE, {200, 200}, before}}));
+  must(apply_rlimits(c.group, {{RLIMIT_NOFILE, {200, 200}, before}}));
   CHECK(other.get() == "30:40");
 }
 
@@ -178,6 +184,11 @@ TEST_CASE("rlimits: a process is given its own whatever it has",
   CHECK(one.get() == "50:60");
   must(give_rlimits(one.pid(), one.pidfd(), {{RLIMIT_NOFILE, {70, 80}, {}}}));
   CHECK(one.get() == (may_raise_rlimits() ? "70:80" : "60:60"));
+  // It has lowered its own since.
+  one.set({10, 20});
+  must(give_rlimits(one.pid(), one.pidfd(),
+                    {{RLIMIT_NOFILE, {50, 60}, {100, 200}}}));
+  CHECK(one.get() == "10:20");
   auto pid = one.pid();
   one.end(); // and its pid is nobody's, or another's
   must(give_rlimits(pid, one.pidfd(), {{RLIMIT_NOFILE, {5, 5}, {}}}));
