@@ -473,9 +473,9 @@ void container_actor_state::drop_record() {
 
 namespace {
 
-internal_container_actor::behavior_type
-behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
-         const container_options& how) {
+internal_container_actor::behavior_type container_behavior(
+    internal_container_actor::stateful_pointer<container_actor_state> self,
+    const container_options& how) {
   using phase = container_phase;
   using cmd = container_command;
   self->state.init(self, how);
@@ -549,7 +549,8 @@ behavior(internal_container_actor::stateful_pointer<container_actor_state> self,
 } // namespace
 
 container_actor spawn_container(caf::actor_system& sys, container_options how) {
-  return caf::actor_cast<container_actor>(sys.spawn(behavior, std::move(how)));
+  return caf::actor_cast<container_actor>(
+      sys.spawn(container_behavior, std::move(how)));
 }
 
 } // namespace reeve::supervisor

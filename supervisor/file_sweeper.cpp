@@ -116,8 +116,8 @@ private:
 };
 
 file_sweeper_actor::behavior_type
-behavior(file_sweeper_actor::stateful_pointer<sweeper_state> self,
-         const std::shared_ptr<services>& with) {
+sweeper_behavior(file_sweeper_actor::stateful_pointer<sweeper_state> self,
+                 const std::shared_ptr<services>& with) {
   self->state.init(self, with);
   auto s = actors::handlers_for(self);
   return {
@@ -130,7 +130,7 @@ behavior(file_sweeper_actor::stateful_pointer<sweeper_state> self,
 
 file_sweeper_actor spawn_file_sweeper(caf::actor_system& sys,
                                       std::shared_ptr<services> with) {
-  return sys.spawn(behavior, std::move(with));
+  return sys.spawn(sweeper_behavior, std::move(with));
 }
 
 } // namespace reeve::supervisor

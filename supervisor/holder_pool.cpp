@@ -484,11 +484,11 @@ private:
 };
 
 internal_actor::behavior_type
-behavior(internal_actor::stateful_pointer<pool_state> self,
-         const std::shared_ptr<services>& with,
-         const file_sweeper_actor& sweeper,
-         const std::shared_ptr<dropped_kits>& dropped,
-         const caf::weak_actor_ptr& front) {
+pool_behavior(internal_actor::stateful_pointer<pool_state> self,
+              const std::shared_ptr<services>& with,
+              const file_sweeper_actor& sweeper,
+              const std::shared_ptr<dropped_kits>& dropped,
+              const caf::weak_actor_ptr& front) {
   self->state.init(self, with, sweeper, dropped, front);
   auto s = actors::handlers_for(self);
   return {
@@ -526,9 +526,9 @@ holder_pool_actor spawn_holder_pool(caf::actor_system& sys,
                                     file_sweeper_actor sweeper,
                                     std::shared_ptr<dropped_kits> dropped,
                                     caf::weak_actor_ptr front) {
-  return caf::actor_cast<holder_pool_actor>(
-      sys.spawn<caf::detached>(behavior, std::move(with), std::move(sweeper),
-                               std::move(dropped), std::move(front)));
+  return caf::actor_cast<holder_pool_actor>(sys.spawn<caf::detached>(
+      pool_behavior, std::move(with), std::move(sweeper), std::move(dropped),
+      std::move(front)));
 }
 
 } // namespace reeve::supervisor

@@ -140,8 +140,8 @@ private:
   std::deque<letter> waiting_;
 };
 
-caf::behavior behavior(caf::stateful_actor<keeper_state>* self,
-                       const kept_actor& what) {
+caf::behavior keeper_behavior(caf::stateful_actor<keeper_state>* self,
+                              const kept_actor& what) {
   self->state.init(self, what);
   return {[self](respawn_due event) { self->state.on(event); }};
 }
@@ -153,7 +153,7 @@ std::shared_ptr<services> lease_of(const std::shared_ptr<services>& with) {
 }
 
 caf::actor spawn_keeper(caf::actor_system& sys, kept_actor what) {
-  return sys.spawn(behavior, std::move(what));
+  return sys.spawn(keeper_behavior, std::move(what));
 }
 
 } // namespace reeve::supervisor

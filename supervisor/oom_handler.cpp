@@ -565,8 +565,8 @@ private:
 };
 
 internal_actor::behavior_type
-behavior(internal_actor::stateful_pointer<oom_handler_state> self,
-         const oom_options& how) {
+oom_handler_behavior(internal_actor::stateful_pointer<oom_handler_state> self,
+                     const oom_options& how) {
   self->state.init(self, how);
   auto s = actors::handlers_for(self);
   return {
@@ -584,7 +584,7 @@ behavior(internal_actor::stateful_pointer<oom_handler_state> self,
 
 oom_handler_actor spawn_oom_handler(caf::actor_system& sys, oom_options how) {
   return caf::actor_cast<oom_handler_actor>(
-      sys.spawn(behavior, std::move(how)));
+      sys.spawn(oom_handler_behavior, std::move(how)));
 }
 
 } // namespace reeve::supervisor

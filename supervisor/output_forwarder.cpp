@@ -281,8 +281,8 @@ private:
 };
 
 internal_actor::behavior_type
-behavior(internal_actor::stateful_pointer<forwarder_state> self,
-         const output_forwarder_options& how) {
+forwarder_behavior(internal_actor::stateful_pointer<forwarder_state> self,
+                   const output_forwarder_options& how) {
   self->state.init(self, how);
   auto s = actors::handlers_for(self);
   return {
@@ -297,7 +297,7 @@ behavior(internal_actor::stateful_pointer<forwarder_state> self,
 output_forwarder_actor spawn_output_forwarder(caf::actor_system& sys,
                                               output_forwarder_options how) {
   return caf::actor_cast<output_forwarder_actor>(
-      sys.spawn(behavior, std::move(how)));
+      sys.spawn(forwarder_behavior, std::move(how)));
 }
 
 } // namespace reeve::supervisor

@@ -796,8 +796,8 @@ private:
 };
 
 internal_actor::behavior_type
-behavior(internal_actor::stateful_pointer<warden_state> self,
-         const warden_options& how) {
+warden_behavior(internal_actor::stateful_pointer<warden_state> self,
+                const warden_options& how) {
   self->state.init(self, how);
   auto s = actors::handlers_for(self);
   return {
@@ -900,7 +900,8 @@ behavior(internal_actor::stateful_pointer<warden_state> self,
 } // namespace
 
 warden_actor spawn_warden(caf::actor_system& sys, warden_options how) {
-  return caf::actor_cast<warden_actor>(sys.spawn(behavior, std::move(how)));
+  return caf::actor_cast<warden_actor>(
+      sys.spawn(warden_behavior, std::move(how)));
 }
 
 } // namespace reeve::supervisor
