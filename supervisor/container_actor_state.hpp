@@ -20,7 +20,9 @@
 #include "actors/filesystem_layer.hpp"
 #include "actors/namespace_holder.hpp"
 #include "actors/owed_answer.hpp"
+#include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/result.hpp"
+#include "kernel-iface/rlimits.hpp"
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
@@ -368,6 +370,11 @@ private:
   limits_of(const std::string& process) const;
   [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
   limits_of_next() const;
+  void note_usual_rlimits();
+  [[nodiscard]] kernel::rlimit_array usual_rlimits() const;
+  [[nodiscard]] std::vector<kernel::rlimit_change>
+  changes_of(const config::rlimit_list& before,
+             const config::rlimit_list& wanted) const;
   void share_rlimits();
   void share_rlimits(const config::rlimit_list& rlimits);
   template <class Then>

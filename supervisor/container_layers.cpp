@@ -104,6 +104,7 @@ void container_actor_state::control_cgroup() {
 
 void container_actor_state::own_cgroup(std::uint64_t serial) {
   oom_witness_->begin(kit_->oom);
+  note_usual_rlimits();
   is_empty_ = false;
   control_cgroup();
   ask(serial, controller_, actors::apply_limits{{record_.spec.limits}},

@@ -4,6 +4,7 @@
 // Limits of a container: setting them, those in force, and those of each
 // process.
 
+#include "kernel-iface/cgroup_file.hpp"
 #include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/effective_limits.hpp"
 #include "kernel-iface/process_stats.hpp"
@@ -31,11 +32,6 @@ std::size_t resource_of(std::string_view key) {
   return i;
 }
 
-config::rlimit_pair usual_rlimit(std::size_t resource) {
-  auto usual = kernel::usual_rlimits()[resource];
-  return {usual.rlim_cur, usual.rlim_max};
-}
-
 bool has_any(const config::rlimit_list& rlimits) {
   return std::ranges::any_of(
       rlimits, [](const auto& limit) { return !limit.is_absent(); });
@@ -46,11 +42,36 @@ rlimit in_kernel(const config::limit_value<config::rlimit_pair>& limit) {
   return {pair.soft, pair.hard};
 }
 
-std::vector<kernel::rlimit_change>
-changes_of(const config::rlimit_list& before,
-           const config::rlimit_list& wanted) {
-  static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
+// A fork or an exec that is under way has what was before.
+constexpr auto until_forks_are_over = std::chrono::seconds{1};
+constexpr auto most_looked_at = 64;
+
+} // namespace
+
+// What PID 1 gives was settled when it was born, maybe by another daemon.
+void container_actor_state::note_usual_rlimits() {
+  record_.rlimits.clear();
   auto usual = kernel::usual_rlimits();
+  for (auto i = std::size_t{0}; i < usual.size(); ++i)
+    record_.rlimits.append(i == 0 ? "" : " ")
+        .append(
+            config::format_rlimit({usual[i].rlim_cur, usual[i].rlim_max}, i));
+}
+
+kernel::rlimit_array container_actor_state::usual_rlimits() const {
+  auto out = kernel::usual_rlimits();
+  auto noted = kernel::split_words(record_.rlimits);
+  for (auto i = std::size_t{0}; i < out.size() && i < noted.size(); ++i)
+    if (auto pair = config::parse_rlimit(noted[i]))
+      out[i] = {pair->soft, pair->hard};
+  return out;
+}
+
+std::vector<kernel::rlimit_change>
+container_actor_state::changes_of(const config::rlimit_list& before,
+                                  const config::rlimit_list& wanted) const {
+  static_assert(config::rlimit_pair::unlimited == RLIM_INFINITY);
+  auto usual = usual_rlimits();
   std::vector<kernel::rlimit_change> out;
   for (auto i = std::size_t{0}; i < wanted.size(); ++i)
     if (!wanted[i].is_absent())
@@ -58,12 +79,6 @@ changes_of(const config::rlimit_list& before,
                      before[i].is_absent() ? usual[i] : in_kernel(before[i])});
   return out;
 }
-
-// A fork or an exec that is under way has what was before.
-constexpr auto until_forks_are_over = std::chrono::seconds{1};
-constexpr auto most_looked_at = 64;
-
-} // namespace
 
 // Of the policy the kernel knows only whether it is not its own, and of limits
 // of processes what each of them has. Without keys: of these, those that are
@@ -83,8 +98,8 @@ container_actor_state::in_force(const actors::limit_readings& now,
     auto value = config::to_text(record_.spec.limits, key).value_or("");
     if (keys.empty() ? value.empty() : std::ranges::count(keys, key) == 0)
       continue;
-    if (value.empty())
-      value = config::format_rlimit(usual_rlimit(i), i);
+    if (auto usual = usual_rlimits()[i]; value.empty())
+      value = config::format_rlimit({usual.rlim_cur, usual.rlim_max}, i);
     out.limits.push_back({std::move(key), std::move(value), record_.id});
   }
   out.killed.assign(now.killed.begin(), now.killed.end());
@@ -274,13 +289,11 @@ container_actor_state::limits_of(const std::string& process) const {
 
 caf::expected<std::vector<kernel::effective_limit>>
 container_actor_state::limits_of_next() const {
-  auto rlimits = kernel::usual_rlimits();
+  auto rlimits = usual_rlimits();
   const auto& own = record_.spec.limits.rlimits;
   for (auto i = std::size_t{0}; i < own.size(); ++i)
-    if (!own[i].is_absent()) {
-      auto pair = own[i].value().value_or(config::rlimit_pair{});
-      rlimits[i] = {pair.soft, pair.hard};
-    }
+    if (!own[i].is_absent())
+      rlimits[i] = in_kernel(own[i]);
   auto limits =
       kernel::effective_limits_of(with_->mounts, *kit_->cgroup, rlimits);
   if (!limits)

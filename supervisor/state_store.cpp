@@ -114,6 +114,8 @@ std::string to_text(const container_record& record) {
     out["gave_up"] = true;
   if (!record.rebuilds.empty())
     out["rebuilds"] = record.rebuilds;
+  if (!record.rlimits.empty())
+    out["rlimits"] = record.rlimits;
   if (record.command != 0)
     out["command"] = record.command;
   out["holder_pid"] = record.holder_pid;
@@ -148,6 +150,7 @@ kernel::result<container_record> from_json(const json& in,
     in.at("wanted_up").get_to(out.wanted_up);
     out.gave_up = in.value("gave_up", false);
     out.rebuilds = in.value("rebuilds", "");
+    out.rlimits = in.value("rlimits", "");
     out.command = in.value("command", std::uint64_t{0});
     in.at("holder_pid").get_to(out.holder_pid);
     in.at("holder_start_time").get_to(out.holder_start_time);

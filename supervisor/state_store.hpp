@@ -54,6 +54,9 @@ struct container_record {
   /// PID 1 of this boot; 0: none.
   std::int32_t holder_pid = 0;
   std::uint64_t holder_start_time = 0;
+  /// What its processes have that ask for nothing, by number, as
+  /// config::parse_rlimit reads each; empty in a record of an older daemon.
+  std::string rlimits;
   std::string boot_id;
 };
 

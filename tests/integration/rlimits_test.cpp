@@ -318,3 +318,37 @@ TEST_CASE("rlimits: the next daemon knows them, and a stopped container does",
   later = reeve.run("box", api_client::sleeper("last")).pid;
   CHECK(kernel_rlimit(later, files).starts_with("1024:"));
 }
+
+TEST_CASE("rlimits: what processes have stays so under a daemon with others",
+          "[integration][limits][rlimits]") {
+  if (!is_root())
+    return;
+  constexpr auto stack = "Max stack size";
+  rlimit own{};
+  REQUIRE(::getrlimit(RLIMIT_STACK, &own) == 0);
+  daemon_process reeve;
+  reeve.create("box");
+  auto first = reeve.run("box", api_client::sleeper("first")).pid;
+  auto before = kernel_rlimit(first, stack);
+  auto told = limit_of(reeve, "box", "rlimit.stack");
+  reeve.kill();
+  rlimit other{std::min<rlim_t>(own.rlim_cur, 8 * mib) / 2, own.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_STACK, &other) == 0);
+  reeve.start();
+  REQUIRE(::setrlimit(RLIMIT_STACK, &own) == 0);
+  CHECK(limit_of(reeve, "box", "rlimit.stack") == told);
+  auto second = reeve.run("box", api_client::sleeper("second")).pid;
+  CHECK(kernel_rlimit(second, stack) == before);
+  // Both follow.
+  auto value = std::to_string(other.rlim_cur + 4096);
+  auto hard = before.substr(before.find(':'));
+  set(reeve, "box",
+      {{"rlimit.stack", value + (hard == ":unlimited" ? ":max" : hard)}});
+  for (auto pid : {first, second})
+    CHECK(kernel_rlimit(pid, stack) == value + hard);
+  // A new PID 1 is this daemon's.
+  reeve.create("new");
+  auto third = reeve.run("new", api_client::sleeper("third")).pid;
+  CHECK(kernel_rlimit(third, stack)
+            .starts_with(std::to_string(other.rlim_cur) + ":"));
+}

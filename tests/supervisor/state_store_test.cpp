@@ -90,6 +90,7 @@ TEST_CASE_METHOD(store_fixture, "state_store: a record comes back as it was",
   in.holder_pid = 42;
   in.holder_start_time = 1ULL << 60U;
   in.boot_id = "b";
+  in.rlimits = "max 5:6";
   in.durable = true;
   REQUIRE(store().save(in));
   reopen();
@@ -107,6 +108,7 @@ TEST_CASE_METHOD(store_fixture, "state_store: a record comes back as it was",
   CHECK(out.holder_pid == 42);
   CHECK(out.holder_start_time == in.holder_start_time);
   CHECK(out.boot_id == "b");
+  CHECK(out.rlimits == "max 5:6");
   CHECK(out.durable);
 }
 
