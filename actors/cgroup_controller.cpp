@@ -20,6 +20,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <optional>
@@ -330,10 +331,16 @@ private:
     auto me = caf::actor_cast<internal_actor>(self_);
     const auto& next = waiting_.front();
     try {
-      self_->system().spawn<caf::detached>(
-          [me, work = next.work, keep_alive = keep_alive_] {
-            caf::anon_send(me, turn_finished{work()});
-          });
+      self_->system().spawn<caf::detached>([me, work = next.work,
+                                            refuse = next.refuse,
+                                            keep_alive = keep_alive_] {
+        try {
+          caf::anon_send(me, turn_finished{work()});
+        } catch (const std::exception& err) { // want of memory
+          caf::anon_send(me, turn_finished{refuse(
+                                 make_error(errc::exhausted, err.what()))});
+        }
+      });
     } catch (const std::system_error& err) { // no thread is to be had
       caf::anon_send(
           me, turn_finished{next.refuse(make_error(

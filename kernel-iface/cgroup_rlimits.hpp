@@ -46,7 +46,7 @@ struct rlimit_giver {
 
 /// One process that was just started with `before`, whose pidfd says that it is
 /// still the one with that pid, has `value`, as far as it may; one that has
-/// lowered its hard limit since keeps it.
+/// lowered its hard limit since keeps it. With a `before` of 0 it has `value`.
 [[nodiscard]] result<void> give_rlimits(pid_t pid, int pidfd,
                                         const std::vector<rlimit_change>& all);
 

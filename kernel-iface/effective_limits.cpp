@@ -198,9 +198,10 @@ effective_limit cpu(const place& where, std::optional<pid_t> pid) {
   least out{"cpu"};
   consider_quotas(out, where);
   consider_cpusets(out, where);
-  cpu_set_t set;
-  if (pid && ::sched_getaffinity(*pid, sizeof set, &set) == 0)
-    out.consider(static_cast<std::uint64_t>(CPU_COUNT(&set)) * per_processor,
+  cpu_set_t sets[8]; // for as many as a kernel can be built for
+  if (pid && ::sched_getaffinity(*pid, sizeof sets, sets) == 0)
+    out.consider(static_cast<std::uint64_t>(CPU_COUNT_S(sizeof sets, sets))
+                     * per_processor,
                  "affinity");
   auto online = ::sysconf(_SC_NPROCESSORS_ONLN);
   if (online > 0)
@@ -327,11 +328,11 @@ bool sees_all_groups() {
 
 std::vector<effective_limit> all_of(const place& where,
                                     const rlimit_array& rlimits,
-                                    std::optional<pid_t> pid) {
+                                    std::optional<pid_t> pid, bool sees_all) {
   std::vector<effective_limit> out{cpu(where, pid), memory(where),
                                    soft_memory(where), swap(where),
                                    pids(where)};
-  if (!sees_all_groups())
+  if (!sees_all || !sees_all_groups())
     for (auto& item : out)
       item.is_exact = false;
   add_rlimits(out, rlimits);
@@ -388,7 +389,16 @@ effective_limits_of(const cgroup_mounts& mounts, pid_t pid) {
         return hierarchy.mount + found->second;
     return std::nullopt;
   };
-  return all_of(place{mounts, dir_of}, rlimits_in(*limits), pid);
+  // A hierarchy may be mounted nowhere, or from one of its groups on.
+  auto sees_all = true;
+  for (auto which : {controller::cpu, controller::cpuset, controller::memory,
+                     controller::pids}) {
+    auto is_listed = is_v2 || groups.find(to_string(which)) != groups.end();
+    auto dir = dir_of(which);
+    sees_all =
+        sees_all && (!is_listed || (dir && ::access(dir->c_str(), F_OK) == 0));
+  }
+  return all_of(place{mounts, dir_of}, rlimits_in(*limits), pid, sees_all);
 }
 
 result<std::vector<effective_limit>>
@@ -400,7 +410,7 @@ effective_limits_of(const cgroup_mounts& mounts, const container_cgroup& group,
       return std::nullopt;
     return dir->path();
   };
-  return all_of(place{mounts, dir_of}, rlimits, std::nullopt);
+  return all_of(place{mounts, dir_of}, rlimits, std::nullopt, true);
 }
 
 } // namespace reeve::kernel

@@ -78,9 +78,7 @@ struct oom_news {
 };
 
 /// Limits of processes, for those who were being forked.
-struct rlimits_due {
-  std::uint64_t number = 0; ///< others may have been set since
-};
+struct rlimits_due {};
 
 struct lease_due {
   std::uint64_t number = 0; ///< another one may have been set since
@@ -195,6 +193,11 @@ private:
     stop stopping = stop::none;           ///< on the container's way down
     bool output_awaited = false;          ///< by somebody who follows it
     std::vector<std::uint64_t> ends_kept; ///< by PID 1, which may forget them
+  };
+
+  struct former_rlimit {
+    kernel::rlimit_change change;
+    std::chrono::steady_clock::time_point at;
   };
 
   struct waiting_set {
@@ -380,7 +383,7 @@ private:
   template <class Then>
   void change_rlimits(std::vector<kernel::rlimit_change> changes, bool applies,
                       Then then);
-  void apply_again(const std::vector<kernel::rlimit_change>& changes);
+  void apply_again(std::vector<kernel::rlimit_change> changes);
   void lower_rlimits();
   void look_again_at_rlimits(const std::vector<kernel::rlimit_change>& changes);
   void check_rlimits(std::uint64_t serial);
@@ -456,9 +459,8 @@ private:
       runs_under_way_;
   /// What processes are started with, as they know it; null: nothing special.
   std::shared_ptr<const config::rlimit_list> rlimits_;
-  std::uint64_t rlimit_changes_ = 0;
-  /// What somebody may have who was being forked.
-  std::vector<kernel::rlimit_change> rlimits_before_;
+  /// What somebody may have who was being forked, the oldest first.
+  std::vector<former_rlimit> rlimits_before_;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it

@@ -44,7 +44,6 @@ rlimit in_kernel(const config::limit_value<config::rlimit_pair>& limit) {
 
 // A fork or an exec that is under way has what was before.
 constexpr auto until_forks_are_over = std::chrono::seconds{1};
-constexpr auto most_looked_at = 64;
 
 } // namespace
 
@@ -177,7 +176,8 @@ void container_actor_state::keep_set(const config::limits& wanted,
     return end_set(std::move(answer));
   auto changes = changes_of(before, wanted.rlimits);
   change_rlimits(changes, true, [=, this](const caf::error& refused) {
-    look_again_at_rlimits(changes);
+    if (controller_)
+      look_again_at_rlimits(changes);
     if (!refused)
       return end_set(answer);
     // Of a process that was not there when it was checked.
@@ -298,6 +298,11 @@ container_actor_state::limits_of_next() const {
       kernel::effective_limits_of(with_->mounts, *kit_->cgroup, rlimits);
   if (!limits)
     return make_error(limits.error());
+  // Of a PID 1 of an older daemon nobody knows what it gives.
+  if (record_.rlimits.empty())
+    for (auto& item : *limits)
+      if (item.resource.starts_with("rlimit."))
+        item.is_exact = false;
   return std::move(*limits);
 }
 
@@ -366,8 +371,14 @@ void container_actor_state::change_rlimits(
     std::vector<kernel::rlimit_change> changes, bool applies, Then then) {
   if (!controller_ || !kit_)
     return then(without_cgroup());
+  auto holder = open_holder(*kit_);
+  if (!holder && kit_->holder_pid != 0 && !applies)
+    return then(make_error(errc::exhausted,
+                           "PID 1 of container '" + record_.spec.name
+                               + "' cannot be looked at: no descriptor is to "
+                                 "be had, or it has just ended"));
   actors::change_rlimits msg{std::move(changes), kit_->holder_pid,
-                             open_holder(*kit_), applies};
+                             std::move(holder), applies};
   self_->request(controller_, caf::infinite, std::move(msg))
       .then([then](actors::cgroup_done) { then(caf::error{}); },
             [then](const caf::error& err) { then(err); });
@@ -375,42 +386,56 @@ void container_actor_state::change_rlimits(
 
 void container_actor_state::look_again_at_rlimits(
     const std::vector<kernel::rlimit_change>& changes) {
-  auto& all = rlimits_before_;
-  all.insert(all.end(), changes.begin(), changes.end());
-  if (all.size() > most_looked_at) // of who sets them all the time
-    all.erase(all.begin(), all.end() - most_looked_at);
-  self_->delayed_send(self_, until_forks_are_over,
-                      rlimits_due{++rlimit_changes_});
+  auto is_first = rlimits_before_.empty();
+  for (const auto& change : changes)
+    rlimits_before_.push_back({change, clock::now()});
+  if (is_first)
+    self_->delayed_send(self_, until_forks_are_over, rlimits_due{});
 }
 
 // They get what is in force by now.
-void container_actor_state::on(rlimits_due event) {
-  if (event.number != rlimit_changes_)
-    return;
-  auto changes = std::exchange(rlimits_before_, {});
-  auto is_over = [this](kernel::rlimit_change& change) {
+void container_actor_state::on(rlimits_due) {
+  auto is_due = [now = clock::now()](const former_rlimit& item) {
+    return item.at + until_forks_are_over <= now;
+  };
+  auto first_later = std::ranges::find_if_not(rlimits_before_, is_due);
+  std::vector<kernel::rlimit_change> changes;
+  for (auto it = rlimits_before_.begin(); it != first_later; ++it) {
+    auto change = it->change;
     const auto& now = record_.spec.limits.rlimits.at(
         static_cast<std::size_t>(change.resource));
     change.value = in_kernel(now);
-    return now.is_absent()
-           || (change.before.rlim_cur == change.value.rlim_cur
-               && change.before.rlim_max == change.value.rlim_max);
-  };
-  std::erase_if(changes, is_over);
-  apply_again(changes);
+    if (!now.is_absent()
+        && (change.before.rlim_cur != change.value.rlim_cur
+            || change.before.rlim_max != change.value.rlim_max))
+      changes.push_back(change);
+  }
+  rlimits_before_.erase(rlimits_before_.begin(), first_later);
+  if (!rlimits_before_.empty())
+    self_->delayed_send(self_, until_forks_are_over, rlimits_due{});
+  if (!changes.empty())
+    apply_again(std::move(changes));
 }
 
-// Of a daemon that was killed amid a change, some may have more than that.
+// Of a daemon that was killed amid a change, some may have more than that, and
+// PID 1 less.
 void container_actor_state::lower_rlimits() {
   const auto& all = record_.spec.limits.rlimits;
-  if (has_any(all))
-    apply_again(changes_of(all, all));
+  if (!has_any(all))
+    return;
+  auto changes = changes_of(all, all);
+  change_rlimits(changes, false, [this, changes](const caf::error& refused) {
+    if (refused)
+      with_->log->error("container '{}': {}", record_.spec.name,
+                        to_string(refused));
+    apply_again(changes);
+  });
 }
 
 void container_actor_state::apply_again(
-    const std::vector<kernel::rlimit_change>& changes) {
-  if (controller_ && !changes.empty())
-    change_rlimits(changes, true, [this](const caf::error& refused) {
+    std::vector<kernel::rlimit_change> changes) {
+  if (controller_)
+    change_rlimits(std::move(changes), true, [this](const caf::error& refused) {
       if (refused)
         with_->log->error("container '{}': {}", record_.spec.name,
                           to_string(refused));
@@ -441,7 +466,10 @@ void container_actor_state::give_shares_back(Then then) {
   if (none.limits.cpu_rt.is_absent()
       && none.limits.memory_soft_bytes.is_absent())
     return then();
-  self_->request(controller_, caf::infinite, actors::apply_limits{none})
+  // What takes its turn before it may take longer than we have.
+  self_
+      ->request(controller_, with_->config.deadlines.kill,
+                actors::apply_limits{none})
       .then([then](const actors::limit_readings&) { then(); },
             [this, then](const caf::error& err) {
               with_->log->warn("container '{}': {}", record_.spec.name,

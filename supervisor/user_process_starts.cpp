@@ -265,7 +265,6 @@ void process_actor_state::take_missing(const actors::known_process& known) {
   if (lacks_pid() && known.handles.pidfd) {
     take_pid(known.handles.pidfd);
     set_oom_score();
-    give_rlimits(known.handles.pidfd);
   }
   if (streams_->lacks_some())
     reconnect(known.handles);
@@ -311,7 +310,7 @@ void process_actor_state::give_rlimits(const actors::shared_fd& pidfd) {
       rlimits_of(how_.spec, ordered_rlimits_ ? *ordered_rlimits_ : none);
   std::vector<kernel::rlimit_change> all;
   for (const auto& now : rlimits_of(how_.spec, bounds().rlimits)) {
-    rlimit before{RLIM_INFINITY, RLIM_INFINITY};
+    rlimit before{}; // unknown
     for (const auto& entry : ordered)
       if (entry.resource == now.resource)
         before = {entry.soft, entry.hard};
