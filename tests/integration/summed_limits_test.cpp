@@ -62,6 +62,8 @@ TEST_CASE("limits: real-time tasks have the part of the processors that is set",
   CHECK(limit_of(reeve, "box", "cpu.rt") == "0.2");
   CHECK(read_file(rt_file(pid)) == "200000\n");
   CHECK(read_file(above(rt_file(pid))) == "200000\n");
+  // Of each processor: it would have the same on another one.
+  set(reeve, "box", {{"cpuset.cpus", "0"}});
   auto worker =
       reeve.run("box", instance::process("rt", {"probe", "realtime"}));
   eventually("it is one",
