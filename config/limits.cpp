@@ -439,12 +439,12 @@ constexpr auto names = [] {
 }();
 
 result<const limit_row*> find_row(std::string_view key) {
-  auto known = std::vector<std::string_view>{};
-  for (const auto& row : rows) {
+  for (const auto& row : rows)
     if (row.name.key == key)
       return &row;
+  auto known = std::vector<std::string_view>{};
+  for (const auto& row : rows)
     known.push_back(row.name.key);
-  }
   auto others = std::span{known}.first(known.size() - rlimit_count);
   auto expected = "one of " + joined(others) + ", rlimit.NAME with a NAME of "
                   + joined(rlimit_names());

@@ -93,13 +93,15 @@ container_actor_state::in_force(const actors::limit_readings& now,
       if (item.key == "oom.policy")
         item.value = config::format_oom_policy(*policy);
   for (auto i = std::size_t{0}; i < config::rlimit_count; ++i) {
-    auto key = std::string{config::rlimit_key(i)};
-    auto value = config::to_text(record_.spec.limits, key).value_or("");
-    if (keys.empty() ? value.empty() : std::ranges::count(keys, key) == 0)
+    const auto& own = record_.spec.limits.rlimits[i];
+    auto key = config::rlimit_key(i);
+    if (keys.empty() ? own.is_absent() : std::ranges::count(keys, key) == 0)
       continue;
-    if (auto usual = usual_rlimits()[i]; value.empty())
-      value = config::format_rlimit({usual.rlim_cur, usual.rlim_max}, i);
-    out.limits.push_back({std::move(key), std::move(value), record_.id});
+    auto limit = own.is_absent() ? usual_rlimits()[i] : in_kernel(own);
+    out.limits.push_back(
+        {std::string{key},
+         config::format_rlimit({limit.rlim_cur, limit.rlim_max}, i),
+         record_.id});
   }
   out.killed.assign(now.killed.begin(), now.killed.end());
   return out;
