@@ -53,6 +53,22 @@ rlimit follow(const rlimit& now, const rlimit_change& change) {
   return out;
 }
 
+/// Of a PID 1: it needs no more than its hard limits to give them to children.
+rlimit raise_hard(const rlimit& now, const rlimit_change& change) {
+  return {now.rlim_cur, std::max(now.rlim_max, change.value.rlim_max)};
+}
+
+/// Of a process that was just started with `before`.
+rlimit give(const rlimit& now, const rlimit_change& change) {
+  if (now.rlim_max < std::min(change.before.rlim_max, change.value.rlim_max))
+    return now;
+  auto out = change.value;
+  if (out.rlim_max > now.rlim_max && !may_raise_rlimits())
+    out.rlim_max = now.rlim_max;
+  out.rlim_cur = std::min(out.rlim_cur, out.rlim_max);
+  return out;
+}
+
 tl::unexpected<sys_error> refused(int code, const rlimit_change& change,
                                   pid_t pid, const rlimit& now) {
   auto raises = change.value.rlim_max > now.rlim_max;
@@ -75,17 +91,20 @@ bool read(pid_t pid, int resource, rlimit& out) {
   return ::prlimit(pid, in_glibc(resource), nullptr, &out) == 0;
 }
 
-/// The limit of a process that is gone, or is not asked for, is in nobody's
-/// way.
-result<void> check(pid_t pid, const rlimit_change& change, rlim_t wanted_hard) {
+/// What a process is to have that has `now`.
+using wanted_rlimit = rlimit (*)(const rlimit& now, const rlimit_change&);
+
+result<void> check(pid_t pid, const rlimit_change& change,
+                   wanted_rlimit wanted) {
   rlimit now{};
   if (!read(pid, change.resource, now)) {
     if (errno == ESRCH)
       return {};
     return refused(errno, change, pid, now);
   }
-  if (wanted_hard <= now.rlim_max
-      || (may_raise_rlimits() && wanted_hard <= most_rlimit(change.resource)))
+  auto hard = wanted(now, change).rlim_max;
+  if (hard <= now.rlim_max
+      || (may_raise_rlimits() && hard <= most_rlimit(change.resource)))
     return {};
   return refused(EPERM, change, pid, now);
 }
@@ -104,12 +123,13 @@ void keep_first(result<void>& all, result<void> one) {
     all = std::move(one);
 }
 
-result<void> change_one(pid_t pid, const changes& all) {
+/// Goes on after a refusal, and returns the first.
+result<void> set_each(pid_t pid, const changes& all, wanted_rlimit wanted) {
   result<void> done;
   for (const auto& change : all) {
     rlimit now{};
     if (read(pid, change.resource, now))
-      keep_first(done, set(pid, change, now, follow(now, change)));
+      keep_first(done, set(pid, change, now, wanted(now, change)));
     else if (errno != ESRCH)
       keep_first(done, refused(errno, change, pid, now));
   }
@@ -141,20 +161,7 @@ result<void> change_some(const container_cgroup& group,
   for (const auto& [pid, fd] : open)
     if (std::ranges::find(*members, pid) != members->end()
         && is_alive(fd.get()))
-      keep_first(done, change_one(pid, all));
-  return done;
-}
-
-/// PID 1 needs no more than its hard limits to give them to its children.
-result<void> raise_holder(const rlimit_giver& holder, const changes& all) {
-  result<void> done;
-  for (const auto& change : all) {
-    rlimit now{};
-    if (is_alive(holder.pidfd) && read(holder.pid, change.resource, now)
-        && now.rlim_max < change.value.rlim_max)
-      keep_first(done, set(holder.pid, change, now,
-                           {now.rlim_cur, change.value.rlim_max}));
-  }
+      keep_first(done, set_each(pid, all, follow));
   return done;
 }
 
@@ -165,21 +172,16 @@ result<void> check_rlimits(const container_cgroup& group,
   auto pids = group.pids(members::user_processes);
   if (!pids)
     return tl::make_unexpected(std::move(pids.error()));
+  auto holder_lives = is_alive(holder.pidfd);
   for (const auto& change : all) {
-    auto startable = is_alive(holder.pidfd)
-                         ? check(holder.pid, change, change.value.rlim_max)
-                         : result<void>{};
-    if (!startable)
-      return startable;
-    for (auto pid : *pids) {
-      rlimit now{};
-      auto hard = read(pid, change.resource, now) ? follow(now, change).rlim_max
-                                                  : rlim_t{0};
-      if (auto ok = check(pid, change, hard); !ok)
+    if (holder_lives)
+      if (auto ok = check(holder.pid, change, raise_hard); !ok)
         return ok;
-    }
+    for (auto pid : *pids)
+      if (auto ok = check(pid, change, follow); !ok)
+        return ok;
   }
-  return raise_holder(holder, all);
+  return holder_lives ? set_each(holder.pid, all, raise_hard) : result<void>{};
 }
 
 result<void> apply_rlimits(const container_cgroup& group, const changes& all) {
@@ -202,25 +204,7 @@ result<void> apply_rlimits(const container_cgroup& group, const changes& all) {
 }
 
 result<void> give_rlimits(pid_t pid, int pidfd, const changes& all) {
-  result<void> done;
-  for (const auto& change : all) {
-    rlimit now{};
-    if (!is_alive(pidfd))
-      break;
-    if (!read(pid, change.resource, now)) {
-      if (errno != ESRCH)
-        keep_first(done, refused(errno, change, pid, now));
-      continue;
-    }
-    if (now.rlim_max < std::min(change.before.rlim_max, change.value.rlim_max))
-      continue;
-    auto wanted = change.value;
-    if (wanted.rlim_max > now.rlim_max && !may_raise_rlimits())
-      wanted.rlim_max = now.rlim_max;
-    wanted.rlim_cur = std::min(wanted.rlim_cur, wanted.rlim_max);
-    keep_first(done, set(pid, change, now, wanted));
-  }
-  return done;
+  return is_alive(pidfd) ? set_each(pid, all, give) : result<void>{};
 }
 
 } // namespace reeve::kernel

@@ -5,11 +5,8 @@
 
 #include "kernel-iface/cgroup_file.hpp"
 
-#include <dirent.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -19,39 +16,11 @@ namespace reeve::kernel {
 
 namespace {
 
-struct close_dir {
-  void operator()(DIR* dir) const {
-    ::closedir(dir);
-  }
-};
-
-/// Names of the groups below one.
-result<std::vector<std::string>> children_of(const cgroup_dir& parent) {
-  auto fd = open_dir(parent);
-  if (!fd)
-    return tl::make_unexpected(std::move(fd.error()));
-  std::unique_ptr<DIR, close_dir> dir{::fdopendir(fd->get())};
-  if (!dir)
-    return last_error("list", parent.path());
-  static_cast<void>(fd->release());
-  std::vector<std::string> out;
-  for (;;) {
-    errno = 0;
-    const auto* entry = ::readdir(dir.get());
-    if (entry == nullptr && errno != 0)
-      return last_error("list", parent.path());
-    if (entry == nullptr)
-      return out;
-    if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-      out.emplace_back(entry->d_name);
-  }
-}
-
 /// Of all children but one. A group that is just being removed has none.
 result<std::uint64_t> sum_of_others(const cgroup_dir& parent,
                                     std::string_view one,
                                     std::string_view file) {
-  auto names = children_of(parent);
+  auto names = subgroups(parent);
   if (!names)
     return tl::make_unexpected(std::move(names.error()));
   auto sum = std::uint64_t{0};

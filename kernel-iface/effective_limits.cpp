@@ -43,12 +43,18 @@ result<std::uint64_t> number_in(const std::string& path) {
   });
 }
 
+/// What is before the next `end`, which is taken off the text with it.
+std::string_view take_until(char end, std::string_view& text) {
+  auto part = text.substr(0, text.find(end));
+  text.remove_prefix(std::min(part.size() + 1, text.size()));
+  return part;
+}
+
 /// How many are in a list as "0-3,8".
 std::uint64_t count_of(std::string_view list) {
   auto out = std::uint64_t{0};
   while (!list.empty()) {
-    auto item = list.substr(0, list.find(','));
-    list.remove_prefix(std::min(item.size() + 1, list.size()));
+    auto item = take_until(',', list);
     auto dash = item.find('-');
     auto first = parse_number(item.substr(0, dash));
     auto last = dash == item.npos ? first : parse_number(item.substr(dash + 1));
@@ -109,6 +115,16 @@ levels levels_to(const std::string& mount, std::string dir) {
   return out;
 }
 
+/// Empty if the machine has no such controller, or does not mount it.
+std::string mount_of(const cgroup_mounts& mounts, controller which) {
+  if (mounts.mode == cgroup_mode::v2)
+    return mounts.unified;
+  for (const auto& hierarchy : mounts.v1)
+    if (hierarchy.controllers.contains(which))
+      return hierarchy.mount;
+  return {};
+}
+
 /// Where the groups of a process are, or of those that a container starts.
 class place {
 public:
@@ -124,17 +140,8 @@ public:
   /// Empty if the machine has no such controller.
   [[nodiscard]] levels of(controller which) const {
     auto dir = dir_of_(which);
-    auto mount = mount_of(which);
+    auto mount = mount_of(mounts_, which);
     return dir && !mount.empty() ? levels_to(mount, *dir) : levels{};
-  }
-
-  [[nodiscard]] std::string mount_of(controller which) const {
-    if (is_v2())
-      return mounts_.unified;
-    for (const auto& hierarchy : mounts_.v1)
-      if (hierarchy.controllers.contains(which))
-        return hierarchy.mount;
-    return {};
   }
 
 private:
@@ -183,9 +190,7 @@ void consider_cpusets(least& out, const place& where) {
   const auto* file =
       where.is_v2() ? "/cpuset.cpus.effective" : "/cpuset.effective_cpus";
   for (const auto& dir : where.of(controller::cpuset)) {
-    auto count = content(dir + file).map([](std::string list) {
-      while (!list.empty() && std::isspace(list.back()) != 0)
-        list.pop_back();
+    auto count = content(dir + file).map([](const std::string& list) {
       return count_of(list) * per_processor;
     });
     out.consider(count, dir + file);
@@ -298,14 +303,9 @@ void add_rlimits(std::vector<effective_limit>& out, const rlimit_array& all) {
 rlimit_array rlimits_in(std::string_view text) {
   constexpr auto width_of_name = std::size_t{26};
   rlimit_array out{};
-  auto next = [&text] {
-    auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    return line;
-  };
-  next();
+  take_until('\n', text);
   for (auto& limit : out) {
-    auto line = next();
+    auto line = take_until('\n', text);
     auto words = split_words(line.substr(std::min(width_of_name, line.size())));
     auto value = [&words](std::size_t i) {
       return i < words.size() ? parse_number(words[i]).value_or(RLIM_INFINITY)
@@ -344,8 +344,7 @@ std::map<std::string, std::string, std::less<>>
 groups_by_controller(std::string_view text) {
   std::map<std::string, std::string, std::less<>> out;
   while (!text.empty()) {
-    auto line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    auto line = take_until('\n', text);
     auto first = line.find(':');
     auto second = line.find(':', first + 1);
     if (first == line.npos || second == line.npos)
@@ -354,11 +353,9 @@ groups_by_controller(std::string_view text) {
     auto path = std::string{line.substr(second + 1)};
     if (path == "/")
       path.clear();
-    do {
-      auto name = names.substr(0, names.find(','));
-      names.remove_prefix(std::min(name.size() + 1, names.size()));
-      out[std::string{name}] = path;
-    } while (!names.empty());
+    do
+      out[std::string{take_until(',', names)}] = path;
+    while (!names.empty());
   }
   return out;
 }
@@ -380,14 +377,10 @@ effective_limits_of(const cgroup_mounts& mounts, pid_t pid) {
   auto is_v2 = mounts.mode == cgroup_mode::v2;
   auto dir_of = [&](controller which) -> std::optional<std::string> {
     auto found = groups.find(is_v2 ? std::string_view{} : to_string(which));
-    if (found == groups.end())
+    auto mount = mount_of(mounts, which);
+    if (found == groups.end() || mount.empty())
       return std::nullopt;
-    if (is_v2)
-      return mounts.unified + found->second;
-    for (const auto& hierarchy : mounts.v1)
-      if (hierarchy.controllers.contains(which))
-        return hierarchy.mount + found->second;
-    return std::nullopt;
+    return mount + found->second;
   };
   // A hierarchy may be mounted nowhere, or from one of its groups on.
   auto sees_all = true;

@@ -379,7 +379,6 @@ private:
   changes_of(const config::rlimit_list& before,
              const config::rlimit_list& wanted) const;
   void share_rlimits();
-  void share_rlimits(const config::rlimit_list& rlimits);
   template <class Then>
   void change_rlimits(std::vector<kernel::rlimit_change> changes, bool applies,
                       Then then);

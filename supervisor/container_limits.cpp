@@ -24,14 +24,6 @@ using actors::make_error;
 
 namespace {
 
-/// The resource of "rlimit.NAME"; `rlimit_count` of another key.
-std::size_t resource_of(std::string_view key) {
-  auto i = std::size_t{0};
-  while (i < config::rlimit_count && config::rlimit_key(i) != key)
-    ++i;
-  return i;
-}
-
 bool has_any(const config::rlimit_list& rlimits) {
   return std::ranges::any_of(
       rlimits, [](const auto& limit) { return !limit.is_absent(); });
@@ -237,7 +229,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
     config::limits probe;
     if (auto ok = config::clear_key(probe, key); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
-    if (resource_of(key) == config::rlimit_count)
+    if (!key.starts_with("rlimit."))
       of_group.push_back(key);
   }
   if (!controller_)
@@ -352,12 +344,9 @@ void container_actor_state::take_limits_back(const config::limits& before,
 
 // -- limits of processes ------------------------------------------------------
 
-void container_actor_state::share_rlimits() {
-  share_rlimits(record_.spec.limits.rlimits);
-}
-
 // Who was told to start with others gets these once it runs.
-void container_actor_state::share_rlimits(const config::rlimit_list& rlimits) {
+void container_actor_state::share_rlimits() {
+  const auto& rlimits = record_.spec.limits.rlimits;
   auto now = rlimits_ ? *rlimits_ : config::rlimit_list{};
   if (now == rlimits)
     return;

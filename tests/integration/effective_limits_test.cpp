@@ -95,16 +95,11 @@ TEST_CASE("effective limits: those of a group above count, and hold",
   auto pid = reeve.run("box", instance::sleeper("app")).pid;
   set(reeve, "box", {{"memory.limit", "512M"}});
   // Of the instance's own group, which is the test's.
-  std::filesystem::path file =
-      limits_file(pid, "memory", "memory.limit_in_bytes", "memory.max");
-  auto above = file.parent_path().parent_path();
-  if (is_cgroup2()) // there is one between
-    above = above.parent_path();
-  auto limit = (above / file.filename()).string();
-  REQUIRE(limit.find("/reeve-") != std::string::npos);
+  auto limit = file_above_all(
+      limits_file(pid, "memory", "memory.limit_in_bytes", "memory.max"));
   std::ofstream{limit} << 96 * mib;
-  auto swap = is_cgroup2() ? above / "memory.swap.max"
-                           : above / "memory.memsw.limit_in_bytes";
+  auto swap = std::filesystem::path{limit}.replace_filename(
+      is_cgroup2() ? "memory.swap.max" : "memory.memsw.limit_in_bytes");
   if (std::filesystem::exists(swap)) // or the rest goes there
     std::ofstream{swap} << (is_cgroup2() ? 0 : 96 * mib);
   auto found = limit_for(reeve, "app", "memory");

@@ -11,6 +11,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,6 +36,15 @@ inline void set(api_client& reeve, const std::string& name,
                 std::vector<std::pair<std::string, std::string>> values) {
   reeve.ask<supervisor::limits_in_force>(
       supervisor::set_limits{name, std::move(values)});
+}
+
+/// A file of a container's limits, of the group above all containers of a test.
+inline std::string file_above_all(const std::filesystem::path& of_container) {
+  auto dir = of_container.parent_path().parent_path();
+  if (is_cgroup2()) // there is one between
+    dir = dir.parent_path();
+  REQUIRE(dir.filename().string().starts_with("reeve-"));
+  return (dir / of_container.filename()).string();
 }
 
 /// Its pid, once it has so much memory. In an image with the probe.

@@ -24,15 +24,6 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-// A file of the group above all containers of this test.
-std::string above(const std::filesystem::path& of_container) {
-  auto dir = of_container.parent_path().parent_path();
-  if (is_cgroup2()) // there is one between
-    dir = dir.parent_path();
-  REQUIRE(dir.filename().string().starts_with("reeve-"));
-  return (dir / of_container.filename()).string();
-}
-
 std::string rt_file(pid_t pid) {
   return limits_file(pid, "cpu", "cpu.rt_runtime_us", "cpu.rt_runtime_us");
 }
@@ -61,7 +52,7 @@ TEST_CASE("limits: real-time tasks have the part of the processors that is set",
   CHECK(why.empty());
   CHECK(limit_of(reeve, "box", "cpu.rt") == "0.2");
   CHECK(read_file(rt_file(pid)) == "200000\n");
-  CHECK(read_file(above(rt_file(pid))) == "200000\n");
+  CHECK(read_file(file_above_all(rt_file(pid))) == "200000\n");
   // Of each processor: it would have the same on another one.
   set(reeve, "box", {{"cpuset.cpus", "0"}});
   auto worker =
@@ -79,14 +70,14 @@ TEST_CASE("limits: real-time tasks have the part of the processors that is set",
   CHECK_THAT(
       reeve.refusal<limits_in_force>(set_limits{"box", {{"cpu.rt", "0.99"}}}),
       ContainsSubstring("EINVAL"));
-  CHECK(read_file(above(rt_file(pid))) == "200000\n");
+  CHECK(read_file(file_above_all(rt_file(pid))) == "200000\n");
   reeve.create("other");
   auto peer = reeve.run("other", instance::sleeper("app")).pid;
   set(reeve, "other", {{"cpu.rt", "0.1"}});
-  CHECK(read_file(above(rt_file(peer))) == "300000\n");
+  CHECK(read_file(file_above_all(rt_file(peer))) == "300000\n");
   // Who goes gives it back.
   reeve.destroy("box");
-  CHECK(read_file(above(rt_file(peer))) == "100000\n");
+  CHECK(read_file(file_above_all(rt_file(peer))) == "100000\n");
 }
 
 TEST_CASE("limits: what is beyond memory.soft goes first",
@@ -122,10 +113,12 @@ TEST_CASE("limits: what is beyond memory.soft goes first",
   };
   REQUIRE(cached(pids[0]) > 38 * mib);
   REQUIRE(cached(pids[1]) > 38 * mib);
-  CHECK(read_file(above(file(pids[0]))) == std::to_string(48 * mib) + "\n");
+  CHECK(read_file(file_above_all(file(pids[0])))
+        == std::to_string(48 * mib) + "\n");
   // Both together are short of it.
-  auto limit = std::filesystem::path{above(file(pids[0]))}.replace_filename(
-      "memory.max");
+  auto limit =
+      std::filesystem::path{file_above_all(file(pids[0]))}.replace_filename(
+          "memory.max");
   std::ofstream{limit} << 60 * mib;
   auto text = std::to_string(cached(pids[0])) + " and "
               + std::to_string(cached(pids[1])) + " bytes";
@@ -134,5 +127,5 @@ TEST_CASE("limits: what is beyond memory.soft goes first",
   CHECK(cached(pids[1]) < 24 * mib);
   std::ofstream{limit} << "max";
   reeve.destroy("box");
-  CHECK(read_file(above(file(pids[1]))) == "0\n");
+  CHECK(read_file(file_above_all(file(pids[1]))) == "0\n");
 }
