@@ -11,8 +11,9 @@ if(REEVE_WERROR
 endif()
 add_library(reeve_warnings INTERFACE)
 target_compile_options(reeve_warnings INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow=local -Wnon-virtual-dtor -Wold-style-cast
-  -Wcast-qual -Wundef -Wno-missing-field-initializers
+  -Wall -Wextra -Wpedantic -Wshadow=local -Wcast-qual -Wundef
+  $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast>
+  -Wno-missing-field-initializers
   $<$<BOOL:${reeve_werror}>:-Werror>)
 
 # reeve_library(<name>): static library reeve_<name> with the alias

@@ -38,7 +38,8 @@ struct effective_limit {
   bool operator==(const effective_limit&) const = default;
 };
 
-/// Of a process; ESRCH if there is none. A few dozen small reads.
+/// Of a process; ESRCH if there is none. A few dozen small reads, by the C
+/// library that programs in a container have, too (job-iface/).
 [[nodiscard]] result<std::vector<effective_limit>>
 effective_limits_of(const cgroup_mounts& mounts, pid_t pid);
 
@@ -46,5 +47,12 @@ effective_limits_of(const cgroup_mounts& mounts, pid_t pid);
 [[nodiscard]] result<std::vector<effective_limit>>
 effective_limits_of(const cgroup_mounts& mounts, const container_cgroup& group,
                     const rlimit_array& rlimits);
+
+/// Of a process of the container, for itself: a file of a group is named as its
+/// cgroup namespace shows it, and says nothing of the host's names. ESRCH if it
+/// is not in the container's groups.
+[[nodiscard]] result<std::vector<effective_limit>>
+effective_limits_for(const cgroup_mounts& mounts, const container_cgroup& group,
+                     pid_t pid);
 
 } // namespace reeve::kernel
