@@ -17,6 +17,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -311,10 +312,11 @@ struct order_descriptors {
 
 // In the order that zygote_protocol.hpp lays down.
 kernel::result<order_descriptors>
-collect(const start_holder& msg, kernel::unique_fd control,
+collect(const start_holder& msg, kernel::unique_fd control, int limits_socket,
         kernel::zygote::start_holder_order& order) {
   order_descriptors out;
   out.add(std::move(control));
+  out.raw.push_back(limits_socket);
   auto join = msg.cgroup->join_fds();
   if (!join)
     return tl::make_unexpected(std::move(join.error()));
@@ -337,16 +339,23 @@ collect(const start_holder& msg, kernel::unique_fd control,
 }
 
 kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
-                                std::uint64_t id, shared_fd& control) {
+                                std::uint64_t id, holder_started& out) {
   auto pair = kernel::make_packet_sockets();
   if (!pair)
     return tl::make_unexpected(std::move(pair.error()));
-  control = share(std::move(pair->first));
+  out.control = share(std::move(pair->first));
+  // Of our network namespace: in the container it is a file alone.
+  auto limits = kernel::unique_fd::adopt(
+      ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!limits)
+    return kernel::last_error("make the limits socket of a container");
+  out.limits_socket = share(std::move(limits));
   kernel::zygote::start_holder_order order;
   order.modes.assign(msg.modes.begin(), msg.modes.end());
   order.id_base = msg.id_base;
   order.id_count = msg.id_count;
-  auto fds = collect(msg, std::move(pair->second), order);
+  auto fds =
+      collect(msg, std::move(pair->second), out.limits_socket->get(), order);
   if (!fds)
     return tl::make_unexpected(std::move(fds.error()));
   return to.send(id, order, fds->raw);
@@ -355,20 +364,21 @@ kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
 caf::result<holder_started> start(zygote_pointer self, zygote_handlers state,
                                   const start_holder& msg) {
   auto promise = owe<holder_started>(self);
-  auto control = std::make_shared<shared_fd>();
+  auto started = std::make_shared<holder_started>();
   state->ask(
-      [msg, control](packet_channel& to, std::uint64_t id) {
-        return send_start(msg, to, id, *control);
+      [msg, started](packet_channel& to, std::uint64_t id) {
+        return send_start(msg, to, id, *started);
       },
-      [promise, control](kernel::packet& in) mutable {
+      [promise, started](kernel::packet& in) mutable {
         using namespace kernel::zygote;
         holder_started_report report;
         start_failed_report failure;
         if (in.type == static_cast<std::uint16_t>(message::holder_started)
-            && kernel::wire::decode(in.body, report) && in.fds.size() == 1)
-          promise.deliver(holder_started{
-              report.pid, share(std::move(in.fds.front())), *control});
-        else if (kernel::wire::decode(in.body, failure))
+            && kernel::wire::decode(in.body, report) && in.fds.size() == 1) {
+          started->pid = report.pid;
+          started->pidfd = share(std::move(in.fds.front()));
+          promise.deliver(*started);
+        } else if (kernel::wire::decode(in.body, failure))
           promise.deliver(make_error(kernel::sys_error{
               failure.code, "start a container's PID 1:", failure.step,
               failure.code == EAGAIN ? no_pid_hint : ""}));
@@ -411,9 +421,8 @@ caf::result<root_prepared> prepare(broker_pointer self, broker_handlers state,
   auto promise = owe<root_prepared>(self);
   state->ask(
       [msg](packet_channel& to, std::uint64_t id) {
-        auto fd = msg.pidfd->get();
-        return to.send(id, kernel::broker::prepare_order{msg.options},
-                       {&fd, 1});
+        int fds[] = {msg.pidfd->get(), msg.limits_socket->get()};
+        return to.send(id, kernel::broker::prepare_order{msg.options}, fds);
       },
       [promise](kernel::packet& in) mutable {
         using namespace kernel::broker;

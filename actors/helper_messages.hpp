@@ -38,17 +38,20 @@ struct start_holder {
   std::shared_ptr<const kernel::container_cgroup> cgroup;
 };
 
-/// A container's PID 1 that waits for its root and its orders.
+/// A container's PID 1 that waits for its root and its orders. Its limits
+/// socket has no name yet.
 struct holder_started {
   std::int32_t pid = 0;
   shared_fd pidfd;
   shared_fd control;
+  shared_fd limits_socket;
 };
 
 /// Asks the mount broker to stage what does not depend on the image.
 struct prepare_root {
   std::int32_t pid = 0;
   shared_fd pidfd;
+  shared_fd limits_socket;
   kernel::stage_options options;
 };
 

@@ -77,14 +77,24 @@ std::string text_of(const std::vector<effective_limit>& all, bool shows_all,
   return rows.text(how);
 }
 
-result<int> finish(context& ctx, const std::vector<effective_limit>& all,
-                   bool shows_all) {
-  ctx.report(all, ctx.options.json ? std::string{}
-                                   : text_of(all, shows_all, ctx.style));
-  return status_ok;
+struct options {
+  std::string whose;
+  std::string process;
+  bool shows_all = false;
+  bool follow = false;
+};
+
+void print(context& ctx, const std::vector<effective_limit>& all,
+           const options& how) {
+  if (how.follow && ctx.options.json)
+    ctx.out << line_of(json_of(all));
+  else
+    ctx.report(all, ctx.options.json ? std::string{}
+                                     : text_of(all, how.shows_all, ctx.style));
+  ctx.out.flush();
 }
 
-result<int> of_any(context& ctx, pid_t pid, bool shows_all) {
+result<int> of_any(context& ctx, pid_t pid, const options& how) {
   auto what = "cannot tell the limits of process " + std::to_string(pid);
   auto mounts = kernel::cgroup_mounts::probe();
   if (!mounts)
@@ -94,7 +104,30 @@ result<int> of_any(context& ctx, pid_t pid, bool shows_all) {
   if (!all)
     return tl::make_unexpected(
         failure{status_own_error, what, to_string(all.error()), ""});
-  return finish(ctx, *all, shows_all);
+  print(ctx, *all, how);
+  return status_ok;
+}
+
+/// With `follow` until there is nothing to tell any more, or nobody reads.
+result<int> of_container(context& ctx, const options& how) {
+  auto request =
+      supervisor::get_effective_limits{how.whose, how.process, {}, 0};
+  for (auto is_first = true;; is_first = false) {
+    auto answer = ctx.ask<supervisor::effective_limits>(
+        request, "cannot tell the limits of container '" + how.whose + "'",
+        poll_limit);
+    if (!answer)
+      return tl::make_unexpected(std::move(answer.error()));
+    if (answer->limits != request.seen) {
+      if (!is_first && !ctx.options.json)
+        ctx.out << '\n';
+      print(ctx, answer->limits, how);
+    }
+    if (!how.follow || !ctx.out)
+      return status_ok;
+    request.seen = std::move(answer->limits);
+    request.wait_ms = poll_wait.count();
+  }
 }
 
 /// Digits alone are no name here.
@@ -110,11 +143,6 @@ std::optional<pid_t> as_pid(const std::string& text) {
 } // namespace
 
 verb::check declare_limits(CLI::App& app) {
-  struct options {
-    std::string whose;
-    std::string process;
-    bool shows_all = false;
-  };
   auto given = std::make_shared<options>();
   app.add_option("NAME", given->whose,
                  "name of a container, or a pid, which needs no daemon; "
@@ -123,24 +151,21 @@ verb::check declare_limits(CLI::App& app) {
                  "a process of the container; without: one that is started "
                  "now");
   app.add_flag("-a,--all", given->shows_all, "also what nothing limits");
+  app.add_flag("-f,--follow", given->follow,
+               "go on, and tell again whenever they change");
   return [given](const program_arguments&) -> result<action> {
     auto pid = given->whose.empty() ? ::getpid() : as_pid(given->whose);
     if (pid && !given->process.empty())
       return refuse("PROC", "a pid has no processes");
+    if (pid && given->follow)
+      return refuse("--follow", "nobody tells of a pid when its limits change");
     if (pid)
       return [given, pid = *pid](context& ctx) {
-        return of_any(ctx, pid, given->shows_all);
+        return of_any(ctx, pid, *given);
       };
     if (auto done = check_container_name(given->whose); !done)
       return tl::make_unexpected(std::move(done.error()));
-    return [given](context& ctx) -> result<int> {
-      auto answer = ctx.ask<supervisor::effective_limits>(
-          supervisor::get_effective_limits{given->whose, given->process},
-          "cannot tell the limits of container '" + given->whose + "'");
-      if (!answer)
-        return tl::make_unexpected(std::move(answer.error()));
-      return finish(ctx, answer->limits, given->shows_all);
-    };
+    return [given](context& ctx) { return of_container(ctx, *given); };
   };
 }
 

@@ -86,22 +86,6 @@ result<int> remove(context& ctx, const target& which, bool force) {
           supervisor::remove_process{which.container, which.process}, what));
 }
 
-/// Commands that take nothing but the name of a container.
-template <class Request>
-verb::check declare_simple(CLI::App& app, const char* what) {
-  auto name = std::make_shared<target>();
-  app.add_option("NAME", name->container, "name of the container")->required();
-  return [name, what](const program_arguments&) -> result<action> {
-    if (auto done = name->check(); !done)
-      return tl::make_unexpected(std::move(done.error()));
-    return [name, what](context& ctx) {
-      return finish(ctx,
-                    ctx.ask<container_is>(Request{name->container},
-                                          std::string{what} + name->text()));
-    };
-  };
-}
-
 struct stop_options {
   target which;
   grace_option grace;
@@ -162,12 +146,18 @@ verb::check declare_rm(CLI::App& app) {
   };
 }
 
-verb::check declare_pause(CLI::App& app) {
-  return declare_simple<supervisor::pause_container>(app, "cannot pause ");
-}
-
 verb::check declare_resume(CLI::App& app) {
-  return declare_simple<supervisor::resume_container>(app, "cannot resume ");
+  auto name = std::make_shared<target>();
+  app.add_option("NAME", name->container, "name of the container")->required();
+  return [name](const program_arguments&) -> result<action> {
+    if (auto done = name->check(); !done)
+      return tl::make_unexpected(std::move(done.error()));
+    return [name](context& ctx) {
+      return finish(ctx, ctx.ask<container_is>(
+                             supervisor::resume_container{name->container},
+                             "cannot resume " + name->text()));
+    };
+  };
 }
 
 } // namespace reeve::console

@@ -54,7 +54,7 @@ _reeve() {
         ;;
       --image | --rootfs | --spec | --hostname | --memory | --cpus | --pids | \
         --prop | --process | --restart | --after | --ready-fd | --ready-port | \
-        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout | --since | --tail | --sort | --delay | --rounds | -n)
+        --ready-command | --ready-timeout | --program | --user | --cwd | --env | --timeout | --since | --tail | --sort | --delay | --rounds | --for | -n)
         ((i++))
         ;;
       -*) ;;
@@ -95,7 +95,10 @@ _reeve() {
       ls) options+=' --prop' ;;
       set) options+=' --prop --force' ;;
       top) options+=' --prop --sort --delay --rounds' ;;
-      ps | limits) options+=' --all' ;;
+      pause) options+=' --for' ;;
+      stats) options+=' --follow --delay' ;;
+      ps) options+=' --all' ;;
+      limits) options+=' --all --follow' ;;
       rm) options+=' --force' ;;
       stop | restart) options+=' --timeout' ;;
       attach) options+=' --interactive' ;;

@@ -21,12 +21,13 @@ template <class Request>
   if constexpr (is_one_of<Request, create_container, run_process>)
     return request.command != 0;
   else
-    return is_one_of<
-        Request, read_output, wait_process, get_events, get_container,
-        get_limits, get_daemon, list_containers, list_images, start_container,
-        stop_container, pause_container, resume_container, hold_container,
-        release_container, start_process, stop_process, set_limits,
-        set_limits_of_all, get_stats, get_stats_of_all, resize_terminal>;
+    return is_one_of<Request, read_output, wait_process, get_events,
+                     get_container, get_limits, get_effective_limits,
+                     get_daemon, list_containers, list_images, start_container,
+                     stop_container, pause_container, resume_container,
+                     hold_container, release_container, start_process,
+                     stop_process, set_limits, set_limits_of_all, get_stats,
+                     get_stats_of_all, resize_terminal>;
 }
 
 } // namespace reeve::console

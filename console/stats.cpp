@@ -127,28 +127,53 @@ void print(context& ctx, const container_stats& all) {
     print_process(out, process);
 }
 
-result<int> show(context& ctx, const std::string& name) {
-  auto answer = ctx.ask<container_stats>(
-      supervisor::get_stats{name, true},
-      "cannot get the statistics of container '" + name + "'");
-  if (!answer)
-    return tl::make_unexpected(std::move(answer.error()));
-  if (ctx.options.json)
-    ctx.out << line_of(json_of(*answer));
-  else
-    print(ctx, *answer);
-  return status_ok;
+struct stats_options {
+  std::string name;
+  std::string delay = "1s";
+  bool follow = false;
+  std::int64_t period_ms = 0;
+};
+
+result<int> show(context& ctx, const stats_options& how) {
+  auto request = supervisor::get_stats{how.name, true, 0};
+  auto limit = poll_limit + std::chrono::milliseconds{how.period_ms};
+  for (;; request.period_ms = how.period_ms) {
+    auto answer = ctx.ask<container_stats>(
+        request, "cannot get the statistics of container '" + how.name + "'",
+        limit);
+    if (!answer)
+      return tl::make_unexpected(std::move(answer.error()));
+    if (ctx.options.json)
+      ctx.out << line_of(json_of(*answer));
+    else
+      print(ctx, *answer);
+    if (how.follow && !ctx.options.json)
+      ctx.out << '\n';
+    ctx.out.flush();
+    if (!how.follow || !ctx.out) // or nobody reads any more
+      return status_ok;
+  }
 }
 
 } // namespace
 
 verb::check declare_stats(CLI::App& app) {
-  auto name = std::make_shared<std::string>();
-  app.add_option("NAME", *name, "name of the container")->required();
-  return [name](const program_arguments&) -> result<action> {
-    if (auto done = check_container_name(*name); !done)
+  auto given = std::make_shared<stats_options>();
+  app.add_option("NAME", given->name, "name of the container")->required();
+  app.add_flag("-f,--follow", given->follow, "go on, again and again");
+  auto* delay = app.add_option("-d,--delay", given->delay,
+                               "time from one to the next, 1s if not given");
+  delay->type_name("TIME");
+  return [given, delay](const program_arguments&) -> result<action> {
+    if (auto done = check_container_name(given->name); !done)
       return tl::make_unexpected(std::move(done.error()));
-    return [name](context& ctx) { return show(ctx, *name); };
+    if (!delay->empty() && !given->follow)
+      return refuse("--delay", "it is of --follow", "add -f");
+    auto period = parse_delay(given->delay);
+    if (!period)
+      return tl::make_unexpected(std::move(period.error()));
+    given->period_ms = period->count();
+    return [given](context& ctx) { return show(ctx, *given); };
   };
 }
 

@@ -3,6 +3,8 @@
 
 #include "console/time_text.hpp"
 
+#include "config/units.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -25,6 +27,16 @@ constexpr auto units = std::to_array<unit>({{31'536'000'000, " years"},
                                             {1'000, " s"}});
 
 } // namespace
+
+result<std::chrono::milliseconds> parse_delay(const std::string& text) {
+  using namespace std::chrono_literals;
+  auto delay = config::parse_duration(text);
+  if (!delay)
+    return refuse("--delay", to_string(delay.error()));
+  if (*delay < 100ms || *delay > 1h)
+    return refuse("--delay", text + " is out of range", "100ms to 1h");
+  return *delay;
+}
 
 std::string elapsed(std::int64_t ms) {
   ms = std::max<std::int64_t>(ms, 0);

@@ -4,7 +4,9 @@
 #pragma once
 
 #include "config/times.hpp"
+#include "console/failure.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -19,6 +21,11 @@ using config::rfc3339;
 
 /// "3 min", for how long something has been so; nothing below zero.
 [[nodiscard]] std::string elapsed(std::int64_t ms);
+
+/// The time between two rounds of what goes on: a duration from 100 ms to an
+/// hour.
+[[nodiscard]] result<std::chrono::milliseconds>
+parse_delay(const std::string& text);
 
 /// "1.5 MiB". For reading only: rounded.
 [[nodiscard]] std::string human_size(std::uint64_t bytes);

@@ -227,14 +227,9 @@ verb::check declare_top(CLI::App& app) {
                         + " is not something to sort by",
                     "one of cpu, memory, tasks, disk, name");
     how.by = *by;
-    auto delay = config::parse_duration(given->delay);
+    auto delay = parse_delay(given->delay);
     if (!delay)
-      return refuse("--delay", to_string(delay.error()));
-    constexpr auto shortest = 100ms;
-    constexpr auto longest = std::chrono::milliseconds{1h};
-    if (*delay < shortest || *delay > longest)
-      return refuse("--delay", given->delay + " is out of range",
-                    "100ms to 1h");
+      return tl::make_unexpected(std::move(delay.error()));
     how.delay = *delay;
     how.rounds = given->rounds;
     auto properties = parse_properties("--prop", given->properties);

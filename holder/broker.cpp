@@ -43,7 +43,7 @@ private:
   void serve(packet& in) {
     switch (static_cast<message>(in.type)) {
     case message::prepare:
-      if (prepare_order order; decode(in, order, 1))
+      if (prepare_order order; decode(in, order, 2))
         prepare(in, order);
       return;
     case message::attach:
@@ -77,7 +77,8 @@ private:
   }
 
   void prepare(const packet& in, const prepare_order& order) {
-    auto done = kernel::prepare_stage(home_, in.fds.front().get(), order.stage);
+    auto done = kernel::prepare_stage(home_, in.fds[0].get(), order.stage,
+                                      in.fds[1].get());
     if (!done)
       return report_failure(in.id, done.error());
     prepared_report out;

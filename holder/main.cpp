@@ -44,10 +44,13 @@ bool drop_inheritance(int keep) {
       || ::fcntl(keep, F_SETFD, FD_CLOEXEC) != 0)
     return false;
   // Taken from the start, so that no descriptor of an order lands there: the
-  // newborn puts the path of its listener in this place. Our own socket may
-  // be there, since the newborn closes it first.
-  constexpr auto reserved = reeve::kernel::holder::listener_path_fd;
-  return keep == reserved || ::dup3(STDIN_FILENO, reserved, O_CLOEXEC) >= 0;
+  // newborn puts its own in these places. Our socket may be there, since the
+  // newborn closes it first.
+  for (auto reserved : {reeve::kernel::holder::listener_path_fd,
+                        reeve::kernel::holder::limits_socket_fd})
+    if (keep != reserved && ::dup3(STDIN_FILENO, reserved, O_CLOEXEC) < 0)
+      return false;
+  return true;
 }
 
 // The daemon must be able to kill a helper that hangs.

@@ -53,6 +53,7 @@ public:
     join_namespaces();
     mount_proc();
     out.listener = open_listener();
+    keep_limits_socket();
     out.oom_score = open_oom_score(); // its number is taken by now
     make_namespaces();
     become_root();
@@ -186,6 +187,13 @@ private:
         || ::unlink(layout::socket_path) != 0)
       fail("keep the path of the listener", layout::socket_path);
     return fd;
+  }
+
+  void keep_limits_socket() {
+    if (::dup3(from_.limits_socket.get(), kernel::holder::limits_socket_fd,
+               O_CLOEXEC)
+        < 0)
+      fail("keep the limits socket");
   }
 
   void make_namespaces() {

@@ -15,6 +15,7 @@ namespace reeve::holder {
 struct birth {
   kernel::zygote::start_holder_order order;
   kernel::unique_fd control;
+  kernel::unique_fd limits_socket;
   std::vector<kernel::unique_fd> join;
   std::vector<kernel::unique_fd> home;
   std::vector<kernel::unique_fd> joined; ///< in the order of `ns_kind`

@@ -141,7 +141,7 @@ private:
         return false;
       joined += mode == ns_mode::joined ? 1U : 0U;
     }
-    auto expected = 1U + order.join_count + order.home_count
+    auto expected = 2U + order.join_count + order.home_count
                     + (order.has_cgroup_dir ? 1U : 0U) + joined;
     if (in.fds.size() != expected)
       return false;
@@ -151,6 +151,7 @@ private:
         into.push_back(std::move(*next++));
     };
     from.control = std::move(*next++);
+    from.limits_socket = std::move(*next++);
     take(from.join, order.join_count);
     take(from.home, order.home_count);
     if (order.has_cgroup_dir)
@@ -227,8 +228,8 @@ private:
     // PID 1 lives as long as its container, and its children inherit all it
     // has: nothing of the host's may be among it, whoever forgot to close it.
     if (!close_all_but({0, 1, 2, setup.control.get(), setup.listener.get(),
-                        setup.oom_score.get(),
-                        kernel::holder::listener_path_fd}))
+                        setup.oom_score.get(), kernel::holder::listener_path_fd,
+                        kernel::holder::limits_socket_fd}))
       ::_exit(1);
     run_pid_one(std::move(setup));
   }

@@ -11,7 +11,8 @@
 #include <vector>
 
 /// What the daemon and the mount broker say to each other, in the encoding of
-/// wire.hpp. Both orders carry the pidfd of the holder they are about.
+/// wire.hpp. Both orders carry the pidfd of the holder they are about, and that
+/// to prepare the container's limits socket.
 namespace reeve::kernel::broker {
 
 enum class message : std::uint16_t {

@@ -49,6 +49,11 @@ enum class message : std::uint16_t {
 /// points around in a mount namespace of his own.
 inline constexpr int listener_path_fd = 9;
 
+/// And at this one the container's limits socket, at which the daemon answers
+/// its processes (job-iface/): it outlives a daemon, who gets it from here by
+/// pidfd_getfd(2). The holder itself does nothing with it.
+inline constexpr int limits_socket_fd = 10;
+
 /// A holder keeps no more processes than this, ended ones included.
 inline constexpr std::uint32_t max_processes = 8192;
 

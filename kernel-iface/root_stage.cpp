@@ -9,13 +9,19 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/fsuid.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <string_view>
 #include <utility>
+
+#include "job-iface/reeve_limits.h"
 
 namespace reeve::kernel {
 
@@ -75,9 +81,10 @@ result<unique_fd> attach_fresh(result<unique_fd> mounted, int dirfd,
 class stage {
 public:
   /// `host_cgroup2` is used instead of a fresh mount, if it is one.
-  stage(const stage_options& options, unique_fd host_cgroup2)
+  stage(const stage_options& options, unique_fd host_cgroup2, int limits_socket)
       : options_(options),
-        host_cgroup2_(std::move(host_cgroup2)) {}
+        host_cgroup2_(std::move(host_cgroup2)),
+        limits_socket_(limits_socket) {}
 
   result<void> make() {
     return attach_fresh(fs_context{"tmpfs"}.set("mode", "700").mount(0),
@@ -203,6 +210,7 @@ private:
       return pass_on(dev);
     return make_nodes(dev->get())
         .and_then([&] { return make_entries(dev->get()); })
+        .and_then([&] { return bind_limits_socket(dev->get()); })
         .and_then([&] { return make_dev_mounts(dev->get()); });
   }
 
@@ -239,6 +247,28 @@ private:
     for (auto* name : {"pts", "shm", "mqueue"})
       if (auto made = make_directory(dev, name); !made)
         return made;
+    return {};
+  }
+
+  // Before anybody is there who could be in the way.
+  [[nodiscard]] result<void> bind_limits_socket(int dev) const {
+    if (limits_socket_ < 0)
+      return {};
+    // More wait there than are answered at a time.
+    constexpr auto waiting = 64;
+    constexpr auto path = "/stage" REEVE_LIMITS_SOCKET;
+    auto* name = std::strrchr(REEVE_LIMITS_SOCKET, '/') + 1;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    auto owner = options_.first_id;
+    if (::bind(limits_socket_, reinterpret_cast<sockaddr*>(&address),
+               sizeof(address))
+            < 0
+        || ::fchownat(dev, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0
+        || ::fchmodat(dev, name, 0666, 0) < 0
+        || ::listen(limits_socket_, waiting) < 0)
+      return last_error("bind the limits socket to", path);
     return {};
   }
 
@@ -296,6 +326,7 @@ private:
 
   const stage_options& options_;
   unique_fd host_cgroup2_;
+  int limits_socket_;
   stage_report report_;
   unique_fd fd_;
 };
@@ -341,7 +372,8 @@ result<void> check_paths(const stage_options& options) {
 
 result<stage_report> prepare_stage(const broker_namespace& home,
                                    int holder_pidfd,
-                                   const stage_options& options) {
+                                   const stage_options& options,
+                                   int limits_socket) {
   if (auto checked = check_paths(options); !checked)
     return pass_on(checked);
   // Copied here, for a mount can be copied only from one's own namespace.
@@ -361,7 +393,7 @@ result<stage_report> prepare_stage(const broker_namespace& home,
                                            | CLONE_NEWCGROUP);
   if (!guest)
     return pass_on(guest);
-  auto work = stage{options, std::move(*host_cgroup2)};
+  auto work = stage{options, std::move(*host_cgroup2), limits_socket};
   auto done = work.make();
   for (auto& [path, mask] : masks)
     if (done)

@@ -79,8 +79,12 @@ struct stage_report {
 /// cgroup file systems show the namespaces of their maker, which joins the
 /// holder's for the purpose. After an error the holder is to be killed, which
 /// drops what was attached there.
+///
+/// The limits socket, if there is one, is bound in `dev`, for everybody in the
+/// container, and listens. It is the caller's, of his network namespace.
 [[nodiscard]] result<stage_report> prepare_stage(const broker_namespace& home,
                                                  int holder_pidfd,
-                                                 const stage_options& options);
+                                                 const stage_options& options,
+                                                 int limits_socket = -1);
 
 } // namespace reeve::kernel

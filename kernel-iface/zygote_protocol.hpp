@@ -38,8 +38,9 @@ enum class ns_mode : std::uint8_t {
   joined, ///< given by a descriptor in the order
 };
 
-/// Descriptors: the holder's control socket; `join_count` cgroup `tasks` files
-/// of the container; `home_count` `tasks` (v1) or `cgroup.procs` (v2) files
+/// Descriptors: the holder's control socket; the container's limits socket, see
+/// holder_protocol.hpp; `join_count` cgroup `tasks` files of the container;
+/// `home_count` `tasks` (v1) or `cgroup.procs` (v2) files
 /// that the holder moves to after its cgroup namespace was made; one cgroup
 /// directory for CLONE_INTO_CGROUP if `has_cgroup_dir`; one namespace per
 /// joined kind, in the order of `ns_kind`.

@@ -81,12 +81,22 @@ struct stop_container {
   std::int64_t grace_ms = -1; ///< -1: each process's own
 };
 
+/// Freezes all processes until somebody resumes them. With a `holder`, a number
+/// that the client chooses, only as long as one is there who holds it: each
+/// says so again within 15 seconds, with `renews`, which is refused when the
+/// pause has ended meanwhile. The end of a client is the end of what it holds.
+/// When the daemon ends they go on in any case.
 struct pause_container {
   std::string container;
+  std::uint64_t holder = 0;
+  bool renews = false;
 };
 
+/// Lets them go on, whoever has paused them; with a `holder` only if nobody
+/// else has.
 struct resume_container {
   std::string container;
+  std::uint64_t holder = 0;
 };
 
 /// The answer to each of the five above.
@@ -297,10 +307,14 @@ struct limits_in_force {
 };
 
 /// What a process of a container really may have: of all groups that limit it,
-/// of its own limits and of the machine the least.
+/// of its own limits and of the machine the least. With `wait_ms` the answer
+/// waits until they are others than `seen`, at most so long (and never more
+/// than a minute). A change by Reeve is seen at once, others within a second.
 struct get_effective_limits {
   std::string container;
   std::string process; ///< empty: one that is started now
+  std::vector<kernel::effective_limit> seen;
+  std::int64_t wait_ms = 0;
 };
 
 struct effective_limits {
@@ -358,9 +372,15 @@ struct decide_oom {
 
 /// Of a container that is up. Rates are for whoever asks to compute, from two
 /// answers and the times at which they were `taken`.
+///
+/// With a period the answer comes when it is over the next time, counted from
+/// the epoch of CLOCK_MONOTONIC: who asks again after each answer has one
+/// reading in each period, of which there is one for all that wait for it. From
+/// 10 ms to an hour.
 struct get_stats {
   std::string container;
   bool with_processes = false;
+  std::int64_t period_ms = 0;
 };
 
 /// One process, without what it has started itself.

@@ -12,8 +12,8 @@ REEVE_DEFINE_INSPECTION(container_created, x.container, x.id)
 REEVE_DEFINE_INSPECTION(destroy_container, x.container, x.force, x.grace_ms)
 REEVE_DEFINE_INSPECTION(start_container, x.container)
 REEVE_DEFINE_INSPECTION(stop_container, x.container, x.grace_ms)
-REEVE_DEFINE_INSPECTION(pause_container, x.container)
-REEVE_DEFINE_INSPECTION(resume_container, x.container)
+REEVE_DEFINE_INSPECTION(pause_container, x.container, x.holder, x.renews)
+REEVE_DEFINE_INSPECTION(resume_container, x.container, x.holder)
 REEVE_DEFINE_INSPECTION(hold_container, x.container, x.holder)
 REEVE_DEFINE_INSPECTION(release_container, x.container, x.holder)
 REEVE_DEFINE_INSPECTION(container_is, x.container, x.phase, x.problems)
@@ -49,7 +49,8 @@ REEVE_DEFINE_INSPECTION(limits_changes, x.containers)
 REEVE_DEFINE_INSPECTION(reclaim_memory, x.container, x.bytes)
 REEVE_DEFINE_INSPECTION(memory_reclaimed, x.container, x.memory_before,
                         x.memory_after, x.swap_before, x.swap_after)
-REEVE_DEFINE_INSPECTION(get_effective_limits, x.container, x.process)
+REEVE_DEFINE_INSPECTION(get_effective_limits, x.container, x.process, x.seen,
+                        x.wait_ms)
 REEVE_DEFINE_INSPECTION(effective_limits, x.container, x.process, x.limits)
 REEVE_DEFINE_INSPECTION(get_oom, x.container)
 REEVE_DEFINE_INSPECTION(oom_figures, x.limit, x.in_use, x.swap, x.anon, x.file,
@@ -57,7 +58,7 @@ REEVE_DEFINE_INSPECTION(oom_figures, x.limit, x.in_use, x.swap, x.anon, x.file,
 REEVE_DEFINE_INSPECTION(oom_status, x.container, x.policy, x.times, x.is_out,
                         x.answer_by, x.figures, x.last)
 REEVE_DEFINE_INSPECTION(decide_oom, x.container, x.decision)
-REEVE_DEFINE_INSPECTION(get_stats, x.container, x.with_processes)
+REEVE_DEFINE_INSPECTION(get_stats, x.container, x.with_processes, x.period_ms)
 REEVE_DEFINE_INSPECTION(process_stats, x.process, x.pid, x.stats)
 REEVE_DEFINE_INSPECTION(container_stats, x.container, x.id, x.time_ms, x.stats,
                         x.processes)

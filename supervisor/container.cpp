@@ -89,6 +89,7 @@ container_actor_state::~container_actor_state() {
     end(item.actor);
   end(layer_);
   end(oom_handler_);
+  end(limits_server_);
   end(controller_);
   if (kit_)
     end(kit_->holder);
@@ -299,13 +300,16 @@ void container_actor_state::keep_up_with(container_phase phase) {
     if (phase == container_phase::gave_up)
       want(wish::gave_up);
     is_pausing_ = false;
+    pause_ = {};
     if (phase == container_phase::rebuilding)
       watch_memory_to_the_end();
     return suspend_or_resume_starts();
   case container_phase::destroying:
+    pause_ = {};
     watch_memory_to_the_end();
     return drop_record();
   case container_phase::stopping:
+    pause_ = {};
     watch_memory_to_the_end();
     if (state_.goal == container_phase::gave_up) // also if we end on the way
       want(wish::gave_up);
@@ -493,12 +497,8 @@ internal_container_actor::behavior_type container_behavior(
       [s](const stop_container& msg) {
         return s->command(cmd::stop, msg.grace_ms, phase::stopped);
       },
-      [s](const pause_container&) {
-        return s->command(cmd::pause, -1, phase::paused);
-      },
-      [s](const resume_container&) {
-        return s->command(cmd::resume, -1, phase::running);
-      },
+      [s](const pause_container& msg) { return s->pause(msg); },
+      [s](const resume_container& msg) { return s->resume(msg); },
       [s](const hold_container& msg) { return s->hold(msg); },
       [s](const release_container& msg) { return s->release(msg); },
       [s](const run_process& msg) { return s->run(msg, {}); },
@@ -542,6 +542,9 @@ internal_container_actor::behavior_type container_behavior(
       [s](adoption_due event) { s->on(event); },
       [s](lease_due event) { s->on(event); },
       [s](rlimits_due event) { s->on(event); },
+      [s](limits_due event) { s->on(event); },
+      [s](pause_due event) { s->on(event); },
+      [s](stats_due event) { s->on(event); },
       [s](const oom_news& event) { s->on(event); },
   };
 }

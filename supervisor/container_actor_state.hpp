@@ -11,8 +11,9 @@
 //   container_processes.cpp  the collection of user processes
 //   container_turns.cpp      which of them is started, and stopped, when
 //   container_limits.cpp     limits, of its groups and of each process
+//   container_effective_limits.cpp  what processes really may have
 //   container_memory.cpp     what is done about its memory, and who does it
-//   container_lease.cpp      who holds it, if it is weak
+//   container_lease.cpp      who holds it, if it is weak, and who holds a pause
 //   container_answers.cpp    who waits for what, and what is told
 
 #include "actors/cgroup_controller.hpp"
@@ -27,6 +28,7 @@
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
 #include "supervisor/lease.hpp"
+#include "supervisor/limits_server.hpp"
 #include "supervisor/oom_handler.hpp"
 #include "supervisor/start_turns.hpp"
 #include "supervisor/user_process.hpp"
@@ -80,9 +82,19 @@ struct oom_news {
 /// Limits of processes, for those who were being forked.
 struct rlimits_due {};
 
+/// Somebody waits until what a process may have changes.
+struct limits_due {};
+
 struct lease_due {
   std::uint64_t number = 0; ///< another one may have been set since
 };
+
+struct pause_due {
+  std::uint64_t number = 0;
+};
+
+/// Somebody waits for the next reading.
+struct stats_due {};
 
 } // namespace reeve::supervisor
 
@@ -95,7 +107,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::record_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::adoption_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::oom_news)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::rlimits_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::limits_due)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::lease_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::pause_due)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::stats_due)
 
 namespace reeve::supervisor {
 
@@ -106,7 +121,9 @@ using internal_container_actor = container_actor::extend<
     caf::reacts_to<late_start>, caf::reacts_to<process_changed>,
     caf::reacts_to<ready_process>, caf::reacts_to<record_due>,
     caf::reacts_to<adoption_due>, caf::reacts_to<lease_due>,
-    caf::reacts_to<rlimits_due>, caf::reacts_to<oom_news>>;
+    caf::reacts_to<rlimits_due>, caf::reacts_to<limits_due>,
+    caf::reacts_to<pause_due>, caf::reacts_to<stats_due>,
+    caf::reacts_to<oom_news>>;
 
 class container_actor_state {
 public:
@@ -130,6 +147,8 @@ public:
 
   caf::result<container_is> hold(const hold_container& msg);
   caf::result<container_is> release(const release_container& msg);
+  caf::result<container_is> pause(const pause_container& msg);
+  caf::result<container_is> resume(const resume_container& msg);
 
   caf::result<process_started> run(const run_process& msg,
                                    std::vector<actors::shared_fd> stdio);
@@ -149,7 +168,7 @@ public:
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
-  caf::result<effective_limits> get(const get_effective_limits& msg) const;
+  caf::result<effective_limits> get(const get_effective_limits& msg);
   caf::result<memory_reclaimed> reclaim(const reclaim_memory& msg);
   caf::result<oom_status> oom(const get_oom& msg);
   caf::result<oom_status> decide(const decide_oom& msg);
@@ -170,7 +189,10 @@ public:
   void on(record_due);
   void on(adoption_due);
   void on(lease_due event);
+  void on(pause_due event);
+  void on(stats_due);
   void on(rlimits_due event);
+  void on(limits_due event);
   void on(const oom_news& event);
 
 private:
@@ -203,6 +225,25 @@ private:
   struct waiting_set {
     set_limits asked;
     actors::owed_answer<limits_in_force> promise;
+  };
+
+  /// As long as it lasts.
+  struct pause_state {
+    bool is_for_good = false; ///< until somebody resumes it
+    lease held;
+    std::uint64_t timer = 0;
+  };
+
+  struct waiting_reader {
+    std::chrono::steady_clock::time_point due;
+    bool with_processes = false;
+    actors::owed_answer<container_stats> promise;
+  };
+
+  struct watched_limits {
+    get_effective_limits asked;
+    actors::owed_answer<effective_limits> promise;
+    std::chrono::steady_clock::time_point until;
   };
 
   struct waiter {
@@ -369,12 +410,9 @@ private:
   [[nodiscard]] limits_in_force
   in_force(const actors::limit_readings& now,
            const std::vector<std::string>& keys) const;
-  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
-  limits_of(const std::string& process) const;
-  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
-  limits_of_next() const;
   void note_usual_rlimits();
   [[nodiscard]] kernel::rlimit_array usual_rlimits() const;
+  [[nodiscard]] kernel::rlimit_array rlimits_in_force() const;
   [[nodiscard]] std::vector<kernel::rlimit_change>
   changes_of(const config::rlimit_list& before,
              const config::rlimit_list& wanted) const;
@@ -388,6 +426,18 @@ private:
   void check_rlimits(std::uint64_t serial);
   template <class Then>
   void give_shares_back(Then then);
+
+  // -- what processes really may have -----------------------------------------
+
+  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
+  limits_for(const get_effective_limits& msg) const;
+  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
+  limits_of(const std::string& process) const;
+  [[nodiscard]] caf::expected<std::vector<kernel::effective_limit>>
+  limits_of_next() const;
+  void tell_limits_again();
+  void serve_limits();
+  void leave_limits();
 
   // -- memory -----------------------------------------------------------------
 
@@ -404,6 +454,7 @@ private:
   void begin_lease();
   void look_at_lease(std::chrono::steady_clock::duration after);
   [[nodiscard]] std::optional<caf::error> check_lease() const;
+  void look_at_pause();
 
   // -- answers ----------------------------------------------------------------
 
@@ -416,6 +467,7 @@ private:
   [[nodiscard]] std::string problems_text() const;
   [[nodiscard]] container_info info() const;
   [[nodiscard]] std::uint32_t live_processes() const;
+  void read_stats(std::vector<waiting_reader> readers);
   [[nodiscard]] std::vector<process_stats> stats_of_processes() const;
   void tell(event_kind kind, const std::string& process, std::string text);
   void publish(std::vector<event> what);
@@ -460,6 +512,8 @@ private:
   std::shared_ptr<const config::rlimit_list> rlimits_;
   /// What somebody may have who was being forked, the oldest first.
   std::vector<former_rlimit> rlimits_before_;
+  limits_server_actor limits_server_; ///< for processes of the container
+  std::vector<watched_limits> limits_watched_;
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it
@@ -467,6 +521,9 @@ private:
   lease lease_; ///< of a weak one
   bool lease_begun_ = false;
   std::uint64_t lease_timer_ = 0;
+  pause_state pause_;
+  std::uint64_t pause_timers_ = 0;
+  std::vector<waiting_reader> stats_readers_;
   std::vector<actors::owed_answer<container_created>> creators_;
   std::vector<waiter> waiters_;
   std::deque<waiting_set> sets_; ///< the first is under way

@@ -15,6 +15,14 @@ namespace reeve::supervisor {
 
 using actors::errc;
 using actors::make_error;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::int64_t shortest_period = 10; // ms
+constexpr std::int64_t longest_period = 3'600'000;
+
+} // namespace
 
 // Only while PID 1 is known to live: a pid outlives its process on paper.
 caf::result<holder_resolved>
@@ -33,24 +41,67 @@ caf::result<container_stats>
 container_actor_state::stats(const get_stats& msg) {
   if (!controller_)
     return without_cgroup();
+  if (msg.period_ms != 0
+      && (msg.period_ms < shortest_period || msg.period_ms > longest_period))
+    return make_error(errc::invalid_argument,
+                      "a period of " + std::to_string(msg.period_ms)
+                          + " ms: 10 ms to an hour are possible");
   auto promise = actors::owe<container_stats>(self_);
+  auto now = clock::now();
+  if (msg.period_ms == 0) {
+    read_stats({{now, msg.with_processes, promise}});
+    return promise;
+  }
+  auto period = milliseconds{msg.period_ms};
+  auto due = clock::time_point{period * (now.time_since_epoch() / period + 1)};
+  // One timer for all that wait until then.
+  if (std::ranges::none_of(stats_readers_,
+                           [due](const auto& one) { return one.due == due; }))
+    self_->delayed_send(self_, due - now, stats_due{});
+  stats_readers_.push_back({due, msg.with_processes, promise});
+  return promise;
+}
+
+void container_actor_state::on(stats_due) {
+  auto later = std::ranges::partition(
+      stats_readers_,
+      [now = clock::now()](const auto& reader) { return reader.due <= now; });
+  std::vector<waiting_reader> due{
+      std::make_move_iterator(stats_readers_.begin()),
+      std::make_move_iterator(later.begin())};
+  stats_readers_.erase(stats_readers_.begin(), later.begin());
+  if (!due.empty())
+    read_stats(std::move(due));
+}
+
+void container_actor_state::read_stats(std::vector<waiting_reader> readers) {
+  auto deliver = [readers = std::move(readers)](const auto& answer) {
+    for (auto reader : readers)
+      reader.promise.deliver(answer(reader.with_processes));
+  };
+  if (!controller_)
+    return deliver([this](bool) { return without_cgroup(); });
   self_->request(controller_, caf::infinite, actors::read_stats{})
       .then(
-          [this, promise, with_processes = msg.with_processes](
-              actors::stats_reading& now) mutable {
-            container_stats out;
-            out.container = record_.spec.name;
-            out.id = record_.id;
-            out.time_ms = kernel::unix_ms();
-            out.stats = std::move(now.stats);
-            if (with_processes)
-              out.processes = stats_of_processes();
-            promise.deliver(std::move(out));
+          [this, deliver](const actors::stats_reading& now) {
+            container_stats out{record_.spec.name,
+                                record_.id,
+                                kernel::unix_ms(),
+                                now.stats,
+                                {}};
+            std::optional<std::vector<process_stats>> processes;
+            deliver([&](bool with_processes) {
+              auto one = out;
+              if (with_processes && !processes)
+                processes = stats_of_processes();
+              if (with_processes)
+                one.processes = *processes;
+              return one;
+            });
           },
-          [promise](caf::error& err) mutable {
-            promise.deliver(std::move(err));
+          [deliver](const caf::error& err) {
+            deliver([&err](bool) { return err; });
           });
-  return promise;
 }
 
 // A pid that is another's by now has another parent than PID 1.

@@ -158,6 +158,31 @@ actors::shared_fd open_holder(const kit& of) {
   return std::make_shared<unique_fd>(std::move(fd));
 }
 
+kernel::result<unique_fd> limits_socket_of(const kit& which) {
+  auto holder = open_holder(which);
+  auto what = "take the limits socket from PID 1 of " + which.id;
+  if (!holder)
+    return kernel::make_error(ESRCH, what);
+  auto fd = unique_fd::adopt(static_cast<int>(
+      ::syscall(SYS_pidfd_getfd, holder->get(),
+                static_cast<long>(kernel::holder::limits_socket_fd), 0UL)));
+  if (!fd) // Yama's ptrace_scope 3 refuses it to everybody
+    return kernel::last_error(what);
+  // What a PID 1 has that was taken over by somebody may be anything.
+  auto listens = 0;
+  socklen_t size = sizeof(listens);
+  sockaddr_un address{};
+  socklen_t length = sizeof(address);
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0
+      || listens == 0
+      || ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length)
+             != 0
+      || address.sun_family != AF_UNIX
+      || ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
+    return kernel::make_error(EPROTO, what, {}, "it is another's descriptor");
+  return fd;
+}
+
 actors::attach_root make_attach_order(const config::container_spec& spec,
                                       const kit& with,
                                       const state_store& store) {

@@ -43,6 +43,11 @@ capabilities_of(const config::container_spec& spec);
 /// kept would cost the daemon a descriptor for each container.
 [[nodiscard]] actors::shared_fd open_holder(const kit& of);
 
+/// The socket at which processes of the container ask for their limits, which
+/// its PID 1 keeps (pidfd_getfd(2), Linux 5.6): for a daemon that adopts it.
+[[nodiscard]] kernel::result<kernel::unique_fd>
+limits_socket_of(const kit& which);
+
 [[nodiscard]] actors::attach_root
 make_attach_order(const config::container_spec& spec, const kit& with,
                   const state_store& store);

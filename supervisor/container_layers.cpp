@@ -149,6 +149,7 @@ void container_actor_state::listen() {
   };
   self_->send(kit_->holder, actors::listen_to_holder{std::move(to)});
   self_->monitor(kit_->holder);
+  serve_limits();
 }
 
 void container_actor_state::make_configured(std::uint64_t serial) {
@@ -213,8 +214,10 @@ void container_actor_state::undo_holder(std::uint64_t serial) {
 
 void container_actor_state::end_holder() {
   ++generation_; // its end is expected from here on
+  leave_limits();
   if (!kit_)
     return;
+  kit_->limits_socket = nullptr;
   if (!kit_->holder_pidfd && kit_->holder_pid != 0)
     kit_->holder_pidfd = open_holder(*kit_);
   kit_->holder_pid = 0;

@@ -1,7 +1,8 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// A weak container, which goes when nobody holds it.
+// What lasts as long as somebody holds it: a weak container, and the pause of
+// any.
 
 #include "supervisor/container_actor_state.hpp"
 
@@ -70,6 +71,55 @@ void container_actor_state::on(lease_due event) {
                                   std::nullopt});
   }
   look_at_lease(lease::term);
+}
+
+// -- a pause ------------------------------------------------------------------
+
+caf::result<container_is>
+container_actor_state::pause(const pause_container& msg) {
+  if (msg.renews) {
+    if (!pause_.held.is_held_by(msg.holder, clock::now()))
+      return make_error(errc::wrong_state,
+                        "container '" + record_.spec.name
+                            + "' goes on: the pause was ended");
+    pause_.held.hold(msg.holder, clock::now());
+    return is_now();
+  }
+  auto out = command(container_command::pause, -1, container_phase::paused);
+  if (!is_pausing_)
+    return out; // refused
+  if (msg.holder == 0)
+    pause_.is_for_good = true;
+  else
+    pause_.held.hold(msg.holder, clock::now());
+  if (msg.holder != 0 && pause_.timer == 0)
+    look_at_pause();
+  return out;
+}
+
+caf::result<container_is>
+container_actor_state::resume(const resume_container& msg) {
+  pause_.held.release(msg.holder);
+  if (msg.holder != 0
+      && (pause_.is_for_good || !pause_.held.is_over(clock::now())))
+    return is_now();
+  return command(container_command::resume, -1, container_phase::running);
+}
+
+void container_actor_state::look_at_pause() {
+  pause_.timer = ++pause_timers_;
+  self_->delayed_send(self_, pause_.held.next() - clock::now(),
+                      pause_due{pause_.timer});
+}
+
+void container_actor_state::on(pause_due event) {
+  if (event.number != pause_.timer || pause_.is_for_good)
+    return;
+  if (!pause_.held.is_over(clock::now()))
+    return look_at_pause();
+  with_->log->info("container '{}' was paused, and nobody holds it so any more",
+                   record_.spec.name);
+  apply(event_of::command_given{container_command::resume, std::nullopt});
 }
 
 } // namespace reeve::supervisor

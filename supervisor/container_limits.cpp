@@ -1,13 +1,10 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// Limits of a container: setting them, those in force, and those of each
-// process.
+// Limits of a container: setting them, and those in force.
 
 #include "kernel-iface/cgroup_file.hpp"
 #include "kernel-iface/cgroup_rlimits.hpp"
-#include "kernel-iface/effective_limits.hpp"
-#include "kernel-iface/process_stats.hpp"
 #include "kernel-iface/rlimits.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
@@ -58,6 +55,16 @@ kernel::rlimit_array container_actor_state::usual_rlimits() const {
   return out;
 }
 
+// What a process has that is started now, and asks for nothing else.
+kernel::rlimit_array container_actor_state::rlimits_in_force() const {
+  auto out = usual_rlimits();
+  const auto& own = record_.spec.limits.rlimits;
+  for (auto i = std::size_t{0}; i < own.size(); ++i)
+    if (!own[i].is_absent())
+      out[i] = in_kernel(own[i]);
+  return out;
+}
+
 std::vector<kernel::rlimit_change>
 container_actor_state::changes_of(const config::rlimit_list& before,
                                   const config::rlimit_list& wanted) const {
@@ -84,12 +91,13 @@ container_actor_state::in_force(const actors::limit_readings& now,
     for (auto& item : out.limits)
       if (item.key == "oom.policy")
         item.value = config::format_oom_policy(*policy);
+  auto rlimits = rlimits_in_force();
   for (auto i = std::size_t{0}; i < config::rlimit_count; ++i) {
-    const auto& own = record_.spec.limits.rlimits[i];
+    auto is_absent = record_.spec.limits.rlimits[i].is_absent();
     auto key = config::rlimit_key(i);
-    if (keys.empty() ? own.is_absent() : std::ranges::count(keys, key) == 0)
+    if (keys.empty() ? is_absent : std::ranges::count(keys, key) == 0)
       continue;
-    auto limit = own.is_absent() ? usual_rlimits()[i] : in_kernel(own);
+    const auto& limit = rlimits[i];
     out.limits.push_back(
         {std::string{key},
          config::format_rlimit({limit.rlim_cur, limit.rlim_max}, i),
@@ -112,6 +120,7 @@ template <class Answer>
 void container_actor_state::end_set(Answer answer) {
   sets_.front().promise.deliver(std::move(answer));
   sets_.pop_front();
+  tell_limits_again();
   if (!sets_.empty())
     begin_set();
 }
@@ -247,57 +256,6 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
             promise.deliver(std::move(err));
           });
   return promise;
-}
-
-caf::result<effective_limits>
-container_actor_state::get(const get_effective_limits& msg) const {
-  if (!controller_)
-    return without_cgroup();
-  auto found = msg.process.empty() ? limits_of_next() : limits_of(msg.process);
-  if (!found)
-    return std::move(found.error());
-  return effective_limits{record_.spec.name, msg.process, std::move(*found)};
-}
-
-caf::expected<std::vector<kernel::effective_limit>>
-container_actor_state::limits_of(const std::string& process) const {
-  auto found = processes_.find(process);
-  if (found == processes_.end())
-    return unknown(process);
-  auto pid = found->second.info.pid;
-  if (pid == 0)
-    return make_error(errc::wrong_state,
-                      "process '" + process + "' of container '"
-                          + record_.spec.name + "' does not run");
-  auto limits = kernel::effective_limits_of(with_->mounts, pid);
-  // A pid that is another's by now has another parent than PID 1.
-  auto now = kernel::read_process_stats(pid);
-  if (!limits)
-    return make_error(limits.error());
-  if (!now || !kit_ || now->parent != kit_->holder_pid)
-    return make_error(errc::wrong_state,
-                      "process '" + process + "' of container '"
-                          + record_.spec.name + "' has just ended");
-  return std::move(*limits);
-}
-
-caf::expected<std::vector<kernel::effective_limit>>
-container_actor_state::limits_of_next() const {
-  auto rlimits = usual_rlimits();
-  const auto& own = record_.spec.limits.rlimits;
-  for (auto i = std::size_t{0}; i < own.size(); ++i)
-    if (!own[i].is_absent())
-      rlimits[i] = in_kernel(own[i]);
-  auto limits =
-      kernel::effective_limits_of(with_->mounts, *kit_->cgroup, rlimits);
-  if (!limits)
-    return make_error(limits.error());
-  // Of a PID 1 of an older daemon nobody knows what it gives.
-  if (record_.rlimits.empty())
-    for (auto& item : *limits)
-      if (item.resource.starts_with("rlimit."))
-        item.is_exact = false;
-  return std::move(*limits);
 }
 
 // `values` are the text of `change`; an empty one is to be forgotten.

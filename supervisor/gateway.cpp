@@ -91,11 +91,22 @@ api_actor::behavior_type gateway(api_actor::pointer self,
   // A client that is gone holds nothing any more.
   auto held = std::make_shared<lease_watch>();
   self->set_down_handler([self, to, held](const caf::down_msg& down) {
-    for (const auto& [container, holder] : held->end_of(down.source))
-      self->request(to, caf::infinite, release_container{container, holder})
+    auto let_go = [&](const auto& message) {
+      self->request(to, caf::infinite, message)
           .then([](const container_is&) {},
                 [](const caf::error&) {}); // the container has gone, too
+    };
+    auto all = held->end_of(down.source);
+    for (const auto& [container, holder] : all.containers)
+      let_go(release_container{container, holder});
+    for (const auto& [container, holder] : all.pauses)
+      let_go(resume_container{container, holder});
   });
+  auto note_hold = [self, held](const auto& what) {
+    auto client = caf::actor_cast<caf::actor_addr>(self->current_sender());
+    if (client && held->note(client, what))
+      self->monitor(client);
+  };
   relay<container_is> on_container{self, to};
   relay<process_started> on_start{self, to};
   relay<process_is> on_process{self, to};
@@ -108,13 +119,17 @@ api_actor::behavior_type gateway(api_actor::pointer self,
       [on_container](const destroy_container& m) { return on_container(m); },
       [on_container](const start_container& m) { return on_container(m); },
       [on_container](const stop_container& m) { return on_container(m); },
-      [on_container](const pause_container& m) { return on_container(m); },
-      [on_container](const resume_container& m) { return on_container(m); },
-      [self, held, on_container](const hold_container& m) {
-        if (auto client =
-                caf::actor_cast<caf::actor_addr>(self->current_sender());
-            client && held->note(client, m))
-          self->monitor(client);
+      [note_hold, on_container](const pause_container& m) {
+        if (m.holder != 0)
+          note_hold(m);
+        return on_container(m);
+      },
+      [self, held, on_container](const resume_container& m) {
+        held->note(caf::actor_cast<caf::actor_addr>(self->current_sender()), m);
+        return on_container(m);
+      },
+      [note_hold, on_container](const hold_container& m) {
+        note_hold(m);
         return on_container(m);
       },
       [self, held, on_container](const release_container& m) {

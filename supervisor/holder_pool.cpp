@@ -407,6 +407,7 @@ private:
   void prepare(const shared_making& m, const actors::holder_started& started) {
     m->out->holder_pid = started.pid;
     m->out->holder_pidfd = started.pidfd;
+    m->out->limits_socket = started.limits_socket;
     auto since = kernel::start_time(started.pid);
     if (!since || !*since)
       return fail(m, actors::make_error(actors::errc::gone,
@@ -422,7 +423,7 @@ private:
     if (auto ok = place(m); !ok)
       return fail(m, actors::make_error(ok.error()));
     actors::prepare_root order{
-        started.pid, started.pidfd,
+        started.pid, started.pidfd, started.limits_socket,
         stage_of(m->request, root_of(*m), with_->mounts)};
     self_->request(with_->broker, caf::infinite, std::move(order))
         .then(

@@ -46,6 +46,7 @@ struct kit {
   std::int32_t holder_pid = 0;
   std::uint64_t holder_start_time = 0;
   actors::shared_fd holder_pidfd;
+  actors::shared_fd limits_socket;
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   kernel::oom_counts oom; ///< when it was made
   actors::namespace_holder_actor holder;

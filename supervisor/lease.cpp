@@ -23,6 +23,11 @@ bool lease::is_over(clock::time_point now) const {
   return next() <= now;
 }
 
+bool lease::is_held_by(std::uint64_t holder, clock::time_point now) const {
+  auto found = until_.find(holder);
+  return holder != nobody && found != until_.end() && found->second > now;
+}
+
 lease::clock::time_point lease::next() const {
   auto last = clock::time_point::min();
   for (const auto& [holder, until] : until_)

@@ -32,6 +32,9 @@ public:
 
   [[nodiscard]] bool is_over(clock::time_point now) const;
 
+  [[nodiscard]] bool is_held_by(std::uint64_t holder,
+                                clock::time_point now) const;
+
   /// When that may change by itself.
   [[nodiscard]] clock::time_point next() const;
 

@@ -14,33 +14,50 @@
 
 namespace reeve::supervisor {
 
-/// Which clients hold which containers, for who hears of a client's end.
+/// Which clients hold which containers, and which pauses of some, for who hears
+/// of a client's end.
 class lease_watch {
 public:
+  using leases = std::set<std::pair<std::string, std::uint64_t>>;
+
+  struct all_of_client {
+    leases containers;
+    leases pauses;
+  };
+
   /// True if nothing was known of the client: it is to be monitored.
   [[nodiscard]] bool note(const caf::actor_addr& client,
                           const hold_container& what) {
     auto [at, is_new] = held_.try_emplace(client);
-    at->second.emplace(what.container, what.holder);
+    at->second.containers.emplace(what.container, what.holder);
+    return is_new;
+  }
+
+  [[nodiscard]] bool note(const caf::actor_addr& client,
+                          const pause_container& what) {
+    auto [at, is_new] = held_.try_emplace(client);
+    at->second.pauses.emplace(what.container, what.holder);
     return is_new;
   }
 
   void note(const caf::actor_addr& client, const release_container& what) {
     if (auto found = held_.find(client); found != held_.end())
-      found->second.erase({what.container, what.holder});
+      found->second.containers.erase({what.container, what.holder});
+  }
+
+  void note(const caf::actor_addr& client, const resume_container& what) {
+    if (auto found = held_.find(client); found != held_.end())
+      found->second.pauses.erase({what.container, what.holder});
   }
 
   /// What it held, and forgets it.
-  [[nodiscard]] std::set<std::pair<std::string, std::uint64_t>>
-  end_of(const caf::actor_addr& client) {
+  [[nodiscard]] all_of_client end_of(const caf::actor_addr& client) {
     auto found = held_.extract(client);
-    return found ? std::move(found.mapped())
-                 : std::set<std::pair<std::string, std::uint64_t>>{};
+    return found ? std::move(found.mapped()) : all_of_client{};
   }
 
 private:
-  std::map<caf::actor_addr, std::set<std::pair<std::string, std::uint64_t>>>
-      held_;
+  std::map<caf::actor_addr, all_of_client> held_;
 };
 
 } // namespace reeve::supervisor

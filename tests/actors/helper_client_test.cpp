@@ -62,6 +62,7 @@ public:
       prepare_root msg;
       msg.pidfd = std::make_shared<kernel::unique_fd>(
           kernel::unique_fd::adopt(::open("/dev/null", O_PATH | O_CLOEXEC)));
+      msg.limits_socket = msg.pidfd;
       msg.options.masked_paths = {word};
       return self->request(broker_, 60s, msg);
     };

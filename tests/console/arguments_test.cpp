@@ -52,9 +52,15 @@ TEST_CASE("every command is accepted with what it needs", "[console][unit]") {
   CHECK(accepts({"resume", "web"}));
   CHECK(accepts({"set", "web", "memory.limit=64M", "pids.limit=max"}));
   CHECK(accepts({"get", "web", "cpu.limit"}));
+  CHECK(accepts({"pause", "web"}));
+  CHECK(accepts({"pause", "web", "--for", "10s"}));
+  CHECK(accepts({"pause", "web", "--", "true"}));
+  CHECK(accepts({"stats", "web", "-f"}));
+  CHECK(accepts({"stats", "web", "-f", "-d", "100ms"}));
   CHECK(accepts({"limits"}));
   CHECK(accepts({"limits", "1", "-a"}));
   CHECK(accepts({"limits", "web", "p"}));
+  CHECK(accepts({"limits", "web", "p", "-f"}));
   CHECK(accepts({"image", "ls"}));
   CHECK(accepts({"daemon", "info"}));
   CHECK(accepts({"completion", "bash"}));
@@ -121,7 +127,14 @@ TEST_CASE("a refused command line is one line that names what is wrong",
       {{"set", "web", "pids.limit=1", "pids.limit=2"}, "pids.limit"},
       {{"get", "web", "memory"}, "memory.limit"},
       {{"limits", "../x"}, "container.name"},
+      {{"pause", "web", "--for", "10"}, "--for"},
+      {{"pause", "web", "--for", "1s", "--", "true"}, "--for"},
+      {{"resume", "web", "--", "true"}, "resume"},
+      {{"stats", "web", "-d", "1s"}, "--follow"},
+      {{"stats", "web", "-f", "-d", "1ms"}, "--delay"},
       {{"limits", "1", "p"}, "PROC"},
+      {{"limits", "1", "-f"}, "--follow"},
+      {{"limits", "-f"}, "--follow"},
       {{"ls", "--socket", ""}, "--socket"},
       {{"ls", "--root", ""}, "--root"},
       {{"info", "\xff"}, "UTF-8"},

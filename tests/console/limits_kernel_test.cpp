@@ -66,6 +66,30 @@ TEST_CASE("console: limits tells what a container's processes may have",
   CHECK_THAT(refused.err, ContainsSubstring("nobody"));
 }
 
+TEST_CASE("console: limits are followed, through a crash of the daemon",
+          "[console][kernel][limits]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  told(daemon, {"create", "web", "--image", "busybox", "--pids", "50"});
+  following all{daemon, {"--json", "limits", "web", "-f"}};
+  auto pids = [&] {
+    return found(json::parse(next_line(all.out.read.get())), "pids",
+                 "hard")["value"];
+  };
+  CHECK(pids() == 50);
+  told(daemon, {"set", "web", "pids.limit=60"});
+  CHECK(pids() == 60);
+  daemon.kill();
+  daemon.start();
+  told(daemon, {"set", "web", "pids.limit=70"});
+  CHECK(pids() == 70);
+  following table{daemon, {"limits", "web", "-f"}};
+  CHECK_THAT(next_line(table.out.read.get()), ContainsSubstring("RESOURCE"));
+  told(daemon, {"rm", "-f", "web"});
+  CHECK(all.console.finish() == 125);
+}
+
 TEST_CASE("console: limits of a pid need no daemon",
           "[console][kernel][limits]") {
   rlimit own{};

@@ -25,6 +25,29 @@ double number(const std::string& cell) {
 
 } // namespace
 
+TEST_CASE("console: stats goes on, a reading for each period",
+          "[console][kernel][tables]") {
+  if (!is_root())
+    return;
+  daemon_process daemon;
+  told(daemon, {"create", "web", "--image", "busybox"});
+  following all{daemon, {"--json", "stats", "web", "-f", "-d", "200ms"}};
+  auto taken = [&] {
+    return json::parse(next_line(all.out.read.get()))["taken_ms"].get<double>();
+  };
+  taken(); // at once
+  auto last = taken();
+  for (auto i = 0; i < 3; ++i) {
+    auto now = taken();
+    // Each at the begin of a period, or later on a busy machine.
+    CHECK(std::fmod(now, 200) < 195);
+    CHECK(now - last > 5);
+    last = now;
+  }
+  told(daemon, {"rm", "-f", "web"});
+  CHECK(all.console.finish() == 125);
+}
+
 TEST_CASE("console: stats tells what a container has used",
           "[console][kernel][tables]") {
   if (!is_root())

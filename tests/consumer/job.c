@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 #include <reeve_limits.h>
-
 #include <stdio.h>
 
 int main(void) {

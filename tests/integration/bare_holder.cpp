@@ -72,15 +72,18 @@ bare_holder::bare_holder(const std::filesystem::path& image) {
   birth.modes.resize(kernel::zygote::ns_kinds);
   birth.id_base = first_id;
   birth.id_count = 65536;
-  auto theirs = pair.second.get();
-  auto born = ask(zygote.socket.get(), birth, {&theirs, 1});
+  auto limits_socket =
+      unique_fd::adopt(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  must(static_cast<bool>(limits_socket), "socket");
+  int fds[] = {pair.second.get(), limits_socket.get()};
+  auto born = ask(zygote.socket.get(), birth, fds);
   kernel::zygote::holder_started_report started;
   check(kernel::wire::decode(born.body, started) && born.fds.size() == 1);
   pid_ = started.pid;
   pidfd_ = std::move(born.fds.front());
   socket_ = std::move(pair.first);
   pair.second.reset();
-  give_root(image);
+  give_root(image, limits_socket.get());
   check(greeting().empty());
   kernel::holder::seal_order seal;
   seal.keep_capabilities = ~std::uint64_t{0};
@@ -91,13 +94,15 @@ bare_holder::bare_holder(const std::filesystem::path& image) {
   next_of<kernel::holder::configured_report>();
 }
 
-void bare_holder::give_root(const std::filesystem::path& image) {
+void bare_holder::give_root(const std::filesystem::path& image,
+                            int limits_socket) {
   auto broker = must(
       kernel::start_helper(REEVE_TEST_HOLDER, kernel::helper_role::broker));
   auto fd = pidfd_.get();
   kernel::broker::prepare_order prepare;
   prepare.stage.first_id = first_id;
-  auto prepared = ask(broker.socket.get(), prepare, {&fd, 1});
+  int fds[] = {fd, limits_socket};
+  auto prepared = ask(broker.socket.get(), prepare, fds);
   kernel::broker::attach_order attach;
   attach.pid = pid_;
   attach.layers = {image};

@@ -80,7 +80,7 @@ private:
   static void check(bool ok);
   void send_raw(std::uint16_t type, const std::string& body, std::uint64_t id,
                 std::span<const int> fds);
-  void give_root(const std::filesystem::path& image);
+  void give_root(const std::filesystem::path& image, int limits_socket);
 
   leak_guard guard_;
   std::filesystem::path upper_;

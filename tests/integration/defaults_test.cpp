@@ -119,8 +119,9 @@ TEST_CASE("defaults: /dev holds what a program needs and no host device",
   reeve.create(image.spec("box"));
   CHECK(lines_of(reeve.shell("box", "ls -A /dev").out)
         == std::set<std::string>{"core", "fd", "full", "mqueue", "null", "ptmx",
-                                 "pts", "random", "shm", "stderr", "stdin",
-                                 "stdout", "tty", "urandom", "zero"});
+                                 "pts", "random", "reeve-limits", "shm",
+                                 "stderr", "stdin", "stdout", "tty", "urandom",
+                                 "zero"});
   CHECK(reeve
             .shell("box", "cd /dev; stat -c '%n %F %t:%T %a %u:%g' null zero "
                           "full random urandom tty")

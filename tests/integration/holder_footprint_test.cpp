@@ -167,7 +167,7 @@ TEST_CASE("PID 1: a birth that fails says at which step, on what, and why",
                   std::vector<int> more) {
     auto pair = kernel::make_packet_sockets();
     REQUIRE(pair);
-    more.insert(more.begin(), pair->second.get());
+    more.insert(more.begin(), {pair->second.get(), null.get()});
     REQUIRE(kernel::send_packet(
         zygote->socket.get(),
         static_cast<std::uint16_t>(kernel::zygote::message::start_holder), 1,

@@ -235,6 +235,54 @@ int connect_to(const char* path) {
   return 0;
 }
 
+int connect_to_limits() {
+  auto fd = ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  std::strcpy(to.sun_path, "/dev/reeve-limits");
+  if (::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof(to)) != 0)
+    say("connect", -1);
+  return fd;
+}
+
+// Asks so many times over one connection; how long that took, in ms.
+int ask_limits(int times) {
+  auto fd = connect_to_limits();
+  timespec begin{};
+  timespec end{};
+  ::clock_gettime(CLOCK_MONOTONIC, &begin);
+  for (auto i = 0; i < times; ++i) {
+    char answer[65536];
+    if (::send(fd, "limits", 6, MSG_NOSIGNAL) != 6
+        || ::recv(fd, answer, sizeof(answer), 0) <= 0)
+      return say("ask", -1), 1;
+  }
+  ::clock_gettime(CLOCK_MONOTONIC, &end);
+  std::printf("%ld\n", (end.tv_sec - begin.tv_sec) * 1000
+                           + (end.tv_nsec - begin.tv_nsec) / 1'000'000);
+  return 0;
+}
+
+// Keeps so many connections: of each kind of those that say nothing, watch and
+// do not read, and ask on and on without reading.
+int crowd_limits(int count) {
+  std::vector<int> asking;
+  for (auto i = 0; i < count; ++i) {
+    auto fd = connect_to_limits();
+    if (i % 3 == 1)
+      ::send(fd, "watch", 5, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (i % 3 == 2)
+      asking.push_back(fd);
+  }
+  std::puts("there");
+  std::fflush(stdout);
+  for (;;) {
+    for (auto fd : asking)
+      ::send(fd, "limits", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::usleep(1000);
+  }
+}
+
 // As `bash -c` sees it: its own descriptors and where they lead.
 int list_descriptors() {
   for (auto fd = 0; fd < 1024; ++fd) {
@@ -369,7 +417,7 @@ int usage() {
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
              "      kill PID SIGNAL | work MS | disk r|w FILE KIB |\n"
-             "      huge PAGES | realtime\n",
+             "      huge PAGES | realtime | limits ask|crowd COUNT\n",
              stderr);
   return 64;
 }
@@ -409,6 +457,9 @@ int main(int argc, char** argv) {
     return take_huge_pages(std::atoi(args[1].c_str()));
   if (verb == "allocate")
     return allocate(std::atoi(args[1].c_str()));
+  if (verb == "limits" && args.size() == 3)
+    return args[1] == "ask" ? ask_limits(std::atoi(args[2].c_str()))
+                            : crowd_limits(std::atoi(args[2].c_str()));
   if (verb == "lift") {
     std::vector<std::string> lists[2];
     auto which = 0;

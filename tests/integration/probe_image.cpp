@@ -29,6 +29,7 @@ probe_image::probe_image() {
   fs::permissions(path_ / "tmp", fs::perms{01777});
   fs::copy_file("/bin/busybox", path_ / "bin/busybox");
   fs::copy_file(REEVE_TEST_PROBE, path_ / "bin/probe");
+  fs::copy_file(REEVE_TEST_LIMITS, path_ / "bin/reeve-limits");
   for (const auto* name :
        {"sh",    "ls",    "cat",   "echo",     "sleep", "id",    "ps",
         "mount", "touch", "rm",    "mkdir",    "rmdir", "mv",    "cp",

@@ -13,8 +13,8 @@
 
 namespace reeve::tests {
 
-/// A directory on the host for `rootfs`: a static busybox and the program
-/// `probe` in /bin, a few users in /etc. Deleted at the end.
+/// A directory on the host for `rootfs`: a static busybox and the programs
+/// `probe` and `reeve-limits` in /bin, a few users in /etc. Deleted at the end.
 class probe_image {
 public:
   probe_image();

@@ -1,0 +1,53 @@
+// Copyright (c) 2026, the Reeve authors
+// SPDX-License-Identifier: BSD-3-Clause
+
+#pragma once
+
+#include "actors/helper_messages.hpp"
+#include "actors/poller.hpp"
+#include "kernel-iface/cgroup_mounts.hpp"
+#include "kernel-iface/container_cgroup.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <memory>
+#include <string>
+
+namespace spdlog {
+class logger;
+}
+
+namespace reeve::supervisor {
+
+/// They may have changed: who watches them is told, if they have.
+struct tell_limits {};
+
+/// Tells processes of one container what they really may have, at the
+/// container's limits socket; what is said there is in job-iface/told_limits.c.
+/// The socket tells which container it is, and the credentials that came with
+/// the connection (SO_PEERCRED, unix(7)) which process, which must be in the
+/// container's groups. Nothing can be changed there.
+///
+/// Whoever asks is hostile: of connections there are a few dozen at most, of
+/// which the oldest idle one makes room for the next; each answer takes its
+/// turn of so many in a second; who does not read is given up. Requests wait in
+/// their sockets meanwhile, and connections in the queue of the listener.
+using limits_server_actor = caf::typed_actor<caf::reacts_to<tell_limits>>;
+
+struct limits_server_options {
+  std::shared_ptr<const void> keep_alive; ///< what `watch` is part of
+  std::string container;                  ///< for the log
+  actors::shared_fd socket;
+  std::shared_ptr<const kernel::container_cgroup> cgroup;
+  kernel::cgroup_mounts mounts;
+  actors::poller* watch = nullptr;
+  std::shared_ptr<spdlog::logger> log;
+};
+
+limits_server_actor spawn_limits_server(caf::actor_system& sys,
+                                        limits_server_options how);
+
+} // namespace reeve::supervisor
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::tell_limits)
