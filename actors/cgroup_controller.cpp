@@ -95,6 +95,8 @@ public:
     watch_ = how.watch;
     descriptors_left_ = std::move(how.descriptors_left);
     keep_alive_ = std::move(how.keep_alive);
+    freezer_ = how.freezer ? std::move(how.freezer)
+                           : std::make_shared<kernel::shared_freezer>(*cgroup_);
   }
 
   ~cgroup_state() {
@@ -175,14 +177,14 @@ public:
   }
 
   caf::result<cgroup_done> freeze() {
-    if (auto ok = kernel::request_freeze(*cgroup_); !ok)
+    if (auto ok = freezer_->freeze(pausing); !ok)
       return make_error(ok.error());
     return until("freeze",
                  [this] { return reached(kernel::freeze_state::frozen); });
   }
 
   caf::result<cgroup_done> thaw() {
-    if (auto ok = kernel::request_thaw(*cgroup_); !ok)
+    if (auto ok = freezer_->thaw(pausing); !ok)
       return make_error(ok.error());
     return until("thaw",
                  [this] { return reached(kernel::freeze_state::thawed); });
@@ -396,7 +398,10 @@ private:
   }
 
   self_pointer self_ = nullptr;
+  static constexpr auto pausing = kernel::shared_freezer::reason::pause;
+
   std::shared_ptr<const kernel::container_cgroup> cgroup_;
+  std::shared_ptr<kernel::shared_freezer> freezer_;
   std::chrono::milliseconds deadline_{0};
   poller* watch_ = nullptr;
   std::shared_ptr<const void> keep_alive_;

@@ -111,6 +111,8 @@ struct cgroup_options {
   /// Until what is done on other threads is done: who adopts after a failure
   /// waits for it.
   std::shared_ptr<const void> keep_alive;
+  /// Null: nobody else freezes it.
+  std::shared_ptr<kernel::shared_freezer> freezer;
 };
 
 cgroup_controller_actor spawn_cgroup_controller(caf::actor_system& sys,

@@ -45,6 +45,8 @@ constexpr auto cpus_range = "0.01 to 65536 processors, or \"max\"";
 constexpr auto pids_range = "1 to 4194304, or \"max\"";
 constexpr auto weight_range = "a whole number from 1 to 10000";
 constexpr auto memory_range = "1 byte to 1048576T, or \"max\"";
+constexpr auto least_dirty = std::uint64_t{1} << 20U;
+constexpr auto dirty_range = "1M to 1048576T, or \"max\"";
 constexpr auto swap_range = "0 to 1048576T, or \"max\"";
 constexpr auto swappiness_range = "a whole number from 0 to 200";
 constexpr auto burst_range = "\"0\" to \"1h\", such as \"50ms\"";
@@ -259,6 +261,11 @@ result<void> check_huge(const limits& in) {
       in, 0, most_bytes, swap_range);
 }
 
+result<void> check_dirty(const limits& in) {
+  return check_count(in.dirty_bytes.value(), least_dirty, most_bytes,
+                     dirty_range);
+}
+
 result<void> check_policy(const limits& in) {
   auto good = must_be_limited(in.on_oom, "a policy", policy_range);
   auto policy = in.on_oom.value();
@@ -409,6 +416,9 @@ constexpr auto rows = std::to_array<limit_row>({
     {{"hugetlb.limit", "hugetlb"},
      text_of<&limits::hugetlb_bytes, parse_huge, format_sizes>,
      check_huge},
+    {{"dirty.limit", "dirty"},
+     text_of<&limits::dirty_bytes, parse_size, format_size>,
+     check_dirty},
     {{"oom.policy", "oom_policy"},
      text_of<&limits::on_oom, parse_oom_policy, format_oom_policy>,
      check_policy,

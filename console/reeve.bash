@@ -17,7 +17,7 @@ _reeve() {
     completion'
   local keys='memory.limit= memory.swap= memory.swappiness= memory.soft= cpu.limit= cpu.burst=
     cpu.weight= cpu.idle= cpu.rt= cpuset.cpus= cpuset.mems= pids.limit= io.weight=
-    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= oom.policy=
+    io.read_bps= io.write_bps= io.read_iops= io.write_iops= hugetlb.limit= dirty.limit= oom.policy=
     rlimit.cpu= rlimit.fsize= rlimit.data= rlimit.stack= rlimit.core= rlimit.rss=
     rlimit.nproc= rlimit.nofile= rlimit.memlock= rlimit.as= rlimit.locks=
     rlimit.sigpending= rlimit.msgqueue= rlimit.nice= rlimit.rtprio= rlimit.rttime='

@@ -79,4 +79,17 @@ result<freeze_state> get_freeze_state(const container_cgroup& group) {
                                          : state_on_v1(*dir);
 }
 
+// Repeated even where it is so: on v1 who forks can keep it from being frozen.
+result<void> shared_freezer::freeze(reason why) {
+  std::lock_guard guard{mutex_};
+  reasons_ |= static_cast<unsigned>(why);
+  return request_freeze(group_);
+}
+
+result<void> shared_freezer::thaw(reason why) {
+  std::lock_guard guard{mutex_};
+  reasons_ &= ~static_cast<unsigned>(why);
+  return reasons_ == 0 ? request_thaw(group_) : result<void>{};
+}
+
 } // namespace reeve::kernel

@@ -6,6 +6,10 @@
 #include "kernel-iface/container_cgroup.hpp"
 #include "kernel-iface/result.hpp"
 
+#include <cstdint>
+#include <mutex>
+#include <utility>
+
 namespace reeve::kernel {
 
 enum class freeze_state { thawed, freezing, frozen };
@@ -27,5 +31,22 @@ continue_user_processes(const container_cgroup& group);
 
 [[nodiscard]] result<freeze_state>
 get_freeze_state(const container_cgroup& group);
+
+/// Freezes a group for more than one reason: it thaws when the last one is
+/// gone. Requests only, as above. Any thread.
+class shared_freezer {
+public:
+  enum class reason : std::uint8_t { pause = 1, dirty_pages = 2 };
+
+  explicit shared_freezer(container_cgroup group) : group_(std::move(group)) {}
+
+  [[nodiscard]] result<void> freeze(reason why);
+  [[nodiscard]] result<void> thaw(reason why);
+
+private:
+  std::mutex mutex_; ///< held over the write: in the kernel's order, too
+  container_cgroup group_;
+  unsigned reasons_ = 0;
+};
 
 } // namespace reeve::kernel

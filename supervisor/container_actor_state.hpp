@@ -27,6 +27,7 @@
 #include "supervisor/command_memory.hpp"
 #include "supervisor/container.hpp"
 #include "supervisor/container_lifecycle.hpp"
+#include "supervisor/dirty_keeper.hpp"
 #include "supervisor/lease.hpp"
 #include "supervisor/limits_server.hpp"
 #include "supervisor/oom_handler.hpp"
@@ -446,6 +447,8 @@ private:
   void note_memory(const oom_report& now);
   void suspend_or_resume_starts();
   void watch_memory();
+  void watch_dirty_pages();
+  [[nodiscard]] bool is_going_down() const;
   void watch_memory_to_the_end();
   void leave_memory();
 
@@ -498,6 +501,7 @@ private:
   shared_kit kit_;
   bool is_empty_ = false; ///< its groups: everybody in them was ended
   actors::cgroup_controller_actor controller_;
+  std::shared_ptr<kernel::shared_freezer> freezer_; ///< the controller's, too
   actors::filesystem_layer_actor layer_;
   std::map<std::string, entry> processes_;
   std::size_t starts_left_ = 0;       ///< unanswered, on the way up
@@ -514,6 +518,7 @@ private:
   std::vector<former_rlimit> rlimits_before_;
   limits_server_actor limits_server_; ///< for processes of the container
   std::vector<watched_limits> limits_watched_;
+  std::unique_ptr<dirty_keeper> dirty_keeper_; ///< where there is a limit
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
   oom_report oom_; ///< the latest of it

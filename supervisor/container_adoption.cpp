@@ -132,6 +132,7 @@ void container_actor_state::take_inventory(
   turns_wait_ = true;
   end_what_was_left();
   watch_memory();
+  watch_dirty_pages();
   auto runs = sort_runs(found);
   restore_ends_before(runs);
   auto pending = std::make_shared<std::size_t>(1);

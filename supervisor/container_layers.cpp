@@ -95,10 +95,11 @@ void container_actor_state::take_kit_for(
 }
 
 void container_actor_state::control_cgroup() {
+  freezer_ = std::make_shared<kernel::shared_freezer>(*kit_->cgroup);
   controller_ = actors::spawn_cgroup_controller(
       self_->system(),
       {kit_->cgroup, with_->config.deadlines.kill, with_->control.get(),
-       with_->stats_descriptors, how_.with});
+       with_->stats_descriptors, how_.with, freezer_});
   self_->monitor(controller_);
 }
 
@@ -112,6 +113,7 @@ void container_actor_state::own_cgroup(std::uint64_t serial) {
         if (!is_current(serial))
           return finished(serial);
         watch_memory();
+        watch_dirty_pages();
         check_rlimits(serial);
       });
 }
@@ -235,6 +237,7 @@ void container_actor_state::end_holder() {
 // a holder that cannot be reached after a crash, leaves one to be ended here.
 void container_actor_state::undo_cgroup(std::uint64_t serial) {
   end_holder();
+  dirty_keeper_.reset();
   leave_memory();
   if (!controller_)
     return finished(serial);
@@ -252,6 +255,7 @@ void container_actor_state::remove_groups(std::uint64_t serial) {
       [this, serial](actors::cgroup_done) {
         self_->send_exit(controller_, caf::exit_reason::user_shutdown);
         controller_ = nullptr;
+        dirty_keeper_.reset();
         leave_memory(); // of one that a late answer has begun
         kit_.reset();
         record_.holder_pid = 0;

@@ -3,6 +3,7 @@
 
 // Limits of a container: setting them, and those in force.
 
+#include "config/units.hpp"
 #include "kernel-iface/cgroup_file.hpp"
 #include "kernel-iface/cgroup_rlimits.hpp"
 #include "kernel-iface/rlimits.hpp"
@@ -30,6 +31,9 @@ rlimit in_kernel(const config::limit_value<config::rlimit_pair>& limit) {
   auto pair = limit.value().value_or(config::rlimit_pair{});
   return {pair.soft, pair.hard};
 }
+
+// No file of a group has it.
+constexpr auto dirty_key = std::string_view{"dirty.limit"};
 
 // A fork or an exec that is under way has what was before.
 constexpr auto until_forks_are_over = std::chrono::seconds{1};
@@ -78,9 +82,9 @@ container_actor_state::changes_of(const config::rlimit_list& before,
   return out;
 }
 
-// Of the policy the kernel knows only whether it is not its own, and of limits
-// of processes what each of them has. Without keys: of these, those that are
-// set.
+// Of the policy the kernel knows only whether it is not its own, of limits of
+// processes what each of them has, and of dirty pages nothing. Without keys: of
+// these, those that are set.
 limits_in_force
 container_actor_state::in_force(const actors::limit_readings& now,
                                 const std::vector<std::string>& keys) const {
@@ -91,6 +95,12 @@ container_actor_state::in_force(const actors::limit_readings& now,
     for (auto& item : out.limits)
       if (item.key == "oom.policy")
         item.value = config::format_oom_policy(*policy);
+  if (auto limit = record_.spec.limits.dirty_bytes.value();
+      keys.empty() ? limit.has_value()
+                   : std::ranges::count(keys, dirty_key) != 0)
+    out.limits.push_back({std::string{dirty_key},
+                          limit ? config::format_size(*limit) : "max",
+                          "emulated"});
   auto rlimits = rlimits_in_force();
   for (auto i = std::size_t{0}; i < config::rlimit_count; ++i) {
     auto is_absent = record_.spec.limits.rlimits[i].is_absent();
@@ -170,6 +180,7 @@ void container_actor_state::keep_set(const config::limits& wanted,
   if (auto ok = keep_limits(values, wanted, now.killed); !ok)
     return take_limits_back(now.before, make_error(ok.error()));
   watch_memory();
+  watch_dirty_pages();
   std::vector<std::string> keys;
   for (const auto& [key, value] : values)
     keys.push_back(key);
@@ -238,7 +249,7 @@ caf::result<limits_in_force> container_actor_state::get(const get_limits& msg) {
     config::limits probe;
     if (auto ok = config::clear_key(probe, key); !ok)
       return make_error(errc::invalid_argument, to_string(ok.error()));
-    if (!key.starts_with("rlimit."))
+    if (!key.starts_with("rlimit.") && key != dirty_key)
       of_group.push_back(key);
   }
   if (!controller_)

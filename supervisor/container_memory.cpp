@@ -66,13 +66,35 @@ config::oom_policy container_actor_state::policy() const {
   return record_.spec.limits.on_oom.value().value_or(config::oom_policy{});
 }
 
+// Not on its way down: it ends the sooner.
+void container_actor_state::watch_dirty_pages() {
+  auto limit = record_.spec.limits.dirty_bytes.value();
+  if (!limit || !controller_ || is_going_down())
+    return dirty_keeper_.reset();
+  if (dirty_keeper_)
+    return dirty_keeper_->limit_to(*limit);
+  auto keeper = dirty_keeper::start(
+      {how_.with, record_.spec.name, kit_->cgroup, freezer_,
+       with_->store->layer_of(record_.id) + "/u", with_->log},
+      *limit);
+  if (keeper)
+    dirty_keeper_ = std::move(*keeper);
+  else
+    with_->log->error("container '{}': {}", record_.spec.name,
+                      to_string(keeper.error()));
+}
+
+bool container_actor_state::is_going_down() const {
+  return state_.heading == work::direction::undo && state_.doing;
+}
+
 // Where the kernel kills there is nobody.
 void container_actor_state::watch_memory() {
   auto now = policy();
   if (now.action == oom_action::kill || !controller_)
     return leave_memory();
-  if (state_.heading == work::direction::undo && state_.doing)
-    return; // it is on its way down: who looks after it, if anybody, knows
+  if (is_going_down())
+    return; // who looks after it, if anybody, knows
   if (!oom_handler_) {
     auto weak = caf::actor_cast<caf::weak_actor_ptr>(
         caf::actor_cast<internal_container_actor>(self_));

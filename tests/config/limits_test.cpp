@@ -70,6 +70,8 @@ TEST_CASE("set_key: every key reads back what was set", "[config][unit]") {
         row{"io.write_iops", "7:1:1"},
         row{"hugetlb.limit", "1GB:0,2MB:64M"},
         row{"hugetlb.limit", "max"},
+        row{"dirty.limit", "16M"},
+        row{"dirty.limit", "max"},
         row{"oom.policy", "raise:16M:256M"},
         row{"oom.policy", "kill"},
         row{"rlimit.nofile", "1024:4096"},
@@ -104,6 +106,9 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
         row{"memory.swap", "2000000T",
             "memory.swap: 2199023255552000000 is out of range; expected 0 to "
             "1048576T, or \"max\""},
+        row{"dirty.limit", "1023K",
+            "dirty.limit: 1047552 is out of range; expected 1M to 1048576T, "
+            "or \"max\""},
         row{"cpu.limit", "0.001",
             "cpu.limit: 0.001 is out of range; expected 0.01 to 65536 "
             "processors, or \"max\""},
@@ -227,7 +232,8 @@ TEST_CASE("set_key: an unknown key lists the known ones and the nearest",
          "cpu.weight, cpu.idle, cpu.rt, cpuset.cpus, cpuset.mems, pids.limit, "
          "io.weight, "
          "io.read_bps, io.write_bps, io.read_iops, io.write_iops, "
-         "hugetlb.limit, oom.policy, rlimit.NAME with a NAME of cpu, fsize, "
+         "hugetlb.limit, dirty.limit, oom.policy, rlimit.NAME with a NAME of "
+         "cpu, fsize, "
          "data, stack, core, rss, nproc, nofile, memlock, as, locks, "
          "sigpending, msgqueue, nice, rtprio, rttime (nearest: memory.limit)");
   done = set_key(lim, "rlimit.nfile", "5");
