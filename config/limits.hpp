@@ -108,7 +108,7 @@ struct limits {
   limit_value<amount_list> io_write_iops;
   /// Bytes in huge pages of each size that is named. Unlimited: of none.
   limit_value<amount_list> hugetlb_bytes;
-  /// Bytes of page cache that is to be written to a disk, at least 1 MiB. The
+  /// Bytes of page cache that is to be written to a disk, at least 4 MiB. The
   /// kernel has no such limit: see supervisor/dirty_keeper.hpp.
   limit_value<std::uint64_t> dirty_bytes;
   /// What happens at the limit of memory. No "unlimited".

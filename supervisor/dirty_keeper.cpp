@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -34,6 +35,14 @@ constexpr auto shortest_pause = microseconds{500};
 constexpr auto longest_pause = microseconds{100'000};
 constexpr auto rest_after_failure = 1s;
 constexpr auto most_rounds = 3;
+
+/// The number of the kernel may be wrong by that much.
+std::uint64_t lag() {
+  constexpr auto batch = 64; // MEMCG_CHARGE_BATCH, pages of each processor
+  return batch * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))
+         * static_cast<std::uint64_t>(
+             std::max(::sysconf(_SC_NPROCESSORS_ONLN), 1L));
+}
 
 /// Who is late lets a whole limit through while others have their turn on the
 /// processor. It fails without CAP_SYS_NICE, and then it is so. Not for work
@@ -68,9 +77,10 @@ struct dirty_keeper::shared {
       complain(to_string(now.error()));
       return rest_after_failure;
     }
-    if (*now >= most / 4 && clock::now() >= rests_until)
-      now = hold_back(most);
-    else if (*now < most / 4)
+    auto enough = std::max(most / 4, 2 * lag());
+    if (*now >= enough && clock::now() >= rests_until)
+      now = hold_back(enough);
+    else if (*now < enough)
       is_told = false;
     auto left = most - std::min(now.value_or(most), most);
     return std::clamp(microseconds{left / bytes_per_us}, shortest_pause,
@@ -79,13 +89,13 @@ struct dirty_keeper::shared {
 
   // Until all is written that there is to write. To begin before, while they go
   // on, would keep us busy with what they write meanwhile.
-  kernel::result<std::uint64_t> hold_back(std::uint64_t most) {
+  kernel::result<std::uint64_t> hold_back(std::uint64_t enough) {
     if (auto done = how.freezer->freeze(freezing::dirty_pages); !done)
       complain(to_string(done.error()));
     take_precedence(false);
-    auto left = kernel::result<std::uint64_t>{most};
+    auto left = kernel::result<std::uint64_t>{enough};
     std::string why;
-    for (auto i = 0; i < most_rounds && left && *left >= most / 4; ++i) {
+    for (auto i = 0; i < most_rounds && left && *left >= enough; ++i) {
       if (auto done = files.write(); !done)
         why = ": " + to_string(done.error());
       left = meter.read();
@@ -93,11 +103,11 @@ struct dirty_keeper::shared {
     take_precedence(true);
     if (auto done = how.freezer->thaw(freezing::dirty_pages); !done)
       complain(to_string(done.error()));
-    if (left && *left >= most / 4) {
+    if (left && *left >= enough) {
       rests_until = clock::now() + rest_after_failure;
       complain(config::format_size(*left)
-               + " bytes are to be written that are not of its files, or of "
-                 "files without a name"
+               + " are to be written that are not of its files, or of files "
+                 "without a name"
                + why);
     }
     return left;

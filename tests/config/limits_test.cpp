@@ -106,8 +106,8 @@ TEST_CASE("set_key: a refused value names the key and changes nothing",
         row{"memory.swap", "2000000T",
             "memory.swap: 2199023255552000000 is out of range; expected 0 to "
             "1048576T, or \"max\""},
-        row{"dirty.limit", "1023K",
-            "dirty.limit: 1047552 is out of range; expected 1M to 1048576T, "
+        row{"dirty.limit", "4095K",
+            "dirty.limit: 4193280 is out of range; expected 4M to 1048576T, "
             "or \"max\""},
         row{"cpu.limit", "0.001",
             "cpu.limit: 0.001 is out of range; expected 0.01 to 65536 "
