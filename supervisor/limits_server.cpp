@@ -15,11 +15,14 @@
 #include <spdlog/logger.h>
 
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -65,8 +68,21 @@ using internal_server = limits_server_actor::extend<
 constexpr auto answers_at_once = 50;
 constexpr auto pause_between_answers = 100ms;
 constexpr auto most_callers = std::size_t{32};
+// Who connects and goes again and again costs some hundredths of a millisecond
+// each time.
+constexpr auto admissions_at_once = 64;
+constexpr auto pause_between_admissions = 10ms;
 // What others change, such as a group above, is seen by looking.
 constexpr auto look_pause = 1s;
+// Nor do all containers together take the daemon's descriptors, of which each
+// new one is the lowest that is free: above the middle they are hung up on.
+int all_descriptors() {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0
+             ? static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT_MAX))
+             : 0;
+}
+
 // Without a descriptor for a caller there is no use in trying again at once.
 constexpr auto rest_without_descriptors = 1s;
 
@@ -115,6 +131,10 @@ public:
   void on(caller_waits) {
     has_queue_ = false;
     while (has_room()) {
+      auto now = std::chrono::steady_clock::now();
+      if (!admissions_.take(now))
+        return self_->delayed_send(self_, admissions_.next() - now,
+                                   caller_waits{});
       auto socket = unique_fd::adopt(::accept4(
           how_.socket->get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (!socket && (errno == EINTR || errno == ECONNABORTED))
@@ -124,7 +144,8 @@ public:
                                    caller_waits{});
       if (!socket)
         return how_.watch->rearm(token_, how_.socket->get(), EPOLLIN);
-      admit(std::move(socket));
+      if (socket.get() < descriptors_ / 2)
+        admit(std::move(socket));
     }
     has_queue_ = true; // until somebody goes
   }
@@ -286,6 +307,8 @@ private:
   std::map<std::uint64_t, caller> callers_; ///< in the order they came
   std::uint64_t last_number_ = 0;
   std::deque<std::uint64_t> waiting_; ///< for an answer, none of them twice
+  token_bucket admissions_{admissions_at_once, pause_between_admissions};
+  int descriptors_ = all_descriptors();
   token_bucket allowance_{answers_at_once, pause_between_answers};
   bool has_queue_ = false; ///< callers wait that there is no room for
   bool is_due_ = false;

@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -223,6 +223,14 @@ TEST_CASE("limits server: answers so many times in a second and no more",
       "box", instance::process("ask", {"probe", "limits", "ask", "70"}));
   CHECK(asked.reason == exit_reason::exited(0));
   CHECK(std::stol(asked.out) >= 1900); // fifty at once, then ten in a second
+  // Nor does it help to come again and again: as many are let in at once as
+  // wait in the queue, and then a hundred in a second.
+  auto pid = reeve.run("box", instance::sleeper("app")).pid;
+  auto begin = std::chrono::steady_clock::now();
+  for (auto i = 0; i < 300; ++i)
+    connect_from_outside(pid);
+  CHECK(std::chrono::steady_clock::now() - begin
+        >= std::chrono::milliseconds{1500});
 }
 
 TEST_CASE("limits server: a crowd of callers takes no more than its share, and "
