@@ -47,11 +47,8 @@ static void format(char* out, size_t room, const struct reeve_limit* limit) {
     snprintf(out, room, "max");
   else if (strcmp(limit->resource, "cpu") != 0)
     snprintf(out, room, "%" PRIu64, limit->value);
-  else if (limit->value % 1000 == 0)
-    snprintf(out, room, "%" PRIu64, limit->value / 1000);
   else
-    snprintf(out, room, "%" PRIu64 ".%03" PRIu64, limit->value / 1000,
-             limit->value % 1000);
+    snprintf(out, room, "%.8g", (double)limit->value / 1000); /* thousandths */
 }
 
 static bool is_shown(const struct reeve_limit* limit,

@@ -3,6 +3,7 @@
 
 // A limit of page cache that is to be written, on a disk of the test's own.
 
+#include "kernel-iface/unique_fd.hpp"
 #include "tests/integration/limit_requests.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/cgroup_view.hpp"
@@ -11,6 +12,9 @@
 #include "tests/support/memory_file.hpp"
 #include "tests/support/skip.hpp"
 
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -34,12 +38,25 @@ config::process_spec writer(const std::string& id, const std::string& file) {
   return api_client::process(
       id, {"sh", "-c",
            "while :; do dd if=/dev/zero of=" + file
-               + " bs=64k count=1600 conv=notrunc 2>/dev/null; done"});
+               + " bs=64k count=800 conv=notrunc 2>/dev/null; done"});
 }
 
 std::uint64_t dirty_now(pid_t pid) {
   auto file = limits_file(pid, "memory", "memory.stat", "memory.stat");
   return field_in(file, is_cgroup2() ? "file_dirty" : "total_dirty");
+}
+
+/// Without a page cache of its own, whose pages the kernel charges to who
+/// writes to the device (kthread_associate_blkcg). Where its file is in memory
+/// that is refused, and its pages are never to be written.
+void have_no_second_cache(const daemon_process& daemon) {
+  struct stat st {};
+  REQUIRE(::stat(daemon.disk().c_str(), &st) == 0);
+  auto path = "/dev/loop" + std::to_string(minor(st.st_dev));
+  auto device =
+      kernel::unique_fd::adopt(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(device);
+  static_cast<void>(::ioctl(device.get(), LOOP_SET_DIRECT_IO, 1UL));
 }
 
 /// The most in six seconds, or until it is more than enough.
@@ -73,6 +90,7 @@ TEST_CASE("limits: what is to be written stays below its limit",
   if (!has_loop_devices())
     return;
   daemon_process reeve{{.disk_mib = 256}};
+  have_no_second_cache(reeve);
   reeve.create("box");
   auto pid = reeve.run("box", writer("writer", "/big")).pid;
   constexpr auto limit = 16 * mib;
@@ -114,6 +132,7 @@ TEST_CASE("limits: who is stopped for his dirty pages can be paused, resumed "
   if (!has_loop_devices())
     return;
   daemon_process reeve{{.disk_mib = 256}};
+  have_no_second_cache(reeve);
   auto spec = daemon_process::spec("box");
   spec.limits.dirty_bytes = 4 * mib;
   reeve.create(spec);
@@ -143,6 +162,7 @@ TEST_CASE(
   daemon_process reeve{{.disk_mib = 256,
                         .log = "level = \"warning\"",
                         .standard_error = log.get()}};
+  have_no_second_cache(reeve);
   auto spec = daemon_process::spec("box");
   spec.limits.dirty_bytes = 4 * mib;
   reeve.create(spec);
@@ -150,7 +170,7 @@ TEST_CASE(
   reeve.run("box", daemon_process::process(
                        "writer", {"sh", "-c",
                                   "exec 3<>/gone; rm /gone; "
-                                  "dd if=/dev/zero bs=64k count=1600 >&3 "
+                                  "dd if=/dev/zero bs=64k count=400 >&3 "
                                   "2>/dev/null; echo done; sleep 9999"}));
   eventually("it is done",
              [&] { return output_so_far(reeve, "box", "writer") == "done\n"; });

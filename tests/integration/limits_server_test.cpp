@@ -42,10 +42,17 @@ config::process_spec limits(const std::string& id,
 /// What it prints, as long as it goes on.
 void expect_output(instance& reeve, const std::string& process,
                    const std::string& text) {
+  read_output query;
+  query.container = "box";
+  query.process = process;
+  output_chunk now; // a supervisor that has failed answers a moment later
   eventually(
       "it is told",
-      [&] { return output_so_far(reeve, "box", process) == text; },
-      [&] { return output_so_far(reeve, "box", process); });
+      [&] {
+        return reeve.complaint<output_chunk>(query, &now).empty()
+               && now.bytes == text;
+      },
+      [&] { return now.bytes; });
 }
 
 std::string limits_of_test(pid_t pid) {
