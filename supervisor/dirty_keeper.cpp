@@ -64,6 +64,7 @@ struct dirty_keeper::shared {
         files(how.layer) {}
 
   void run() {
+    ::pthread_setname_np(::pthread_self(), "reeve-dirty");
     take_precedence(true);
     while (!stops)
       std::this_thread::sleep_for(look());
