@@ -68,6 +68,9 @@ static void print(const struct reeve_limits* all, const struct options* how) {
     format(value, sizeof value, limit);
     if (!is_shown(limit, how))
       continue;
+    if (how->resource != NULL && !limit->is_exact && !all->is_told)
+      fputs("reeve-limits: nobody tells: a group above may have less\n",
+            stderr);
     if (how->resource != NULL)
       printf("%s\n", value); /* for programs: without a mark */
     else
@@ -123,7 +126,7 @@ static int follow(const struct options* how) {
   struct reeve_limits* last = NULL;
   for (;;) {
     int watch = reeve_limits_watch();
-    if (watch < 0 && errno == ENOENT)
+    if (watch < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNREFUSED)
       return fail("cannot ask the supervisor at " REEVE_LIMITS_SOCKET);
     for (struct reeve_limits* now = NULL;
          watch >= 0 && (now = reeve_limits_next(watch)) != NULL; last = now) {

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "job-iface/limit_list.h"
@@ -41,6 +42,12 @@ static int send_request(const char* word) {
   close(fd);
   errno = code;
   return -1;
+}
+
+static int64_t now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* One line, which is changed; false if it is none. */
@@ -119,12 +126,23 @@ int reeve_limits_watch(void) {
 }
 
 struct reeve_limits* reeve_limits_read(int timeout_ms) {
-  int fd = send_request("limits");
-  struct pollfd answer = {fd, POLLIN, 0};
   struct reeve_limits* out = NULL;
-  if (fd >= 0 && poll(&answer, 1, timeout_ms) == 1)
-    out = reeve_limits_next(fd);
-  if (fd >= 0)
-    close(fd);
+  int64_t until = now_ms() + timeout_ms;
+  for (int64_t left = timeout_ms; out == NULL && left > 0;
+       left = until - now_ms()) {
+    int fd = send_request("limits");
+    if (fd < 0 && errno != EAGAIN && errno != EINTR)
+      break;
+    struct pollfd answer = {fd, POLLIN, 0}; /* of none: a pause */
+    if (poll(&answer, 1, fd >= 0 ? (int)left : 10) == 1)
+      out = reeve_limits_next(fd);
+    bool is_again = out != NULL || errno == EPIPE || errno == EINTR;
+    if (fd >= 0)
+      close(fd);
+    if (fd >= 0 && !is_again)
+      break;
+    if (fd >= 0 && out == NULL) /* it is being replaced, or full */
+      poll(NULL, 0, 10);
+  }
   return out != NULL ? out : reeve_limits_of(getpid());
 }

@@ -153,6 +153,11 @@ effective_limits_for(const cgroup_mounts& mounts, const container_cgroup& group,
       if (is_at_or_below(item.source, own.top))
         item.source = seen_from(root->path(), item.source);
   }
+  // Of a hierarchy that the container is not known to be in.
+  for (const auto& own : (*groups)->of)
+    for (auto& item : *found)
+      if (own.top[0] != '\0' && is_at_or_below(item.source, own.top))
+        item.source.erase(0, item.source.rfind('/'));
   return found;
 }
 

@@ -39,20 +39,28 @@ container_actor_state::get(const get_effective_limits& msg) {
   auto promise = actors::owe<effective_limits>(self_);
   auto wait = std::min(std::chrono::milliseconds{msg.wait_ms}, longest_wait);
   limits_watched_.push_back({msg, promise, clock::now() + wait});
-  if (limits_watched_.size() == 1)
-    self_->delayed_send(self_, look_pause, limits_due{});
+  look_at_limits_later();
   return promise;
 }
 
 void container_actor_state::on(limits_due) {
-  tell_limits_again();
-  if (!limits_watched_.empty())
+  looks_at_limits_ = false;
+  look_at_limits();
+  look_at_limits_later();
+}
+
+void container_actor_state::look_at_limits_later() {
+  if (!limits_watched_.empty() && !std::exchange(looks_at_limits_, true))
     self_->delayed_send(self_, look_pause, limits_due{});
 }
 
 void container_actor_state::tell_limits_again() {
   if (limits_server_)
     self_->send(limits_server_, tell_limits{});
+  look_at_limits();
+}
+
+void container_actor_state::look_at_limits() {
   auto now = clock::now();
   std::erase_if(limits_watched_, [&](watched_limits& item) {
     auto found = limits_for(item.asked);

@@ -144,8 +144,12 @@ public:
                                    caller_waits{});
       if (!socket)
         return how_.watch->rearm(token_, how_.socket->get(), EPOLLIN);
-      if (socket.get() < descriptors_ / 2)
-        admit(std::move(socket));
+      if (socket.get() >= descriptors_ / 2)
+        continue;
+      // What it asks is there mostly: who has asked is not in the way of
+      // others.
+      if (auto number = admit(std::move(socket)); number != 0)
+        on(caller_speaks{number});
     }
     has_queue_ = true; // until somebody goes
   }
@@ -167,8 +171,10 @@ public:
       look_later();
     if (asked == "watch" || asked == "limits")
       from.told.clear();
-    else
-      return drop(event.number); // or it has gone
+    else {
+      drop(event.number); // or it has gone
+      return answer_who_waits();
+    }
     enqueue(event.number);
     answer_who_waits();
   }
@@ -212,19 +218,21 @@ private:
     };
   }
 
-  void admit(unique_fd socket) {
+  // Its number; 0: it is hung up on, and reads what it can see.
+  std::uint64_t admit(unique_fd socket) {
     ucred peer{};
     socklen_t size = sizeof(peer);
     if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
-      return;
+      return 0;
     auto number = ++last_number_;
     auto token =
         how_.watch->watch(socket.get(), EPOLLIN, sends(caller_speaks{number}));
     if (!token)
-      return; // who is hung up on reads what it can see
+      return 0;
     if (callers_.size() >= most_callers)
       drop(idle());
     callers_.emplace(number, caller{std::move(socket), *token, peer.pid});
+    return number;
   }
 
   [[nodiscard]] bool has_room() const {
@@ -261,12 +269,14 @@ private:
       auto next = callers_.find(waiting_.front());
       if (next == callers_.end())
         continue; // it has gone
-      if (!allowance_.take(std::chrono::steady_clock::now()))
-        return answer_later();
+      if (!allowance_.take(std::chrono::steady_clock::now())) {
+        answer_later();
+        break;
+      }
       if (!answer(next->second))
         drop(next->first);
     }
-    if (has_queue_)
+    if (has_queue_ && has_room())
       on(caller_waits{});
   }
 
@@ -296,9 +306,15 @@ private:
       self_->delayed_send(self_, pause, answers_due{});
   }
 
+  // They leave half of the answers to who asks.
   void look_later() {
+    auto watchers = std::ranges::count_if(
+        callers_, [](const auto& item) { return item.second.watches; });
     if (!std::exchange(looks_, true))
-      self_->delayed_send(self_, look_pause, look_due{});
+      self_->delayed_send(self_,
+                          std::max<std::chrono::milliseconds>(
+                              look_pause, 2 * watchers * pause_between_answers),
+                          look_due{});
   }
 
   self_pointer self_ = nullptr;
