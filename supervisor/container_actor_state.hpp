@@ -520,7 +520,7 @@ private:
   std::vector<former_rlimit> rlimits_before_;
   limits_server_actor limits_server_; ///< for processes of the container
   std::vector<watched_limits> limits_watched_;
-  bool looks_at_limits_ = false; ///< a `limits_due` is on its way
+  bool looks_at_limits_ = false;               ///< a `limits_due` is on its way
   std::unique_ptr<dirty_keeper> dirty_keeper_; ///< where there is a limit
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;
