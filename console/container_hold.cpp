@@ -28,22 +28,33 @@ std::string what_we_do(const std::string& container) {
 
 } // namespace
 
-container_hold::container_hold(std::string container)
+container_hold::container_hold(std::string container, of what)
     : container_{std::move(container)},
+      what_{what},
       holder_{std::max<std::uint64_t>(generated_command(), 1)} {}
 
 void container_hold::renew(courier& mail,
                            std::function<void(const caf::error&)> lost) {
   if (steady::now() < due_)
     return;
+  put_off();
+  using supervisor::container_is;
+  auto then = [lost = std::move(lost)](
+                  const tl::expected<container_is, caf::error>& reply) {
+    if (!reply)
+      lost(reply.error());
+  };
+  if (what_ == of::pause)
+    mail.send<container_is>(
+        supervisor::pause_container{container_, holder_, true}, poll_limit,
+        std::move(then));
+  else
+    mail.send<container_is>(supervisor::hold_container{container_, holder_},
+                            poll_limit, std::move(then));
+}
+
+void container_hold::put_off() {
   due_ = steady::now() + interval;
-  using answer = tl::expected<supervisor::container_is, caf::error>;
-  mail.send<supervisor::container_is>(
-      supervisor::hold_container{container_, holder_}, poll_limit,
-      [lost = std::move(lost)](const answer& reply) {
-        if (!reply)
-          lost(reply.error());
-      });
 }
 
 result<int> hold_container(context& ctx, host& at, const std::string& container,

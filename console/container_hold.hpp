@@ -13,13 +13,23 @@
 
 namespace reeve::console {
 
-/// Our part in keeping a weak container: to say again and again that we are
-/// there. The daemon hears of our end by itself.
+/// Our part in keeping a weak container, or the pause of any: to say again and
+/// again that we are there. The daemon hears of our end by itself.
 class container_hold {
 public:
   using steady = std::chrono::steady_clock;
 
-  explicit container_hold(std::string container);
+  enum class of : bool { container, pause };
+
+  explicit container_hold(std::string container, of what = of::container);
+
+  /// By which the daemon tells us from others.
+  [[nodiscard]] std::uint64_t holder() const {
+    return holder_;
+  }
+
+  /// It was just said.
+  void put_off();
 
   /// Says so if it is time; `lost` is called when it is refused, as when the
   /// container has gone.
@@ -32,6 +42,7 @@ public:
 
 private:
   std::string container_;
+  of what_;
   std::uint64_t holder_;
   steady::time_point due_; ///< at once
 };

@@ -86,11 +86,8 @@ struct options {
 
 void print(context& ctx, const std::vector<effective_limit>& all,
            const options& how) {
-  if (how.follow && ctx.options.json)
-    ctx.out << line_of(json_of(all));
-  else
-    ctx.report(all, ctx.options.json ? std::string{}
-                                     : text_of(all, how.shows_all, ctx.style));
+  ctx.report(all, ctx.options.json ? std::string{}
+                                   : text_of(all, how.shows_all, ctx.style));
   ctx.out.flush();
 }
 

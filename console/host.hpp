@@ -77,18 +77,14 @@ connect_to_daemon(const std::string& socket);
 /// That we did not wait for an answer because of a signal.
 [[nodiscard]] failure interrupted(int signo, const std::string& what);
 
-/// Asks and waits for the answer. A signal ends the waiting, not what was asked
-/// for: that is for the caller to undo.
+/// Asks and waits for the answer. A signal, where there is a gate for them,
+/// ends the waiting, not what was asked for: that is for the caller to undo.
 template <class Reply, class Request>
 [[nodiscard]] result<Reply>
-ask(host& at, Request request, const std::string& what,
-    std::chrono::milliseconds limit = request_limit) {
+ask(courier& mail, const signal_gate* signals, Request request,
+    const std::string& what, std::chrono::milliseconds limit = request_limit) {
   auto out = std::optional<result<Reply>>{};
-  kernel::result<courier> mail = courier::start(
-      at.system(), at.api(), [&at] { return at.connect_again(); });
-  if (!mail)
-    return refuse(what, to_string(mail.error()));
-  mail->send<Reply>(
+  mail.send<Reply>(
       std::move(request), limit, [&](tl::expected<Reply, caf::error> reply) {
         if (reply)
           out = std::move(*reply);
@@ -96,9 +92,20 @@ ask(host& at, Request request, const std::string& what,
           out = tl::make_unexpected(failure_of(reply.error(), what));
       });
   while (!out)
-    if (auto signo = mail->wait(at.signals); signo != 0 && !out)
+    if (auto signo = mail.wait(signals); signo != 0 && !out)
       return tl::make_unexpected(interrupted(signo, what));
   return std::move(*out);
+}
+
+template <class Reply, class Request>
+[[nodiscard]] result<Reply>
+ask(host& at, Request request, const std::string& what,
+    std::chrono::milliseconds limit = request_limit) {
+  kernel::result<courier> mail = courier::start(
+      at.system(), at.api(), [&at] { return at.connect_again(); });
+  if (!mail)
+    return refuse(what, to_string(mail.error()));
+  return ask<Reply>(*mail, at.signals, std::move(request), what, limit);
 }
 
 } // namespace reeve::console

@@ -1,6 +1,9 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
+#include "config/units.hpp"
+#include "console/pause.hpp"
+#include "console/spec_options.hpp"
 #include "console/target.hpp"
 #include "console/verbs.hpp"
 
@@ -142,6 +145,34 @@ verb::check declare_rm(CLI::App& app) {
       return tl::make_unexpected(std::move(done.error()));
     return [given](context& ctx) {
       return remove(ctx, given->which, given->force);
+    };
+  };
+}
+
+verb::check declare_pause(CLI::App& app) {
+  auto given = std::make_shared<pause_options>();
+  app.add_option("NAME", given->name, "name of the container")->required();
+  app.add_option("--for", given->time, "only so long; it goes on if we end")
+      ->type_name("TIME");
+  return [given](program_arguments program) -> result<action> {
+    if (auto done = check_container_name(given->name); !done)
+      return tl::make_unexpected(std::move(done.error()));
+    given->command = std::move(program);
+    if (!given->time.empty() && !given->command.empty())
+      return refuse("--for", "a command takes as long as it takes",
+                    "leave one of them out");
+    if (!given->time.empty()) {
+      auto lasts = config::parse_duration(given->time);
+      if (!lasts)
+        return refuse("--for", to_string(lasts.error()));
+      given->lasts = *lasts;
+    }
+    if (given->lasts || !given->command.empty())
+      return [given](context& ctx) { return pause_and_stay(ctx, *given); };
+    return [given](context& ctx) {
+      return finish(ctx, ctx.ask<container_is>(
+                             supervisor::pause_container{given->name},
+                             "cannot pause container '" + given->name + "'"));
     };
   };
 }

@@ -1,15 +1,10 @@
 // Copyright (c) 2026, the Reeve authors
 // SPDX-License-Identifier: BSD-3-Clause
 
-// A pause: until somebody resumes the container, or as long as we are there:
-// for a time, or while a command runs.
+#include "console/pause.hpp"
 
-#include "config/units.hpp"
+#include "console/container_hold.hpp"
 #include "console/courier.hpp"
-#include "console/key_value.hpp"
-#include "console/spec_options.hpp"
-#include "console/target.hpp"
-#include "console/verbs.hpp"
 
 #include <poll.h>
 #include <spawn.h>
@@ -31,20 +26,8 @@ namespace reeve::console {
 
 namespace {
 
-using namespace std::chrono_literals;
 using steady = std::chrono::steady_clock;
 using supervisor::container_is;
-
-// Often enough for what the daemon gives us.
-constexpr auto renewal = 4s;
-
-result<int> finish(context& ctx, result<container_is> answer) {
-  if (!answer)
-    return tl::make_unexpected(std::move(answer.error()));
-  ctx.report(*answer, "");
-  ctx.warn(answer->problems);
-  return status_ok;
-}
 
 /// A program on this host, beside us.
 class host_command {
@@ -103,6 +86,7 @@ public:
              const signal_gate& signals)
       : container_{container},
         what_{"cannot pause container '" + container + "'"},
+        hold_{container, container_hold::of::pause},
         mail_{std::move(mail)},
         signals_{signals} {}
 
@@ -146,31 +130,19 @@ public:
   }
 
 private:
-  template <class Request>
-  result<container_is> ask_for(Request request, const std::string& what) {
-    std::optional<result<container_is>> out;
-    mail_.send<container_is>(std::move(request), request_limit,
-                             [&](tl::expected<container_is, caf::error> reply) {
-                               if (reply)
-                                 out = std::move(*reply);
-                               else
-                                 out = tl::make_unexpected(
-                                     failure_of(reply.error(), what));
-                             });
-    while (!out)
-      static_cast<void>(mail_.wait(nullptr)); // signals wait for their turn
-    return std::move(*out);
-  }
-
+  // Signals wait for their turn.
   result<container_is> begin() {
-    due_ = steady::now() + renewal;
-    return ask_for(supervisor::pause_container{container_, holder_, false},
-                   what_);
+    hold_.put_off();
+    return ask<container_is>(
+        mail_, nullptr,
+        supervisor::pause_container{container_, hold_.holder(), false}, what_);
   }
 
   result<int> end() {
-    auto done = ask_for(supervisor::resume_container{container_, holder_},
-                        "cannot resume container '" + container_ + "'");
+    auto done = ask<container_is>(
+        mail_, nullptr,
+        supervisor::resume_container{container_, hold_.holder()},
+        "cannot resume container '" + container_ + "'");
     if (!done)
       return tl::make_unexpected(std::move(done.error()));
     return status_ok;
@@ -178,14 +150,16 @@ private:
 
   /// Or until that descriptor is readable, or a signal came: its number.
   int wait_until(steady::time_point until, int other) {
-    if (steady::now() >= due_ && !lost_)
-      renew();
+    if (!lost_)
+      hold_.renew(mail_, [this](const caf::error& err) {
+        lost_ = failure_of(err,
+                           "cannot keep container '" + container_ + "' paused");
+      });
     auto news = std::array<pollfd, 3>{pollfd{mail_.poll_fd(), POLLIN, 0},
                                       pollfd{signals_.poll_fd(), POLLIN, 0},
                                       pollfd{other, POLLIN, 0}};
     auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        std::min(lost_ ? steady::now() + renewal : due_, until)
-        - steady::now());
+        (lost_ ? until : std::min(hold_.due(), until)) - steady::now());
     auto timeout = std::clamp<std::int64_t>(left.count(), 0, 60'000);
     if (::poll(news.data(), news.size(), static_cast<int>(timeout)) <= 0)
       return 0;
@@ -198,32 +172,15 @@ private:
     return 0;
   }
 
-  void renew() {
-    due_ = steady::now() + renewal;
-    mail_.send<container_is>(
-        supervisor::pause_container{container_, holder_, true}, poll_limit,
-        [this](const tl::expected<container_is, caf::error>& reply) {
-          if (!reply)
-            lost_ = failure_of(reply.error(), "cannot keep container '"
-                                                  + container_ + "' paused");
-        });
-  }
-
   std::string container_;
   std::string what_;
+  container_hold hold_;
   courier mail_;
   const signal_gate& signals_;
-  std::uint64_t holder_ = std::max<std::uint64_t>(generated_command(), 1);
-  steady::time_point due_;
   std::optional<failure> lost_;
 };
 
-struct pause_options {
-  std::string name;
-  std::string time;
-  std::optional<std::chrono::milliseconds> lasts;
-  std::vector<std::string> command;
-};
+} // namespace
 
 result<int> pause_and_stay(context& ctx, const pause_options& how) {
   auto what = "cannot pause container '" + how.name + "'";
@@ -243,36 +200,6 @@ result<int> pause_and_stay(context& ctx, const pause_options& how) {
   }();
   ctx.leave(); // while signals are still ours
   return status;
-}
-
-} // namespace
-
-verb::check declare_pause(CLI::App& app) {
-  auto given = std::make_shared<pause_options>();
-  app.add_option("NAME", given->name, "name of the container")->required();
-  app.add_option("--for", given->time, "only so long; it goes on if we end")
-      ->type_name("TIME");
-  return [given](program_arguments program) -> result<action> {
-    if (auto done = check_container_name(given->name); !done)
-      return tl::make_unexpected(std::move(done.error()));
-    given->command = std::move(program);
-    if (!given->time.empty() && !given->command.empty())
-      return refuse("--for", "a command takes as long as it takes",
-                    "leave one of them out");
-    if (!given->time.empty()) {
-      auto lasts = config::parse_duration(given->time);
-      if (!lasts)
-        return refuse("--for", to_string(lasts.error()));
-      given->lasts = *lasts;
-    }
-    if (given->lasts || !given->command.empty())
-      return [given](context& ctx) { return pause_and_stay(ctx, *given); };
-    return [given](context& ctx) {
-      return finish(ctx, ctx.ask<container_is>(
-                             supervisor::pause_container{given->name},
-                             "cannot pause container '" + given->name + "'"));
-    };
-  };
 }
 
 } // namespace reeve::console

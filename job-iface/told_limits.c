@@ -125,24 +125,37 @@ int reeve_limits_watch(void) {
   return send_request("watch");
 }
 
-struct reeve_limits* reeve_limits_read(int timeout_ms) {
-  struct reeve_limits* out = NULL;
-  int64_t until = now_ms() + timeout_ms;
-  for (int64_t left = timeout_ms; out == NULL && left > 0;
-       left = until - now_ms()) {
-    int fd = send_request("limits");
-    if (fd < 0 && errno != EAGAIN && errno != EINTR)
-      break;
-    struct pollfd answer = {fd, POLLIN, 0}; /* of none: a pause */
-    if (poll(&answer, 1, fd >= 0 ? (int)left : 10) == 1)
-      out = reeve_limits_next(fd);
-    bool is_again = out != NULL || errno == EPIPE || errno == EINTR;
-    if (fd >= 0)
-      close(fd);
-    if (fd >= 0 && !is_again)
-      break;
-    if (fd >= 0 && out == NULL) /* it is being replaced, or full */
-      poll(NULL, 0, 10);
+/* NULL with EAGAIN where it is worth another try: it is being replaced, or
+   full. */
+static struct reeve_limits* ask_once(int timeout_ms) {
+  int fd = send_request("limits");
+  if (fd < 0) {
+    errno = errno == EINTR ? EAGAIN : errno;
+    return NULL;
   }
-  return out != NULL ? out : reeve_limits_of(getpid());
+  struct pollfd answer = {fd, POLLIN, 0};
+  struct reeve_limits* out = NULL;
+  int ready = poll(&answer, 1, timeout_ms);
+  if (ready == 1)
+    out = reeve_limits_next(fd);
+  else if (ready == 0)
+    errno = ETIMEDOUT;
+  int code = errno == EPIPE || errno == EINTR ? EAGAIN : errno;
+  close(fd);
+  errno = code;
+  return out;
+}
+
+struct reeve_limits* reeve_limits_read(int timeout_ms) {
+  enum { pause_ms = 10 };
+  int64_t until = now_ms() + timeout_ms;
+  for (int64_t left = timeout_ms; left > 0; left = until - now_ms()) {
+    struct reeve_limits* out = ask_once((int)left);
+    if (out != NULL)
+      return out;
+    if (errno != EAGAIN)
+      break;
+    poll(NULL, 0, pause_ms);
+  }
+  return reeve_limits_of(getpid());
 }

@@ -136,8 +136,9 @@ static void consider_file(struct least* of, int code, uint64_t value,
     of->sees_all = false;
 }
 
-/* Of a group and all above it, as far as they can be seen. */
-typedef void (*look)(struct least* of, const char* dir, const char* file);
+/* Of a group and all above it, as far as they can be seen, or until it says
+   that the rest does not count. */
+typedef bool (*look)(struct least* of, const char* dir, const char* file);
 
 static void walk_up(struct least* of, const struct reeve_group* group,
                     const char* file, look at) {
@@ -147,18 +148,20 @@ static void walk_up(struct least* of, const struct reeve_group* group,
     return;
   snprintf(dir, sizeof dir, "%s", group->dir);
   while (strlen(dir) > top && strncmp(dir, group->top, top) == 0) {
-    at(of, dir, file);
+    if (!at(of, dir, file))
+      return;
     *strrchr(dir, '/') = '\0';
   }
   at(of, group->top, file);
 }
 
-static void look_at_number(struct least* of, const char* dir,
+static bool look_at_number(struct least* of, const char* dir,
                            const char* file) {
   char path[path_room];
   uint64_t value = REEVE_NO_LIMIT;
   int code = join(path, dir, file) ? number_in(path, &value) : ENAMETOOLONG;
   consider_file(of, code, value, path);
+  return true;
 }
 
 /* -- resources ------------------------------------------------------------- */
@@ -169,7 +172,7 @@ static uint64_t share(uint64_t quota, uint64_t period) {
              : quota * per_processor / period;
 }
 
-static void look_at_quota(struct least* of, const char* dir, const char* file) {
+static bool look_at_quota(struct least* of, const char* dir, const char* file) {
   char path[path_room];
   char period_path[path_room];
   uint64_t quota = REEVE_NO_LIMIT;
@@ -181,10 +184,11 @@ static void look_at_quota(struct least* of, const char* dir, const char* file) {
   if (code == 0 && quota != REEVE_NO_LIMIT)
     code = number_in(period_path, &period);
   consider_file(of, code, share(quota, period), path);
+  return true;
 }
 
 /* "QUOTA PERIOD" */
-static void look_at_max(struct least* of, const char* dir, const char* file) {
+static bool look_at_max(struct least* of, const char* dir, const char* file) {
   char path[path_room];
   char text[64];
   int code =
@@ -193,30 +197,19 @@ static void look_at_max(struct least* of, const char* dir, const char* file) {
   uint64_t value =
       second != NULL ? share(number(text), number(second + 1)) : REEVE_NO_LIMIT;
   consider_file(of, code, value, path);
+  return true;
 }
 
 /* The kernel has them cut to what the groups above have. On v2 they are only
    where the controller is used: the nearest one that has the file counts. */
-static void consider_cpuset(struct least* of, const struct reeve_group* group) {
-  char dir[PATH_MAX];
+static bool look_at_cpuset(struct least* of, const char* dir,
+                           const char* file) {
   char path[path_room];
   char text[4096];
-  size_t top = strlen(group->top);
-  if (top == 0)
-    return;
-  snprintf(dir, sizeof dir, "%s", group->dir);
-  for (;;) {
-    int code =
-        join(path, dir,
-             group->is_v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus")
-            ? read_text(path, text, sizeof text)
-            : ENAMETOOLONG;
-    consider_file(of, code, code == 0 ? count_of(text) * per_processor : 0,
-                  path);
-    if (code == 0 || strlen(dir) <= top)
-      return;
-    *strrchr(dir, '/') = '\0';
-  }
+  int code =
+      join(path, dir, file) ? read_text(path, text, sizeof text) : ENAMETOOLONG;
+  consider_file(of, code, code == 0 ? count_of(text) * per_processor : 0, path);
+  return code != 0;
 }
 
 static void find_cpu(struct least* of, const struct reeve_groups* groups,
@@ -224,7 +217,10 @@ static void find_cpu(struct least* of, const struct reeve_groups* groups,
   const struct reeve_group* cpu = &groups->of[REEVE_CPU];
   walk_up(of, cpu, cpu->is_v2 ? "cpu.max" : "cpu.cfs_quota_us",
           cpu->is_v2 ? look_at_max : look_at_quota);
-  consider_cpuset(of, &groups->of[REEVE_CPUSET]);
+  const struct reeve_group* cpuset = &groups->of[REEVE_CPUSET];
+  walk_up(of, cpuset,
+          cpuset->is_v2 ? "cpuset.cpus.effective" : "cpuset.effective_cpus",
+          look_at_cpuset);
   cpu_set_t sets[8]; /* for as many as a kernel can be built for */
   if (pid != 0 && sched_getaffinity(pid, sizeof sets, sets) == 0)
     consider(of, (uint64_t)CPU_COUNT_S(sizeof sets, sets) * per_processor,
@@ -261,7 +257,7 @@ static void find_soft_memory(struct least* of,
 }
 
 /* v1 limits the sum: there is more swap for who has less memory. */
-static void look_at_sum(struct least* of, const char* dir, const char* file) {
+static bool look_at_sum(struct least* of, const char* dir, const char* file) {
   struct least sum;
   struct least memory;
   begin(&sum);
@@ -272,10 +268,11 @@ static void look_at_sum(struct least* of, const char* dir, const char* file) {
   uint64_t left = sum.value;
   if (sum.value != REEVE_NO_LIMIT && memory.value != REEVE_NO_LIMIT)
     left = sum.value > memory.value ? sum.value - memory.value : 0;
-  if (left >= of->value)
-    return;
-  consider(of, left, sum.source);
-  of->is_exact = false;
+  if (left < of->value) {
+    consider(of, left, sum.source);
+    of->is_exact = false;
+  }
+  return true;
 }
 
 static void find_swap(struct least* of, const struct reeve_group* group) {

@@ -3,9 +3,10 @@
 
 #include "kernel-iface/cgroup_file.hpp"
 
+#include "kernel-iface/open_beneath.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,12 +33,9 @@ std::string join(std::string_view a, std::string_view b) {
   return out;
 }
 
-int open_below(int base, const std::string& name, int flags) {
-  open_how how{};
-  how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
-  return static_cast<int>(::syscall(
-      SYS_openat2, base, name.empty() ? "." : name.c_str(), &how, sizeof how));
+unique_fd open_below(int base, const std::string& name, int flags) {
+  return open_beneath(base, name.empty() ? "." : name, flags,
+                      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 tl::unexpected<sys_error> open_error(const cgroup_dir& dir,
@@ -71,8 +69,7 @@ std::string cgroup_dir::path(std::string_view file) const {
 }
 
 result<unique_fd> open_dir(const cgroup_dir& dir) {
-  auto fd =
-      unique_fd::adopt(open_below(dir.base, dir.name, O_RDONLY | O_DIRECTORY));
+  auto fd = open_below(dir.base, dir.name, O_RDONLY | O_DIRECTORY);
   if (!fd)
     return open_error(dir, {});
   return fd;
@@ -80,8 +77,7 @@ result<unique_fd> open_dir(const cgroup_dir& dir) {
 
 result<unique_fd> open_file(const cgroup_dir& dir, std::string_view file,
                             int flags) {
-  auto fd = unique_fd::adopt(
-      open_below(dir.base, join(dir.name, file), flags | O_NOCTTY));
+  auto fd = open_below(dir.base, join(dir.name, file), flags | O_NOCTTY);
   if (!fd)
     return open_error(dir, file);
   return fd;

@@ -3,11 +3,11 @@
 
 #include "kernel-iface/delete_tree.hpp"
 
+#include "kernel-iface/open_beneath.hpp"
 #include "kernel-iface/unique_fd.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -184,12 +184,9 @@ private:
   }
 
   static unique_fd open(int parent, const std::string& name) {
-    open_how how{};
-    how.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    if (parent != AT_FDCWD) // the way to the top is the caller's own
-      how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-    return unique_fd::adopt(static_cast<int>(
-        ::syscall(SYS_openat2, parent, name.c_str(), &how, sizeof(how))));
+    // The way to the top is the caller's own.
+    return open_beneath(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
+                        parent == AT_FDCWD ? 0 : no_way_out);
   }
 
   const std::atomic<bool>& stop_;

@@ -4,12 +4,11 @@
 #include "kernel-iface/dirty_pages.hpp"
 
 #include "kernel-iface/cgroup_file.hpp"
+#include "kernel-iface/open_beneath.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -35,12 +34,9 @@ struct close_dir {
 
 using open_dir_ptr = std::unique_ptr<DIR, close_dir>;
 
-unique_fd open_below(int dir, const std::string& path, std::uint64_t flags) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOATIME;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-  return unique_fd::adopt(static_cast<int>(
-      ::syscall(SYS_openat2, dir, path.c_str(), &how, sizeof(how))));
+unique_fd open_below(int dir, const std::string& path, int flags = 0) {
+  return open_beneath(dir, path,
+                      flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOATIME);
 }
 
 /// Files below a directory that were changed at that time or later. What goes
@@ -58,7 +54,7 @@ public:
 
 private:
   void list(const std::string& path) {
-    auto fd = open_below(top_, path, O_RDONLY | O_DIRECTORY);
+    auto fd = open_below(top_, path, O_DIRECTORY);
     open_dir_ptr dir{fd ? ::fdopendir(fd.get()) : nullptr};
     if (!dir)
       return;
@@ -130,7 +126,7 @@ result<void> tree_writer::write() {
                                                 | SYNC_FILE_RANGE_WRITE
                                                 | SYNC_FILE_RANGE_WAIT_AFTER})
     for (const auto& path : found) {
-      auto file = open_below(top.get(), path, O_RDONLY);
+      auto file = open_below(top.get(), path);
       if (!file)
         continue; // it is gone, or something else by now
       if (::sync_file_range(file.get(), 0, 0, static_cast<unsigned>(flags))

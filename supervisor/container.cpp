@@ -301,20 +301,14 @@ void container_actor_state::keep_up_with(container_phase phase) {
       want(wish::gave_up);
     is_pausing_ = false;
     pause_ = {};
-    if (phase == container_phase::rebuilding) {
-      dirty_keeper_.reset();
-      watch_memory_to_the_end();
-    }
+    if (phase == container_phase::rebuilding)
+      leave_to_the_end();
     return suspend_or_resume_starts();
   case container_phase::destroying:
-    pause_ = {};
-    dirty_keeper_.reset();
-    watch_memory_to_the_end();
+    leave_to_the_end();
     return drop_record();
   case container_phase::stopping:
-    pause_ = {};
-    dirty_keeper_.reset();
-    watch_memory_to_the_end();
+    leave_to_the_end();
     if (state_.goal == container_phase::gave_up) // also if we end on the way
       want(wish::gave_up);
     return; // no start now that would be stopped at once
@@ -322,6 +316,13 @@ void container_actor_state::keep_up_with(container_phase phase) {
   case container_phase::destroyed:
     return;
   }
+}
+
+// On its way down nobody stops its processes any more.
+void container_actor_state::leave_to_the_end() {
+  pause_ = {};
+  dirty_keeper_.reset();
+  watch_memory_to_the_end();
 }
 
 void container_actor_state::suspend_or_resume_starts() {

@@ -267,6 +267,7 @@ private:
 
   void await(const work& doing, std::uint64_t serial);
   void keep_up_with(container_phase phase);
+  void leave_to_the_end();
   [[nodiscard]] bool is_current(std::uint64_t serial) const;
   void finished(std::uint64_t serial);
   void failed(std::uint64_t serial, const caf::error& err);

@@ -130,9 +130,9 @@ void container_actor_state::serve_limits() {
   }
   leave_limits();
   limits_server_ = spawn_limits_server(
-      self_->system(),
-      {how_.with, record_.spec.name, kit_->limits_socket, kit_->cgroup,
-       with_->mounts, with_->control.get(), with_->log});
+      self_->system(), {how_.with, record_.spec.name, kit_->limits_socket,
+                        kit_->cgroup, with_->mounts, with_->control.get(),
+                        services::half_of_descriptors(), with_->log});
   self_->monitor(limits_server_);
 }
 

@@ -15,14 +15,12 @@
 #include <spdlog/logger.h>
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <climits>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -74,15 +72,6 @@ constexpr auto admissions_at_once = 64;
 constexpr auto pause_between_admissions = 10ms;
 // What others change, such as a group above, is seen by looking.
 constexpr auto look_pause = 1s;
-// Nor do all containers together take the daemon's descriptors, of which each
-// new one is the lowest that is free: above the middle they are hung up on.
-int all_descriptors() {
-  rlimit limit{};
-  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0
-             ? static_cast<int>(std::min<rlim_t>(limit.rlim_cur, INT_MAX))
-             : 0;
-}
-
 // Without a descriptor for a caller there is no use in trying again at once.
 constexpr auto rest_without_descriptors = 1s;
 
@@ -144,7 +133,9 @@ public:
                                    caller_waits{});
       if (!socket)
         return how_.watch->rearm(token_, how_.socket->get(), EPOLLIN);
-      if (socket.get() >= descriptors_ / 2)
+      // All containers together do not take the daemon's descriptors, of which
+      // a new one is the lowest that is free.
+      if (socket.get() >= how_.first_descriptor_beyond)
         continue;
       // What it asks is there mostly: who has asked is not in the way of
       // others.
@@ -324,7 +315,6 @@ private:
   std::uint64_t last_number_ = 0;
   std::deque<std::uint64_t> waiting_; ///< for an answer, none of them twice
   token_bucket admissions_{admissions_at_once, pause_between_admissions};
-  int descriptors_ = all_descriptors();
   token_bucket allowance_{answers_at_once, pause_between_answers};
   bool has_queue_ = false; ///< callers wait that there is no room for
   bool is_due_ = false;

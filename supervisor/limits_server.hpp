@@ -42,6 +42,8 @@ struct limits_server_options {
   std::shared_ptr<const kernel::container_cgroup> cgroup;
   kernel::cgroup_mounts mounts;
   actors::poller* watch = nullptr;
+  /// Callers are hung up on whose descriptor is that one or beyond.
+  int first_descriptor_beyond = 0;
   std::shared_ptr<spdlog::logger> log;
 };
 

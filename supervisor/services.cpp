@@ -24,13 +24,13 @@ kernel::result<std::string> services::seccomp_for(kernel::capability_set caps) {
   return seccomp_programs_.emplace(caps.bits(), std::move(text)).first->second;
 }
 
-std::shared_ptr<std::atomic<int>> services::half_of_descriptors() {
+int services::half_of_descriptors() {
   constexpr auto most = rlim_t{1} << 20U;
   rlimit limit{};
   auto half = rlim_t{0};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0)
     half = std::min(limit.rlim_cur, most) / 2;
-  return std::make_shared<std::atomic<int>>(static_cast<int>(half));
+  return static_cast<int>(half);
 }
 
 } // namespace reeve::supervisor

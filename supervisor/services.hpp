@@ -52,18 +52,20 @@ struct services : std::enable_shared_from_this<services> {
   actors::zygote_actor zygote;
   actors::mount_broker_actor broker;
   /// How many more may be kept open for statistics: half of all there may be.
-  std::shared_ptr<std::atomic<int>> stats_descriptors = half_of_descriptors();
+  std::shared_ptr<std::atomic<int>> stats_descriptors =
+      std::make_shared<std::atomic<int>>(half_of_descriptors());
   std::int64_t started_ms = kernel::unix_ms();
   std::atomic<bool> closing{false}; ///< the runtime stops: nothing new
   std::atomic<bool> leaving{false}; ///< what takes long is for the next daemon
+
+  /// That this process may have; of a million at most.
+  [[nodiscard]] static int half_of_descriptors();
 
   /// The seccomp program for a capability set; compiled once for each.
   [[nodiscard]] kernel::result<std::string>
   seccomp_for(kernel::capability_set caps);
 
 private:
-  static std::shared_ptr<std::atomic<int>> half_of_descriptors();
-
   std::mutex seccomp_mutex_;
   std::map<std::uint64_t, std::string> seccomp_programs_;
 };

@@ -3,6 +3,7 @@
 
 #include "kernel-iface/unique_fd.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/limited_child.hpp"
 #include "tests/support/skip.hpp"
 
 #include <sched.h>
@@ -25,6 +26,7 @@
 
 using reeve::kernel::unique_fd;
 using reeve::tests::is_root;
+using reeve::tests::limited_child;
 
 namespace {
 
@@ -105,26 +107,15 @@ TEST_CASE("limits of a job: without a supervisor, what can be seen",
 }
 
 TEST_CASE("limits of a job: of another process, and of none", "[job-iface]") {
-  auto pid = ::fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0)
-    for (;;)
-      ::pause();
-  rlimit files{33, 44};
-  CHECK(::prlimit(pid, RLIMIT_NOFILE, &files, nullptr) == 0);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  CHECK(::sched_setaffinity(pid, sizeof(one), &one) == 0);
-  owned_limits all{::reeve_limits_of(pid)};
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+  limited_child child;
+  owned_limits all{::reeve_limits_of(child.pid())};
+  child.end();
   REQUIRE(all);
   CHECK(::reeve_limits_find(all.get(), "rlimit.nofile", false)->value == 33);
   CHECK(::reeve_limits_find(all.get(), "rlimit.nofile", true)->value == 44);
   CHECK(::reeve_limits_find(all.get(), "cpu", true)->value <= 1000);
   errno = 0;
-  CHECK(::reeve_limits_of(pid) == nullptr);
+  CHECK(::reeve_limits_of(child.pid()) == nullptr);
   CHECK(errno == ESRCH);
 }
 

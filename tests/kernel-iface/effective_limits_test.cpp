@@ -5,6 +5,7 @@
 
 #include "kernel-iface/cgroup_file.hpp"
 #include "tests/kernel-iface/cgroup_fixture.hpp"
+#include "tests/support/limited_child.hpp"
 
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -112,20 +113,9 @@ TEST_CASE("effective limits: v2, and what nothing limits",
 TEST_CASE("effective limits: of a process as the kernel has it",
           "[kernel-iface][cgroup]") {
   auto mounts = must(cgroup_mounts::probe());
-  auto pid = ::fork();
-  REQUIRE(pid >= 0);
-  if (pid == 0)
-    for (;;)
-      ::pause();
-  rlimit files{33, 44};
-  CHECK(::prlimit(pid, RLIMIT_NOFILE, &files, nullptr) == 0);
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(0, &one);
-  CHECK(::sched_setaffinity(pid, sizeof one, &one) == 0);
-  auto all = effective_limits_of(mounts, pid);
-  ::kill(pid, SIGKILL);
-  ::waitpid(pid, nullptr, 0);
+  limited_child child;
+  auto all = effective_limits_of(mounts, child.pid());
+  child.end();
   auto cpus = std::uint64_t{0};
   auto soft = std::uint64_t{0};
   auto hard = std::uint64_t{0};
@@ -138,7 +128,7 @@ TEST_CASE("effective limits: of a process as the kernel has it",
   CHECK(cpus <= 1000);
   CHECK(soft == 33);
   CHECK(hard == 44);
-  auto gone = effective_limits_of(mounts, pid);
+  auto gone = effective_limits_of(mounts, child.pid());
   REQUIRE(!gone);
   CHECK(gone.error().code == ESRCH);
 }
