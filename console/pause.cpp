@@ -20,8 +20,6 @@
 #include <optional>
 #include <utility>
 
-extern char** environ;
-
 namespace reeve::console {
 
 namespace {
@@ -35,6 +33,7 @@ public:
   /// 0 or an errno.
   [[nodiscard]] int start(const std::vector<std::string>& words) {
     std::vector<char*> argv;
+    argv.reserve(words.size() + 1);
     for (const auto& word : words)
       argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
