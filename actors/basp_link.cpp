@@ -9,7 +9,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <future>
 
 namespace reeve::actors {
 
@@ -74,11 +76,21 @@ void connection_table::greeted(int64_t id) {
   auto guard = std::lock_guard{mutex_};
   if (auto i = entries_.find(id); i != entries_.end())
     i->second.has_greeted = true;
+  changed_.notify_all();
 }
 
 void connection_table::leave(int64_t id) {
   auto guard = std::lock_guard{mutex_};
   entries_.erase(id);
+  changed_.notify_all();
+}
+
+void connection_table::wait_for_greetings(std::chrono::milliseconds limit) {
+  auto lock = std::unique_lock{mutex_};
+  changed_.wait_for(lock, limit, [this] {
+    return std::all_of(entries_.begin(), entries_.end(),
+                       [](const auto& one) { return one.second.has_greeted; });
+  });
 }
 
 void connection_table::close() {
@@ -237,6 +249,18 @@ unix_doorman::unix_doorman(net::default_multiplexer& mx, int fd, uint16_t port,
       table_(std::move(table)),
       acceptor_(mx, fd) {}
 
+void unix_doorman::stop_accepting() {
+  // The loop lets go of a socket at the end of the round in which it is told.
+  for (auto round = 0; round < 2; ++round) {
+    auto done = std::promise<void>{};
+    acceptor_.backend().post([&] {
+      acceptor_.passivate();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+}
+
 bool unix_doorman::new_connection() {
   auto fd = unique_fd::adopt(acceptor_.accepted_socket());
   if (detached())
@@ -267,7 +291,8 @@ void unix_doorman::graceful_shutdown() {
 }
 
 void unix_doorman::launch() {
-  acceptor_.start(this);
+  if (!table_->hands_over())
+    acceptor_.start(this);
 }
 
 std::string unix_doorman::addr() const {

@@ -13,6 +13,7 @@
 #include <caf/io/network/scribe_impl.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <map>
 #include <mutex>
 #include <unordered_map>
@@ -52,6 +53,10 @@ public:
     hands_over_ = true;
   }
 
+  /// Who was let in has a greeting coming. Blocks until all have greeted, too,
+  /// but for at most `limit`.
+  void wait_for_greetings(std::chrono::milliseconds limit);
+
   [[nodiscard]] bool hands_over() const {
     return hands_over_;
   }
@@ -74,6 +79,7 @@ private:
   const filter_rules rules_;
   const endpoint_options options_;
   mutable std::mutex mutex_;
+  std::condition_variable changed_;
   std::map<int64_t, entry> entries_;
   bool closed_ = false;
   std::atomic<bool> hands_over_{false};
@@ -162,6 +168,10 @@ class unix_doorman : public caf::io::doorman {
 public:
   unix_doorman(caf::io::network::default_multiplexer& mx, int fd, uint16_t port,
                std::shared_ptr<connection_table> table);
+
+  /// From the return on, no connection is accepted. Blocks for two rounds of
+  /// the multiplexer, in any thread but its own.
+  void stop_accepting();
 
   bool new_connection() override;
   void graceful_shutdown() override;

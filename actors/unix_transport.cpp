@@ -79,12 +79,14 @@ unix_endpoint::publish(caf::actor_system& sys, caf::strong_actor_ptr whom,
   out.table_ =
       std::make_shared<connection_table>(std::move(rules), std::move(options));
   auto port = next_port();
-  auto doorman = caf::io::doorman_ptr{caf::make_counted<unix_doorman>(
-      *link->multiplexer, socket->fd.release(), port, out.table_)};
+  auto doorman = caf::make_counted<unix_doorman>(
+      *link->multiplexer, socket->fd.release(), port, out.table_);
+  out.stop_accepting_ = [doorman] { doorman->stop_accepting(); };
   out.withdraw_ = [broker = link->broker, address = whom->address(), port] {
     caf::anon_send(broker, caf::unpublish_atom_v, address, port);
   };
-  caf::anon_send(link->broker, caf::publish_atom_v, std::move(doorman), port,
+  caf::anon_send(link->broker, caf::publish_atom_v,
+                 caf::io::doorman_ptr{std::move(doorman)}, port,
                  std::move(whom), std::move(interface.signatures));
   return out;
 }
@@ -93,6 +95,7 @@ unix_endpoint::unix_endpoint(unix_endpoint&& other) noexcept
     : file_(std::move(other.file_)),
       listener_(std::move(other.listener_)),
       table_(std::move(other.table_)),
+      stop_accepting_(std::exchange(other.stop_accepting_, nullptr)),
       withdraw_(std::exchange(other.withdraw_, nullptr)) {}
 
 unix_endpoint& unix_endpoint::operator=(unix_endpoint&& other) noexcept {
@@ -101,6 +104,7 @@ unix_endpoint& unix_endpoint::operator=(unix_endpoint&& other) noexcept {
     file_ = std::move(other.file_);
     listener_ = std::move(other.listener_);
     table_ = std::move(other.table_);
+    stop_accepting_ = std::exchange(other.stop_accepting_, nullptr);
     withdraw_ = std::exchange(other.withdraw_, nullptr);
   }
   return *this;
@@ -115,6 +119,7 @@ void unix_endpoint::unpublish() noexcept {
   listener_.reset();
   if (table_)
     table_->close();
+  stop_accepting_ = nullptr; // owns the socket, too
   if (withdraw_)
     std::exchange(withdraw_, nullptr)();
 }
@@ -122,6 +127,10 @@ void unix_endpoint::unpublish() noexcept {
 kernel::unique_fd unix_endpoint::hand_over() noexcept {
   file_.keep();
   table_->hand_over();
+  // A client that was accepted and not greeted could not tell an upgrade from
+  // being turned away.
+  std::exchange(stop_accepting_, nullptr)();
+  table_->wait_for_greetings(std::chrono::seconds{1});
   if (withdraw_)
     std::exchange(withdraw_, nullptr)();
   return std::move(listener_);

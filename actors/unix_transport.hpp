@@ -101,7 +101,8 @@ public:
 
   /// Nobody new is let in, but name and socket stay: who connects waits for
   /// whoever publishes it next, with `publish` and this socket. Connections
-  /// stay until the actor system ends.
+  /// stay until the actor system ends. Blocks while clients are being greeted,
+  /// for at most a second.
   [[nodiscard]] kernel::unique_fd hand_over() noexcept;
 
   /// Any thread.
@@ -118,6 +119,7 @@ private:
   socket_file file_;
   kernel::unique_fd listener_; ///< for whoever goes on with it
   std::shared_ptr<connection_table> table_;
+  std::function<void()> stop_accepting_;
   std::function<void()> withdraw_;
 };
 

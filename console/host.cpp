@@ -82,12 +82,7 @@ connect_to_daemon(const std::string& socket) {
   if (::access(socket.c_str(), F_OK) != 0 && errno == ENOENT)
     return kernel::last_error("connect to", socket);
   auto out = std::make_unique<daemon_host>();
-  auto done = out->connect(socket);
-  // One that is just being upgraded hangs up on who has not come to the point:
-  // the next one answers. Whom it does not admit it hangs up on again.
-  if (!done && done.error().code == ECONNRESET)
-    done = out->connect(socket);
-  if (!done)
+  if (auto done = out->connect(socket); !done)
     return tl::make_unexpected(std::move(done.error()));
   return out;
 }

@@ -368,6 +368,48 @@ TEST_CASE("unix_transport: after unpublish nobody gets in and clients go down",
   check_serves(uut.path);
 }
 
+TEST_CASE("unix_transport: while it is handed on, nobody is turned away",
+          "[actors][unix_transport]") {
+  auto dir = temporary_directory{};
+  const auto path = dir / "socket";
+  auto daemon = std::make_unique<echo_daemon>();
+  auto options = endpoint_options{};
+  options.admitted.uids = {::geteuid()};
+  auto endpoint =
+      unix_endpoint::publish(daemon->sys, daemon->service, path, options);
+  REQUIRE(endpoint);
+  auto is_over = std::atomic<bool>{false};
+  auto served = std::atomic<int>{0};
+  auto turned_away = std::atomic<int>{0};
+  auto clients = std::vector<std::thread>{};
+  for (int i = 0; i < 4; ++i)
+    clients.emplace_back([&] {
+      while (!is_over) {
+        auto client = node{};
+        ++(connect<echo_actor>(client.sys, path, patience) ? served
+                                                           : turned_away);
+      }
+    });
+  for (auto generation = 0; generation < 30; ++generation) {
+    for (auto before = served.load(); served < before + 4 && turned_away == 0;)
+      std::this_thread::sleep_for(1ms);
+    auto next = std::make_unique<echo_daemon>();
+    auto socket = endpoint->hand_over();
+    endpoint = tl::make_unexpected(reeve::kernel::sys_error{});
+    daemon = std::move(next);
+    endpoint = unix_endpoint::publish(daemon->sys, daemon->service, path,
+                                      options, std::move(socket));
+    if (!endpoint)
+      break;
+  }
+  is_over = true;
+  for (auto& thread : clients)
+    thread.join();
+  CHECK(endpoint);
+  CHECK(served >= 120);
+  CHECK(turned_away == 0);
+}
+
 TEST_CASE("unix_transport: the death of the daemon is noticed",
           "[actors][unix_transport]") {
   auto dir = temporary_directory{};
