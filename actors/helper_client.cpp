@@ -9,6 +9,7 @@
 #include "actors/packet_channel.hpp"
 #include "kernel-iface/broker_protocol.hpp"
 #include "kernel-iface/packet.hpp"
+#include "kernel-iface/untrusted_socket.hpp"
 #include "kernel-iface/zygote_protocol.hpp"
 
 #include <caf/after.hpp>
@@ -349,12 +350,8 @@ kernel::result<void> send_start(const start_holder& msg, packet_channel& to,
       ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!limits)
     return kernel::last_error("make the limits socket of a container");
-  // A descriptor that a caller sends along would be closed by us, and that may
-  // take as long as he likes (unix(7); the option is of Linux 6.16).
-  constexpr auto so_passrights = 83;
-  auto none = 0;
-  ::setsockopt(limits.get(), SOL_SOCKET, so_passrights, &none, sizeof(none));
-  out.limits_socket = share(std::move(limits));
+  kernel::refuse_descriptors(limits);
+  out.limits_socket = kernel::share_listener(std::move(limits));
   kernel::zygote::start_holder_order order;
   order.modes.assign(msg.modes.begin(), msg.modes.end());
   order.id_base = msg.id_base;

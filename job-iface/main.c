@@ -26,7 +26,7 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: reeve-limits [-a] [-f] [-p PID] [RESOURCE [-s]]\n"
+    "usage: reeve-limits [-a] [-f] [-p PID] [[-s] RESOURCE]\n"
     "\n"
     "Tells what this process really may have, by the word of the container's\n"
     "supervisor; where nobody answers, by what can be seen from here.\n"

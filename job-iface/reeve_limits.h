@@ -58,22 +58,23 @@ struct reeve_limits {
 };
 
 /* Of this process: asks the supervisor, for timeout_ms at most, or reads what
-   can be seen. NULL with ENOMEM. To be freed. */
+   can be seen. NULL with ENOMEM, EMFILE or ENFILE. To be freed. */
 struct reeve_limits* reeve_limits_read(int timeout_ms);
 
 /* Of any process, as far as it can be seen from here; never asks. NULL with
-   ESRCH if there is none, or ENOMEM. To be freed. */
+   ESRCH if there is none, or as above. To be freed. */
 struct reeve_limits* reeve_limits_of(pid_t pid);
 
 /* Has the supervisor tell the limits of this process, now and whenever they
    change. A descriptor to wait on, with poll(2) or in reeve_limits_next, and to
-   be closed; -1 with ENOENT if there is no supervisor, or with what connect(2)
-   says. Does not wait. */
+   be closed; -1 with ENOENT if there is no supervisor, EAGAIN if it has too
+   much to do, or with what else connect(2) says. Does not wait. */
 int reeve_limits_watch(void);
 
 /* The next ones. Blocks, unless O_NONBLOCK is set. NULL with EPIPE when nobody
-   tells any more, as while a supervisor is replaced: watch again. To be
-   freed. */
+   tells any more: watch again, after a second. So it is while a supervisor is
+   replaced; and who comes when a container has 24 that watch is told once each
+   time. To be freed. */
 struct reeve_limits* reeve_limits_next(int watch);
 
 /* The one of this name, or NULL. */

@@ -97,6 +97,21 @@ static uint64_t count_of(char* list) {
   return out;
 }
 
+/* Of one that may be long. */
+static int count_in(const char* path, uint64_t* out) {
+  FILE* in = fopen(path, "re");
+  if (in == NULL)
+    return errno;
+  char* list = NULL;
+  size_t room = 0;
+  if (getline(&list, &room, in) > 0)
+    *out = count_of(list);
+  int code = ferror(in) ? EIO : 0;
+  free(list);
+  fclose(in);
+  return code;
+}
+
 static bool join(char* out, const char* dir, const char* file) {
   int length = snprintf(out, path_room, "%s/%s", dir, file);
   return length >= 0 && length < path_room;
@@ -110,6 +125,7 @@ struct least {
   char source[path_room];
   bool is_exact;
   bool sees_all;
+  int shortage; /* 0, or the errno of what there was none of to read more */
 };
 
 static void begin(struct least* of) {
@@ -117,6 +133,7 @@ static void begin(struct least* of) {
   of->source[0] = '\0';
   of->is_exact = true;
   of->sees_all = true;
+  of->shortage = 0;
 }
 
 static void consider(struct least* of, uint64_t value, const char* source) {
@@ -127,11 +144,18 @@ static void consider(struct least* of, uint64_t value, const char* source) {
   snprintf(of->source, sizeof of->source, "%s", source);
 }
 
+/* What is asked for may be there all the same. */
+static bool is_shortage(int code) {
+  return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
 /* What is not there limits nothing; what cannot be read may limit more. */
 static void consider_file(struct least* of, int code, uint64_t value,
                           const char* source) {
   if (code == 0)
     consider(of, value, source);
+  else if (is_shortage(code))
+    of->shortage = code;
   else if (code != ENOENT && code != ENODEV)
     of->sees_all = false;
 }
@@ -205,10 +229,9 @@ static bool look_at_max(struct least* of, const char* dir, const char* file) {
 static bool look_at_cpuset(struct least* of, const char* dir,
                            const char* file) {
   char path[path_room];
-  char text[4096];
-  int code =
-      join(path, dir, file) ? read_text(path, text, sizeof text) : ENAMETOOLONG;
-  consider_file(of, code, code == 0 ? count_of(text) * per_processor : 0, path);
+  uint64_t count = 0;
+  int code = join(path, dir, file) ? count_in(path, &count) : ENAMETOOLONG;
+  consider_file(of, code, count * per_processor, path);
   return code != 0;
 }
 
@@ -265,6 +288,9 @@ static bool look_at_sum(struct least* of, const char* dir, const char* file) {
   look_at_number(&sum, dir, file);
   look_at_number(&memory, dir, "memory.limit_in_bytes");
   of->sees_all = of->sees_all && sum.sees_all && memory.sees_all;
+  of->shortage = sum.shortage != 0      ? sum.shortage
+                 : memory.shortage != 0 ? memory.shortage
+                                        : of->shortage;
   uint64_t left = sum.value;
   if (sum.value != REEVE_NO_LIMIT && memory.value != REEVE_NO_LIMIT)
     left = sum.value > memory.value ? sum.value - memory.value : 0;
@@ -303,18 +329,22 @@ static bool is_in_first_cgroup_namespace(void) {
   return strcmp(target, "cgroup:[4026531835]") == 0;
 }
 
-static bool add(struct reeve_limits* to, const char* resource, bool is_hard,
-                const struct least* found, bool sees_all) {
+/* 0 or an errno. */
+static int add(struct reeve_limits* to, const char* resource, bool is_hard,
+               const struct least* found, bool sees_all) {
+  if (found->shortage != 0)
+    return found->shortage;
   struct reeve_limit item = {resource, is_hard, found->value, found->source,
                              found->is_exact && found->sees_all && sees_all};
-  return reeve_add_limit(to, &item);
+  return reeve_add_limit(to, &item) ? 0 : ENOMEM;
 }
 
 static uint64_t from_rlimit(rlim_t value) {
   return value == RLIM_INFINITY ? REEVE_NO_LIMIT : (uint64_t)value;
 }
 
-static bool add_rlimits(struct reeve_limits* to, const struct rlimit* all) {
+/* 0 or an errno. */
+static int add_rlimits(struct reeve_limits* to, const struct rlimit* all) {
   for (size_t i = 0; i < sizeof rlimit_names / sizeof *rlimit_names; ++i) {
     char resource[32];
     char source[32] = "RLIMIT_";
@@ -326,9 +356,9 @@ static bool add_rlimits(struct reeve_limits* to, const struct rlimit* all) {
     struct reeve_limit hard = {resource, true, from_rlimit(all[i].rlim_max),
                                source, true};
     if (!reeve_add_limit(to, &soft) || !reeve_add_limit(to, &hard))
-      return false;
+      return ENOMEM;
   }
-  return true;
+  return 0;
 }
 
 struct reeve_limits* reeve_read_limits(const struct reeve_groups* groups,
@@ -342,23 +372,24 @@ struct reeve_limits* reeve_read_limits(const struct reeve_groups* groups,
   struct least found;
   begin(&found);
   find_cpu(&found, groups, pid);
-  bool ok = add(out, "cpu", true, &found, sees_all);
+  int code = add(out, "cpu", true, &found, sees_all);
   begin(&found);
   find_memory(&found, memory);
-  ok = ok && add(out, "memory", true, &found, sees_all);
+  code = code != 0 ? code : add(out, "memory", true, &found, sees_all);
   begin(&found);
   find_soft_memory(&found, memory);
-  ok = ok && add(out, "memory", false, &found, sees_all);
+  code = code != 0 ? code : add(out, "memory", false, &found, sees_all);
   begin(&found);
   find_swap(&found, memory);
-  ok = ok && add(out, "swap", true, &found, sees_all);
+  code = code != 0 ? code : add(out, "swap", true, &found, sees_all);
   begin(&found);
   find_pids(&found, &groups->of[REEVE_PIDS]);
-  ok = ok && add(out, "pids", true, &found, sees_all);
-  if (ok && add_rlimits(out, rlimits))
+  code = code != 0 ? code : add(out, "pids", true, &found, sees_all);
+  code = code != 0 ? code : add_rlimits(out, rlimits);
+  if (code == 0)
     return out;
   reeve_limits_free(out);
-  errno = ENOMEM;
+  errno = code;
   return NULL;
 }
 
@@ -391,9 +422,11 @@ static bool has_option(const char* options, const char* name) {
   return false;
 }
 
-/* The first one that shows it; nothing that is mounted over another is told. */
+/* The first one that shows the root, or else the first; of what is mounted over
+   another nothing is told. */
 static void note(struct reeve_mount* out, const char* path, const char* group) {
-  if (out->path[0] != '\0')
+  if (out->path[0] != '\0'
+      && (out->group[0] == '\0' || strcmp(group, "/") != 0))
     return;
   snprintf(out->path, sizeof out->path, "%s", path);
   snprintf(out->group, sizeof out->group, "%s",
@@ -441,13 +474,19 @@ int reeve_find_mounts(struct reeve_mounts* out) {
   return code;
 }
 
+/* Of another part of the tree than the cgroup namespace shows. */
+static bool is_outside(const char* group) {
+  return strncmp(group, "/..", 3) == 0 && (group[3] == '/' || group[3] == '\0');
+}
+
 /* The group as /proc/PID/cgroup has it, where the mount shows it. False if it
    does not. */
 static bool place(struct reeve_group* out, const struct reeve_mount* mount,
                   const char* group) {
   size_t shown = strlen(mount->group);
   out->top[0] = out->dir[0] = '\0';
-  if (mount->path[0] == '\0' || strncmp(group, mount->group, shown) != 0
+  if (mount->path[0] == '\0' || is_outside(group)
+      || strncmp(group, mount->group, shown) != 0
       || (group[shown] != '\0' && group[shown] != '/'))
     return false;
   const char* below = strcmp(group + shown, "/") == 0 ? "" : group + shown;
@@ -544,25 +583,32 @@ int reeve_find_rlimits(pid_t pid, struct rlimit* out) {
   return 0;
 }
 
-struct reeve_limits* reeve_limits_of(pid_t pid) {
+/* Of this process something is known without /proc, too. 0 or an errno. */
+static int find_visible_groups(pid_t pid, struct reeve_groups* out) {
   struct reeve_mounts* mounts = calloc(1, sizeof *mounts);
+  int code = mounts != NULL ? reeve_find_mounts(mounts) : ENOMEM;
+  if (code == 0)
+    code = reeve_find_groups(mounts, pid, out);
+  free(mounts);
+  if (code == 0 || is_shortage(code) || pid != getpid())
+    return code;
+  memset(out, 0, sizeof *out);
+  return 0;
+}
+
+struct reeve_limits* reeve_limits_of(pid_t pid) {
   struct reeve_groups* groups = calloc(1, sizeof *groups);
   struct reeve_limits* out = NULL;
   struct rlimit rlimits[RLIM_NLIMITS];
-  int code = mounts != NULL && groups != NULL ? 0 : ENOMEM;
+  int code = groups != NULL ? reeve_find_rlimits(pid, rlimits) : ENOMEM;
   if (code == 0)
-    code = reeve_find_rlimits(pid, rlimits);
-  if (code == 0)
-    code = reeve_find_mounts(mounts);
-  if (code == 0)
-    code = reeve_find_groups(mounts, pid, groups);
+    code = find_visible_groups(pid, groups);
   if (code == 0)
     out = reeve_read_limits(groups, rlimits, pid);
   else
     errno = code;
   code = errno;
   free(groups);
-  free(mounts);
   errno = code;
   return out;
 }

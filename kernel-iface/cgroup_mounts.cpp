@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <utility>
 
 namespace reeve::kernel {
 
@@ -24,7 +25,7 @@ constexpr auto all_controllers =
 /// The fields of one mountinfo line that matter here.
 struct mount_line {
   std::string_view device; // major:minor names the hierarchy
-  std::string_view root;
+  std::string root;        // empty for all of the hierarchy
   std::string mount_point;
   std::string_view fs_type;
   std::string_view super_options;
@@ -53,7 +54,9 @@ std::optional<mount_line> parse_line(std::string_view line) {
   auto dash = std::find(words.begin(), words.end(), "-");
   if (dash - words.begin() < 6 || words.end() - dash < 4)
     return std::nullopt;
-  return mount_line{words[2], words[3], unescape(words[4]), dash[1], dash[3]};
+  auto root = words[3] == "/" ? std::string{} : unescape(words[3]);
+  return mount_line{words[2], std::move(root), unescape(words[4]), dash[1],
+                    dash[3]};
 }
 
 controller_set controllers_in(std::string_view options) {
@@ -72,8 +75,11 @@ controller_set controllers_in(std::string_view options) {
 /// mounts; the one that shows its root is the one to use.
 struct candidate {
   std::string_view device;
-  bool shows_root;
   v1_hierarchy hierarchy;
+
+  [[nodiscard]] bool shows_root() const {
+    return hierarchy.group.empty();
+  }
 };
 
 void keep_best(std::vector<candidate>& found, candidate next) {
@@ -82,7 +88,7 @@ void keep_best(std::vector<candidate>& found, candidate next) {
   });
   if (same == found.end())
     found.push_back(std::move(next));
-  else if (next.shows_root && !same->shows_root)
+  else if (next.shows_root() && !same->shows_root())
     *same = std::move(next);
 }
 
@@ -145,7 +151,8 @@ result<cgroup_mounts> cgroup_mounts::parse(
     if (!line)
       continue;
     auto next =
-        candidate{line->device, line->root == "/", {line->mount_point, {}}};
+        candidate{line->device,
+                  {std::move(line->mount_point), {}, std::move(line->root)}};
     if (line->fs_type == "cgroup2") {
       keep_best(v2, std::move(next));
     } else if (line->fs_type == "cgroup") {
@@ -157,6 +164,7 @@ result<cgroup_mounts> cgroup_mounts::parse(
   cgroup_mounts found;
   if (!v2.empty()) {
     found.unified = std::move(v2.front().hierarchy.mount);
+    found.unified_group = std::move(v2.front().hierarchy.group);
     auto controllers = root_controllers(found.unified);
     if (!controllers)
       return tl::make_unexpected(std::move(controllers.error()));

@@ -73,6 +73,7 @@ enum class cgroup_mode : std::uint8_t { v1, hybrid, v2 };
 struct v1_hierarchy {
   std::string mount;
   controller_set controllers;
+  std::string group = {}; ///< that is mounted there, if not the root
 };
 
 /// Where this machine mounts its cgroups; probed once and passed on. Plain
@@ -81,6 +82,7 @@ struct cgroup_mounts {
   cgroup_mode mode = cgroup_mode::v1;
   std::vector<v1_hierarchy> v1; ///< each hierarchy once; none in mode v2
   std::string unified;          ///< mount of cgroup2; empty in mode v1
+  std::string unified_group;    ///< that is mounted there, if not the root
 
   /// Reads a mountinfo file (proc(5)) and, if there is a cgroup2, the
   /// controllers in its root. A controller is bound to v1 or to cgroup2, never

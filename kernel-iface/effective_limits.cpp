@@ -29,14 +29,19 @@ bool copy(std::string_view from, char (&to)[PATH_MAX]) {
   return true;
 }
 
-/// Empty if the machine has no such controller, or does not mount it.
-std::string mount_of(const cgroup_mounts& mounts, controller which) {
+/// Without a path if the machine has no such controller, or does not mount it.
+v1_hierarchy hierarchy_of(const cgroup_mounts& mounts, controller which) {
   if (mounts.mode == cgroup_mode::v2)
-    return mounts.unified;
+    return {mounts.unified, {}, mounts.unified_group};
   for (const auto& hierarchy : mounts.v1)
     if (hierarchy.controllers.contains(which))
-      return hierarchy.mount;
+      return hierarchy;
   return {};
+}
+
+void copy(const v1_hierarchy& from, reeve_mount& to) {
+  if (!copy(from.mount, to.path) || !copy(from.group, to.group))
+    to.path[0] = '\0';
 }
 
 struct free_limits {
@@ -65,11 +70,10 @@ result<std::unique_ptr<reeve_groups>> groups_of(const cgroup_mounts& mounts,
                                                 pid_t pid) {
   auto places = std::make_unique<reeve_mounts>();
   auto out = std::make_unique<reeve_groups>();
-  for (auto i = 0; i < REEVE_CONTROLLERS; ++i)
-    copy(mounts.mode == cgroup_mode::v2 ? std::string{}
-                                        : mount_of(mounts, controllers[i]),
-         places->v1[i].path);
-  copy(mounts.unified, places->v2.path);
+  if (mounts.mode != cgroup_mode::v2)
+    for (auto i = 0; i < REEVE_CONTROLLERS; ++i)
+      copy(hierarchy_of(mounts, controllers[i]), places->v1[i]);
+  copy({mounts.unified, {}, mounts.unified_group}, places->v2);
   if (auto code = ::reeve_find_groups(places.get(), pid, out.get()); code != 0)
     return make_error(code, "read the groups of process", std::to_string(pid));
   return out;
@@ -121,12 +125,12 @@ effective_limits_of(const cgroup_mounts& mounts, const container_cgroup& group,
   groups->sees_all = true;
   for (auto i = 0; i < REEVE_CONTROLLERS; ++i) {
     auto dir = group.limits_dir(controllers[i]);
-    auto mount = mount_of(mounts, controllers[i]);
+    auto from = hierarchy_of(mounts, controllers[i]);
     auto& out = groups->of[i];
     out.is_v2 = mounts.mode == cgroup_mode::v2;
-    if (dir && !mount.empty())
-      groups->sees_all = copy(mount, out.top) && copy(dir->path(), out.dir)
-                         && groups->sees_all;
+    if (dir && !from.mount.empty())
+      groups->sees_all = copy(from.mount, out.top) && copy(dir->path(), out.dir)
+                         && from.group.empty() && groups->sees_all;
   }
   return read_limits(*groups, rlimits.data(), 0);
 }
@@ -140,19 +144,23 @@ effective_limits_for(const cgroup_mounts& mounts, const container_cgroup& group,
   auto found = limits_of(**groups, pid);
   if (!found)
     return found;
+  auto is_there = false;
   for (auto i = 0; i < REEVE_CONTROLLERS; ++i) {
     auto limits = group.limits_dir(controllers[i]);
     auto root = group.shares_dir(controllers[i]);
-    if (!limits || !root)
-      continue; // the machine has no such controller
     const auto& own = (*groups)->of[i];
-    if (!is_at_or_below(own.dir, limits->path()))
-      return make_error(ESRCH, "find the container of process",
-                        std::to_string(pid));
+    if (!limits || !root || own.top[0] == '\0')
+      continue; // the machine has no such controller, or it is out of sight
+    is_there = is_at_or_below(own.dir, limits->path());
+    if (!is_there)
+      break;
     for (auto& item : *found)
       if (is_at_or_below(item.source, own.top))
         item.source = seen_from(root->path(), item.source);
   }
+  if (!is_there)
+    return make_error(ESRCH, "find the container of process",
+                      std::to_string(pid));
   // Of a hierarchy that the container is not known to be in.
   for (const auto& own : (*groups)->of)
     for (auto& item : *found)

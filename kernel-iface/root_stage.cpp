@@ -21,8 +21,6 @@
 #include <string_view>
 #include <utility>
 
-#include "job-iface/reeve_limits.h"
-
 namespace reeve::kernel {
 
 namespace {
@@ -256,11 +254,11 @@ private:
       return {};
     // More wait there than are answered at a time.
     constexpr auto waiting = 64;
-    constexpr auto path = "/stage" REEVE_LIMITS_SOCKET;
     auto* name = std::strrchr(REEVE_LIMITS_SOCKET, '/') + 1;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    std::snprintf(address.sun_path, sizeof(address.sun_path), "%s",
+                  limits_socket_path);
     auto owner = options_.first_id;
     if (::bind(limits_socket_, reinterpret_cast<sockaddr*>(&address),
                sizeof(address))
@@ -268,7 +266,7 @@ private:
         || ::fchownat(dev, name, owner, owner, AT_SYMLINK_NOFOLLOW) < 0
         || ::fchmodat(dev, name, 0666, 0) < 0
         || ::listen(limits_socket_, waiting) < 0)
-      return last_error("bind the limits socket to", path);
+      return last_error("bind the limits socket to", limits_socket_path);
     return {};
   }
 

@@ -10,7 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "job-iface/reeve_limits.h"
+
 namespace reeve::kernel {
+
+/// Where the mount broker binds a container's limits socket: what
+/// getsockname(2) says of it ever after.
+inline constexpr auto limits_socket_path = "/stage" REEVE_LIMITS_SOCKET;
 
 /// How the container sees its control groups at /sys/fs/cgroup.
 enum class cgroup_view {

@@ -6,6 +6,7 @@
 
 #include "kernel-iface/effective_limits.hpp"
 #include "kernel-iface/process_stats.hpp"
+#include "kernel-iface/untrusted_socket.hpp"
 #include "supervisor/container_actor_state.hpp"
 #include "supervisor/container_kit.hpp"
 #include "supervisor/limits_server.hpp"
@@ -13,7 +14,11 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <map>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace reeve::supervisor {
 
@@ -23,9 +28,6 @@ using actors::make_error;
 namespace {
 
 constexpr auto longest_wait = std::chrono::milliseconds{60'000};
-
-// What others change, such as a group above, is seen by looking.
-constexpr auto look_pause = std::chrono::seconds{1};
 
 } // namespace
 
@@ -51,7 +53,7 @@ void container_actor_state::on(limits_due) {
 
 void container_actor_state::look_at_limits_later() {
   if (!limits_watched_.empty() && !std::exchange(looks_at_limits_, true))
-    self_->delayed_send(self_, look_pause, limits_due{});
+    self_->delayed_send(self_, limits_look_pause, limits_due{});
 }
 
 void container_actor_state::tell_limits_again() {
@@ -62,8 +64,14 @@ void container_actor_state::tell_limits_again() {
 
 void container_actor_state::look_at_limits() {
   auto now = clock::now();
+  // However many wait, each process is looked at once.
+  std::map<std::string, caf::expected<std::vector<kernel::effective_limit>>>
+      looked_at;
   std::erase_if(limits_watched_, [&](watched_limits& item) {
-    auto found = limits_for(item.asked);
+    auto at = looked_at.find(item.asked.process);
+    if (at == looked_at.end())
+      at = looked_at.emplace(item.asked.process, limits_for(item.asked)).first;
+    auto found = at->second;
     if (found && *found == item.asked.seen && now < item.until)
       return false;
     if (found)
@@ -122,11 +130,14 @@ container_actor_state::limits_of_next() const {
 void container_actor_state::serve_limits() {
   if (!kit_->limits_socket) {
     auto socket = limits_socket_of(*kit_);
-    if (!socket)
-      return with_->log->warn("container '{}' is not told its limits: {}",
-                              record_.spec.name, to_string(socket.error()));
-    kit_->limits_socket =
-        std::make_shared<kernel::unique_fd>(std::move(*socket));
+    if (!socket) {
+      auto is_old = socket.error().code == EBADF; // PID 1, and has none
+      return with_->log->log(is_old ? spdlog::level::debug
+                                    : spdlog::level::warn,
+                             "container '{}' is not told its limits: {}",
+                             record_.spec.name, to_string(socket.error()));
+    }
+    kit_->limits_socket = kernel::share_listener(std::move(*socket));
   }
   leave_limits();
   limits_server_ = spawn_limits_server(

@@ -5,6 +5,7 @@
 
 #include "kernel-iface/packet.hpp"
 #include "kernel-iface/process_identity.hpp"
+#include "kernel-iface/root_stage.hpp"
 
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
+#include <string_view>
 #include <utility>
 
 namespace reeve::supervisor {
@@ -169,15 +171,19 @@ kernel::result<unique_fd> limits_socket_of(const kit& which) {
   if (!fd) // Yama's ptrace_scope 3 refuses it to everybody
     return kernel::last_error(what);
   // What a PID 1 has that was taken over by somebody may be anything.
-  auto listens = 0;
-  socklen_t size = sizeof(listens);
+  auto option = [&fd](int name) {
+    auto value = 0;
+    socklen_t size = sizeof(value);
+    return ::getsockopt(fd.get(), SOL_SOCKET, name, &value, &size) == 0 ? value
+                                                                        : -1;
+  };
   sockaddr_un address{};
   socklen_t length = sizeof(address);
-  if (::getsockopt(fd.get(), SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0
-      || listens == 0
+  if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != SOCK_SEQPACKET
+      || option(SO_ACCEPTCONN) != 1
       || ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &length)
              != 0
-      || address.sun_family != AF_UNIX
+      || std::string_view{address.sun_path} != kernel::limits_socket_path
       || ::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0)
     return kernel::make_error(EPROTO, what, {}, "it is another's descriptor");
   return fd;

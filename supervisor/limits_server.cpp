@@ -7,6 +7,7 @@
 #include "kernel-iface/cgroup_file.hpp"
 #include "kernel-iface/effective_limits.hpp"
 #include "kernel-iface/packet.hpp"
+#include "kernel-iface/untrusted_socket.hpp"
 #include "supervisor/token_bucket.hpp"
 
 #include <caf/send.hpp>
@@ -22,10 +23,12 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <cstring>
 #include <deque>
 #include <map>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace reeve::supervisor {
 
@@ -66,13 +69,12 @@ using internal_server = limits_server_actor::extend<
 constexpr auto answers_at_once = 50;
 constexpr auto pause_between_answers = 100ms;
 constexpr auto most_callers = std::size_t{32};
+constexpr auto most_watchers = 24;
 // Who connects and goes again and again costs some hundredths of a millisecond
 // each time.
 constexpr auto admissions_at_once = 64;
 constexpr auto pause_between_admissions = 10ms;
-// What others change, such as a group above, is seen by looking.
-constexpr auto look_pause = 1s;
-// Without a descriptor for a caller there is no use in trying again at once.
+// Without a descriptor there is no use in trying again at once.
 constexpr auto rest_without_descriptors = 1s;
 
 std::string answer_of(const std::vector<kernel::effective_limit>& all) {
@@ -101,8 +103,9 @@ public:
   ~limits_server_state() {
     if (token_ != 0)
       how_.watch->unwatch(token_, how_.socket->get());
-    for (auto& [number, item] : callers_)
-      how_.watch->unwatch(item.token, item.socket.get());
+    while (!callers_.empty())
+      drop(callers_.begin()->first);
+    kernel::close_aside(std::move(poisoned_));
   }
 
   void init(self_pointer self, limits_server_options how) {
@@ -128,15 +131,13 @@ public:
           how_.socket->get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (!socket && (errno == EINTR || errno == ECONNABORTED))
         continue;
-      if (!socket && errno != EAGAIN) // out of descriptors, or of memory
+      if (!socket && errno != EAGAIN) { // out of descriptors, or of memory
+        warn_once(shortage_told_, std::strerror(errno));
         return self_->delayed_send(self_, rest_without_descriptors,
                                    caller_waits{});
+      }
       if (!socket)
         return how_.watch->rearm(token_, how_.socket->get(), EPOLLIN);
-      // All containers together do not take the daemon's descriptors, of which
-      // a new one is the lowest that is free.
-      if (socket.get() >= how_.first_descriptor_beyond)
-        continue;
       // What it asks is there mostly: who has asked is not in the way of
       // others.
       if (auto number = admit(std::move(socket)); number != 0)
@@ -151,22 +152,21 @@ public:
       return;
     auto& from = found->second;
     std::array<char, 32> word{};
-    auto size = ::recv(from.socket.get(), word.data(), word.size(), MSG_TRUNC);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR))
+    auto size = kernel::take_words(from.socket, word);
+    if (!size && (size.error().code == EAGAIN || size.error().code == EINTR))
       return hear(from);
-    auto asked = std::string_view{
-        word.data(), size > 0 && size <= static_cast<ssize_t>(word.size())
-                         ? std::size_t(size)
-                         : 0U};
-    if (asked == "watch" && !std::exchange(from.watches, true))
-      look_later();
-    if (asked == "watch" || asked == "limits")
+    auto asked = std::string_view{word.data(),
+                                  size && *size <= word.size() ? *size : 0U};
+    if (asked == "watch" || asked == "limits") {
       from.told.clear();
-    else {
+      from.leaves = !from.watches && asked == "watch" && !may_watch();
+      if (asked == "watch" && !from.leaves
+          && !std::exchange(from.watches, true))
+        look_later();
+      enqueue(event.number);
+    } else {
       drop(event.number); // or it has gone
-      return answer_who_waits();
     }
-    enqueue(event.number);
     answer_who_waits();
   }
 
@@ -195,8 +195,9 @@ private:
     actors::poller::token token = 0;
     pid_t pid = 0;
     bool watches = false;
-    bool waits = false; ///< for an answer
-    std::string told;   ///< empty: an answer is owed, whatever it is
+    bool waits = false;  ///< for an answer
+    bool leaves = false; ///< with the next one
+    std::string told;    ///< empty: an answer is owed, whatever it is
   };
 
   template <class Message>
@@ -211,39 +212,76 @@ private:
 
   // Its number; 0: it is hung up on, and reads what it can see.
   std::uint64_t admit(unique_fd socket) {
+    while (is_full() && idle() != 0)
+      drop(idle());
+    // All containers together do not take the daemon's descriptors, of which a
+    // new one is the lowest that is free.
+    auto is_beyond = socket.get() >= how_.first_descriptor_beyond;
+    if (is_beyond)
+      warn_once(shortage_told_, "half of the descriptors are in use");
     ucred peer{};
     socklen_t size = sizeof(peer);
-    if (::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+    auto number = last_number_ + 1;
+    auto token = kernel::result<actors::poller::token>{};
+    if (is_beyond || is_full()
+        || ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size)
+               != 0
+        || !(token = how_.watch->watch(socket.get(), EPOLLIN,
+                                       sends(caller_speaks{number})))) {
+      put_away(std::move(socket));
       return 0;
-    auto number = ++last_number_;
-    auto token =
-        how_.watch->watch(socket.get(), EPOLLIN, sends(caller_speaks{number}));
-    if (!token)
-      return 0;
-    if (callers_.size() >= most_callers)
-      drop(idle());
+    }
     callers_.emplace(number, caller{std::move(socket), *token, peer.pid});
-    return number;
+    return ++last_number_;
+  }
+
+  [[nodiscard]] bool is_full() const {
+    return callers_.size() + poisoned_.size() >= most_callers;
   }
 
   [[nodiscard]] bool has_room() const {
-    return callers_.size() < most_callers || idle() != 0;
+    return !is_full() || idle() != 0;
   }
 
-  // Who is hung up on for another, the oldest: rather one that does nothing
-  // than one that watches, and none that waits for an answer. 0: nobody.
+  // Who is hung up on for another, the oldest: nobody who watches, or waits for
+  // an answer. 0: nobody.
   [[nodiscard]] std::uint64_t idle() const {
-    for (auto watches : {false, true})
-      for (const auto& [number, item] : callers_)
-        if (!item.waits && item.watches == watches)
-          return number;
+    for (const auto& [number, item] : callers_)
+      if (!item.waits && !item.watches)
+        return number;
     return 0;
   }
 
+  [[nodiscard]] std::ptrdiff_t watchers() const {
+    return std::ranges::count_if(
+        callers_, [](const auto& item) { return item.second.watches; });
+  }
+
+  [[nodiscard]] bool may_watch() const {
+    return watchers() < most_watchers;
+  }
+
   void drop(std::uint64_t number) {
-    auto found = callers_.find(number);
-    how_.watch->unwatch(found->second.token, found->second.socket.get());
-    callers_.erase(found);
+    auto found = callers_.extract(number);
+    auto& who = found.mapped();
+    how_.watch->unwatch(who.token, who.socket.get());
+    put_away(std::move(who.socket));
+  }
+
+  // One that cannot be closed here takes a place for good.
+  void put_away(unique_fd socket) {
+    auto left = kernel::hang_up(std::move(socket));
+    if (!left)
+      return;
+    warn_once(poison_told_, "a process in it sends descriptors");
+    poisoned_.push_back(std::move(left));
+  }
+
+  void warn_once(bool& was_told, std::string_view why) const {
+    if (!std::exchange(was_told, true))
+      how_.log->warn("container '{}' has callers at its limits socket that are "
+                     "not answered: {}",
+                     how_.container, why);
   }
 
   void hear(const caller& from) {
@@ -260,58 +298,70 @@ private:
       auto next = callers_.find(waiting_.front());
       if (next == callers_.end())
         continue; // it has gone
-      if (!allowance_.take(std::chrono::steady_clock::now())) {
-        answer_later();
+      auto now = std::chrono::steady_clock::now();
+      if (!allowance_.take(now)) {
+        answer_in(allowance_.next() - now);
         break;
       }
-      if (!answer(next->second))
+      auto came = answer(next->second);
+      if (came == outcome::later) {
+        answer_in(rest_without_descriptors);
+        break;
+      }
+      if (came == outcome::over)
         drop(next->first);
     }
     if (has_queue_ && has_room())
       on(caller_waits{});
   }
 
-  // False: nothing more is to be said to it.
-  bool answer(caller& to) {
-    to.waits = false;
+  enum class outcome : std::uint8_t { told, later, over };
+
+  outcome answer(caller& to) {
     auto found =
         kernel::effective_limits_for(how_.mounts, *how_.cgroup, to.pid);
+    if (!found && found.error().code != ESRCH) {
+      warn_once(shortage_told_, to_string(found.error()));
+      return outcome::later;
+    }
+    to.waits = false;
     if (!found) // whoever has the connection now reads what it can see
-      return false;
+      return outcome::over;
     auto text = answer_of(*found);
     if (text != to.told) {
       auto sent = ::send(to.socket.get(), text.data(), text.size(),
                          MSG_DONTWAIT | MSG_NOSIGNAL);
       if (sent < 0 && !(to.watches && kernel::is_for_later(errno)))
-        return false;
+        return outcome::over;
       if (sent >= 0) // else it is told when it has read what it was
         to.told = std::move(text);
     }
+    if (to.leaves)
+      return outcome::over;
     hear(to);
-    return true;
+    return outcome::told;
   }
 
-  void answer_later() {
-    auto pause = allowance_.next() - std::chrono::steady_clock::now();
+  void answer_in(token_bucket::clock::duration pause) {
     if (!std::exchange(is_due_, true))
       self_->delayed_send(self_, pause, answers_due{});
   }
 
   // They leave half of the answers to who asks.
   void look_later() {
-    auto watchers = std::ranges::count_if(
-        callers_, [](const auto& item) { return item.second.watches; });
     if (!std::exchange(looks_, true))
-      self_->delayed_send(self_,
-                          std::max<std::chrono::milliseconds>(
-                              look_pause, 2 * watchers * pause_between_answers),
-                          look_due{});
+      self_->delayed_send(
+          self_,
+          std::max<std::chrono::milliseconds>(
+              limits_look_pause, 2 * watchers() * pause_between_answers),
+          look_due{});
   }
 
   self_pointer self_ = nullptr;
   limits_server_options how_;
   actors::poller::token token_ = 0;
   std::map<std::uint64_t, caller> callers_; ///< in the order they came
+  std::vector<unique_fd> poisoned_;         ///< as kernel::hang_up returns them
   std::uint64_t last_number_ = 0;
   std::deque<std::uint64_t> waiting_; ///< for an answer, none of them twice
   token_bucket admissions_{admissions_at_once, pause_between_admissions};
@@ -319,6 +369,8 @@ private:
   bool has_queue_ = false; ///< callers wait that there is no room for
   bool is_due_ = false;
   bool looks_ = false;
+  bool shortage_told_ = false;
+  bool poison_told_ = false;
 };
 
 internal_server::behavior_type

@@ -11,6 +11,7 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/typed_actor.hpp>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -29,11 +30,17 @@ struct tell_limits {};
 /// the connection (SO_PEERCRED, unix(7)) which process, which must be in the
 /// container's groups. Nothing can be changed there.
 ///
-/// Whoever asks is hostile: of connections there are a few dozen at most, of
-/// which the oldest idle one makes room for the next; each answer takes its
-/// turn of so many in a second; who does not read is given up. Requests wait in
-/// their sockets meanwhile, and connections in the queue of the listener.
+/// Whoever asks is hostile. Of connections there are a few dozen at most: the
+/// oldest idle one makes room for the next, and of those that watch only so
+/// many are told more than once. Each answer takes its turn of so many in a
+/// second; who does not read is given up, unless he watches. Requests wait in
+/// their sockets meanwhile, and connections in the queue of the listener. Who
+/// sends descriptors has had his connection
+/// (kernel-iface/untrusted_socket.hpp).
 using limits_server_actor = caf::typed_actor<caf::reacts_to<tell_limits>>;
+
+/// What others change, such as a group above, is seen by looking so often.
+inline constexpr auto limits_look_pause = std::chrono::seconds{1};
 
 struct limits_server_options {
   std::shared_ptr<const void> keep_alive; ///< what `watch` is part of

@@ -3,6 +3,8 @@
 
 // What a process of a container really may have.
 
+#include "kernel-iface/effective_limits.hpp"
+
 #include "kernel-iface/cgroup_file.hpp"
 #include "tests/integration/limit_requests.hpp"
 #include "tests/integration/probe_image.hpp"
@@ -116,4 +118,40 @@ TEST_CASE("effective limits: those of a group above count, and hold",
   auto done = reeve.run_to_end(
       "box", instance::process("hog", {"probe", "allocate", "128"}));
   CHECK(done.reason == exit_reason::oom(oom_limit::ancestor));
+}
+
+TEST_CASE("effective limits: of a part of the tree, what is in sight",
+          "[integration][limits][effective]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("box");
+  auto pid = reeve.run("box", instance::sleeper("app")).pid;
+  set(reeve, "box", {{"memory.limit", "64M"}});
+  // As for a daemon in a container that sees its own groups alone.
+  auto file = limits_file(pid, "memory", "memory.limit_in_bytes", "memory.max");
+  auto part = std::filesystem::path{file}.parent_path().string();
+  auto mounts = kernel::cgroup_mounts::probe();
+  REQUIRE(mounts);
+  auto narrow = [&](std::string& mount, std::string& group) {
+    if (!part.starts_with(mount + "/"))
+      return false;
+    group = part.substr(mount.size());
+    mount = part;
+    return true;
+  };
+  auto narrowed = 0;
+  for (auto& item : mounts->v1)
+    narrowed += narrow(item.mount, item.group) ? 1 : 0;
+  if (mounts->mode == kernel::cgroup_mode::v2)
+    narrowed += narrow(mounts->unified, mounts->unified_group) ? 1 : 0;
+  REQUIRE(narrowed == 1);
+  auto found = kernel::effective_limits_of(*mounts, pid);
+  REQUIRE(found);
+  for (const auto& item : *found)
+    if (item.resource == "memory" && item.is_hard) {
+      CHECK(item.value == 64 * mib);
+      CHECK(item.source == file);
+      CHECK(!item.is_exact); // a group above may have less
+    }
 }

@@ -276,6 +276,64 @@ TEST_CASE("limits server: a crowd of callers takes no more than its share, and "
       std::chrono::seconds{30});
 }
 
+TEST_CASE("limits server: so many watch, others ask again, and nobody is "
+          "driven away by them",
+          "[integration][limits][limits-server]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  reeve.run("box",
+            instance::process("crowd", {"probe", "limits", "watch", "30"}));
+  eventually("they have been told",
+             [&] { return !output_so_far(reeve, "box", "crowd").empty(); });
+  CHECK(output_so_far(reeve, "box", "crowd") == "told 30, left 6, kept 24\n");
+  set(reeve, "box", {{"pids.limit", "99"}});
+  CHECK(reeve.run_to_end("box", limits("one", {"pids"})).out == "99\n");
+  reeve.run("box", limits("follower", {"-f", "pids"}));
+  expect_output(reeve, "follower", "99\n");
+  set(reeve, "box", {{"pids.limit", "98"}});
+  expect_output(reeve, "follower", "99\n98\n");
+}
+
+TEST_CASE("limits server: a descriptor that takes long to be closed holds up "
+          "nobody",
+          "[integration][limits][limits-server][escape]") {
+  if (!is_root())
+    return;
+  probe_image image;
+  instance reeve;
+  reeve.create(image.spec("box"));
+  reeve.create(image.spec("beside"));
+  for (const auto* box : {"box", "beside"})
+    set(reeve, box, {{"pids.limit", "99"}});
+  reeve.run("box",
+            instance::process("crowd", {"probe", "limits", "poison", "40"}));
+  eventually("they have asked",
+             [&] { return !output_so_far(reeve, "box", "crowd").empty(); });
+  auto said = output_so_far(reeve, "box", "crowd");
+  // Nobody can, since Linux 6.16.
+  auto is_refused = said == "sent 0\n";
+  CHECK((is_refused || said == "sent 40\n"));
+  for (auto i = 0; i < 3; ++i) {
+    auto asked = reeve.run_to_end("beside", limits("limits", {}));
+    CHECK_THAT(asked.out, !ContainsSubstring("/sys/fs/cgroup"));
+    CHECK_THAT(asked.out, ContainsSubstring("99"));
+  }
+  // Whose places are taken reads what it can see.
+  auto asked = reeve.run_to_end("box", limits("limits", {}));
+  CHECK_THAT(asked.out, ContainsSubstring("99"));
+  if (is_refused)
+    CHECK_THAT(asked.out, !ContainsSubstring("/sys/fs/cgroup"));
+  else
+    CHECK_THAT(asked.out, ContainsSubstring("/sys/fs/cgroup"));
+  reeve.destroy("box");
+  reeve.create(image.spec("box"));
+  CHECK_THAT(reeve.run_to_end("box", limits("limits", {})).out,
+             !ContainsSubstring("/sys/fs/cgroup"));
+}
+
 TEST_CASE("limits server: tells nobody who is not in the container, and hangs "
           "up on what it does not understand",
           "[integration][limits][limits-server]") {

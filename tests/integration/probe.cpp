@@ -5,6 +5,8 @@
 // runs in any root. Each attempt prints one line, `what: OK` or `what: ERRNO`;
 // the exit status is 0 if the probe itself worked, whatever the kernel said.
 
+#include "tests/support/lingering_connection.hpp"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/kcmp.h>
@@ -22,6 +24,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -283,6 +286,51 @@ int crowd_limits(int count) {
   }
 }
 
+// So many watch. How many were told, and of those beyond the first 24 and of
+// these how many were hung up on; and stays.
+int watch_limits(std::size_t count) {
+  constexpr auto most = std::size_t{24};
+  std::vector<int> all;
+  auto told = 0;
+  auto left = 0;
+  auto kept = 0;
+  char answer[65536];
+  for (auto i = std::size_t{0}; i < count; ++i) {
+    all.push_back(connect_to_limits());
+    ::send(all.back(), "watch", 5, MSG_NOSIGNAL);
+    told += ::recv(all.back(), answer, sizeof(answer), 0) > 0 ? 1 : 0;
+  }
+  for (auto i = most; i < count; ++i)
+    left += ::recv(all[i], answer, sizeof(answer), 0) == 0 ? 1 : 0;
+  for (auto i = std::size_t{0}; i < most; ++i)
+    kept += ::recv(all[i], answer, sizeof(answer), MSG_DONTWAIT) != 0 ? 1 : 0;
+  std::printf("told %d, left %d, kept %d\n", told, left, kept);
+  std::fflush(stdout);
+  for (;;)
+    ::pause();
+}
+
+// Asks so many times, each with a descriptor that takes long to be closed; and
+// stays.
+int poison_limits(int count) {
+  auto slow = reeve::tests::lingering_connection::make(std::chrono::hours{1});
+  if (!slow)
+    return say("connect", -1), 1;
+  std::vector<int> all;
+  auto sent = 0;
+  for (auto i = 0; i < count; ++i) {
+    all.push_back(connect_to_limits());
+    auto fd = slow->closes_slowly.get();
+    sent += reeve::tests::send_with(all.back(), "limits", fd) > 0 ? 1 : 0;
+  }
+  std::printf("sent %d\n", sent);
+  std::fflush(stdout);
+  if (sent > 0)
+    slow->closes_slowly.reset();
+  for (;;)
+    ::pause();
+}
+
 // As `bash -c` sees it: its own descriptors and where they lead.
 int list_descriptors() {
   for (auto fd = 0; fd < 1024; ++fd) {
@@ -417,7 +465,8 @@ int usage() {
              "      lift MASKED... -- READONLY... | connect PATH |\n"
              "      overwrite EXE | allocate MIB | bomb | open PATH r|w |\n"
              "      kill PID SIGNAL | work MS | disk r|w FILE KIB |\n"
-             "      huge PAGES | realtime | limits ask|crowd COUNT\n",
+             "      huge PAGES | realtime |\n"
+             "      limits ask|crowd|watch|poison COUNT\n",
              stderr);
   return 64;
 }
@@ -457,9 +506,13 @@ int main(int argc, char** argv) {
     return take_huge_pages(std::atoi(args[1].c_str()));
   if (verb == "allocate")
     return allocate(std::atoi(args[1].c_str()));
-  if (verb == "limits" && args.size() == 3)
-    return args[1] == "ask" ? ask_limits(std::atoi(args[2].c_str()))
-                            : crowd_limits(std::atoi(args[2].c_str()));
+  if (verb == "limits" && args.size() == 3) {
+    auto count = std::atoi(args[2].c_str());
+    return args[1] == "ask"      ? ask_limits(count)
+           : args[1] == "watch"  ? watch_limits(std::size_t(count))
+           : args[1] == "poison" ? poison_limits(count)
+                                 : crowd_limits(count);
+  }
   if (verb == "lift") {
     std::vector<std::string> lists[2];
     auto which = 0;

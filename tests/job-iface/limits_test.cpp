@@ -38,22 +38,30 @@ struct free_limits {
 
 using owned_limits = std::unique_ptr<reeve_limits, free_limits>;
 
-/// In a child where /dev is empty but for what it makes there; it exits with
-/// what the function says.
-int with_own_dev(const std::function<int()>& what) {
+int exit_status_of(pid_t pid) {
+  auto status = 0;
+  REQUIRE(::waitpid(pid, &status, 0) == pid);
+  REQUIRE(WIFEXITED(status));
+  return WEXITSTATUS(status);
+}
+
+/// In a child where that directory is empty but for what it makes there; it
+/// exits with what the function says.
+int with_empty(const char* directory, const std::function<int()>& what) {
   auto pid = ::fork();
   REQUIRE(pid >= 0);
   if (pid == 0) {
     if (::unshare(CLONE_NEWNS) != 0
         || ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0
-        || ::mount("tmpfs", "/dev", "tmpfs", 0, nullptr) != 0)
+        || ::mount("tmpfs", directory, "tmpfs", 0, nullptr) != 0)
       ::_exit(100);
     ::_exit(what());
   }
-  auto status = 0;
-  REQUIRE(::waitpid(pid, &status, 0) == pid);
-  REQUIRE(WIFEXITED(status));
-  return WEXITSTATUS(status);
+  return exit_status_of(pid);
+}
+
+int with_own_dev(const std::function<int()>& what) {
+  return with_empty("/dev", what);
 }
 
 unique_fd listen_for_callers() {
@@ -104,6 +112,43 @@ TEST_CASE("limits of a job: without a supervisor, what can be seen",
   CHECK(memory->value <= host.totalram * host.mem_unit);
   CHECK(::reeve_limits_find(all.get(), "memory", false) != nullptr);
   CHECK(::reeve_limits_find(all.get(), "nothing", true) == nullptr);
+}
+
+TEST_CASE("limits of a job: without descriptors nothing is told, rather than "
+          "more than there is",
+          "[job-iface]") {
+  auto pid = ::fork();
+  REQUIRE(pid >= 0);
+  if (pid == 0) {
+    auto none = rlimit{0, 0};
+    ::setrlimit(RLIMIT_NOFILE, &none);
+    owned_limits all{::reeve_limits_of(::getpid())};
+    ::_exit(!all && errno == EMFILE ? 0 : 1);
+  }
+  CHECK(exit_status_of(pid) == 0);
+}
+
+TEST_CASE("limits of a job: without /proc, what can be seen without",
+          "[job-iface]") {
+  if (!is_root())
+    return;
+  CHECK(with_empty("/proc",
+                   [] {
+                     owned_limits all{::reeve_limits_read(10)};
+                     const auto* memory =
+                         ::reeve_limits_find(all.get(), "memory", true);
+                     const auto* files =
+                         ::reeve_limits_find(all.get(), "rlimit.nofile", true);
+                     if (memory == nullptr || memory->is_exact
+                         || memory->value == REEVE_NO_LIMIT)
+                       return 1;
+                     rlimit own{};
+                     ::getrlimit(RLIMIT_NOFILE, &own);
+                     return files != nullptr && files->value == own.rlim_max
+                                ? 0
+                                : 2;
+                   })
+        == 0);
 }
 
 TEST_CASE("limits of a job: of another process, and of none", "[job-iface]") {

@@ -73,6 +73,19 @@ TEST_CASE("cgroup_mounts: a hierarchy mounted twice is used once, by its root",
       answering("")));
   REQUIRE(found.v1.size() == 1);
   CHECK(found.v1[0].mount == "/mnt/with space");
+  CHECK(found.v1[0].group.empty());
+}
+
+TEST_CASE("cgroup_mounts: of a hierarchy that shows no root, its part is known",
+          "[kernel-iface][cgroup]") {
+  auto found = must(cgroup_mounts::parse(
+      "60 31 0:32 /a\\040b /mnt/bind rw - cgroup cgroup rw,memory\n"
+      "36 31 0:33 /c /mnt/unified rw - cgroup2 cgroup2 rw\n",
+      answering("")));
+  REQUIRE(found.v1.size() == 1);
+  CHECK(found.v1[0].mount == "/mnt/bind");
+  CHECK(found.v1[0].group == "/a b");
+  CHECK(found.unified_group == "/c");
 }
 
 TEST_CASE("cgroup_mounts: no usable hierarchy is an error that says what to do",
