@@ -391,15 +391,19 @@ private:
     auto file = cgroup_->run_join_fd();
     if (!file)
       return std::move(file.error());
+    out.join_count = 1;
+    fds.push_back(file->get());
+    owned.push_back(std::move(*file));
+    // Where PID 1 of a nested container is, the kernel lets it clone nobody
+    // into another group.
+    if (cgroup_->is_nested())
+      return std::nullopt;
     auto dir = cgroup_->run_clone_fd();
     if (!dir)
       return std::move(dir.error());
-    out.join_count = 1;
     out.has_cgroup_dir = true;
-    for (auto* fd : {&*file, &*dir}) {
-      fds.push_back(fd->get());
-      owned.push_back(std::move(*fd));
-    }
+    fds.push_back(dir->get());
+    owned.push_back(std::move(*dir));
     return std::nullopt;
   }
 

@@ -25,7 +25,10 @@ result<void> request_of_run(const container_cgroup& group, const char* wish) {
   });
 }
 
+/// Not what is so because of a group above.
 result<freeze_state> state_on_v1(const cgroup_dir& dir) {
+  if (auto own = read_number(dir, "freezer.self_freezing"); own && *own == 0)
+    return freeze_state::thawed;
   auto text = read_text(dir, "freezer.state");
   if (!text)
     return tl::make_unexpected(std::move(text.error()));
@@ -77,6 +80,20 @@ result<freeze_state> get_freeze_state(const container_cgroup& group) {
     return tl::make_unexpected(std::move(dir.error()));
   return group.mode() == cgroup_mode::v2 ? state_on_v2(*dir)
                                          : state_on_v1(*dir);
+}
+
+result<bool> is_frozen_from_above(const container_cgroup& group) {
+  auto dir = group.limits_dir(controller::freezer);
+  if (!dir)
+    return tl::make_unexpected(std::move(dir.error()));
+  if (group.mode() != cgroup_mode::v2)
+    return read_number(*dir, "freezer.parent_freezing")
+        .map([](std::uint64_t value) { return value != 0; });
+  auto wish = read_number(*dir, "cgroup.freeze");
+  auto events = read_text(*dir, "cgroup.events");
+  if (!wish || !events)
+    return tl::make_unexpected(std::move(wish ? events.error() : wish.error()));
+  return *wish == 0 && find_field(*events, "frozen") == 1;
 }
 
 // Repeated even where it is so: on v1 who forks can keep it from being frozen.

@@ -29,6 +29,10 @@ enum class freeze_state { thawed, freezing, frozen };
 [[nodiscard]] result<void>
 continue_user_processes(const container_cgroup& group);
 
+/// By a container that it is in: the wish is not its own.
+[[nodiscard]] result<bool> is_frozen_from_above(const container_cgroup& group);
+
+/// Its own, whatever those above it wish.
 [[nodiscard]] result<freeze_state>
 get_freeze_state(const container_cgroup& group);
 

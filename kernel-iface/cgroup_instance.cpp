@@ -24,11 +24,47 @@ bool is_plain_name(std::string_view name) {
             });
 }
 
-result<void> check_id(const std::string& id) {
+result<void> check_id(std::string_view id) {
   if (is_plain_name(id) && id != holders_group)
     return {};
-  return make_error(EINVAL, "use as a cgroup id", "\"" + id + "\"",
+  return make_error(EINVAL, "use as a cgroup id", "\"" + std::string{id} + "\"",
                     "ids are letters, digits, - and _");
+}
+
+/// Of ids.
+result<void> check_path(std::string_view path) {
+  for (auto depth = std::size_t{1};; ++depth) {
+    auto id = path.substr(0, path.find('/'));
+    if (auto good = check_id(id); !good)
+      return good;
+    if (depth > most_nested)
+      return make_error(EINVAL, "make a group for", std::string{id},
+                        "more than 16 containers would be in each other");
+    if (id.size() == path.size())
+      return {};
+    path.remove_prefix(id.size() + 1);
+  }
+}
+
+/// Of what is nested in a container, whose groups are below `dir`.
+result<void> list_nested(const cgroup_dir& dir, const std::string& path,
+                         std::set<std::string>& out) {
+  auto names = subgroups(dir);
+  if (!names && (names.error().code == ENOENT || names.error().code == ENODEV))
+    return {}; // it has just gone
+  if (!names)
+    return tl::make_unexpected(std::move(names.error()));
+  for (const auto& name : *names) {
+    if (!name.starts_with(nested_prefix))
+      continue;
+    auto nested = path + "/" + name.substr(nested_prefix.size());
+    if (!check_path(nested))
+      continue; // made by somebody else
+    out.insert(nested);
+    if (auto done = list_nested(dir.child(name), nested, out); !done)
+      return done;
+  }
+  return {};
 }
 
 result<std::vector<std::string>> split_path(std::string_view path) {
@@ -146,19 +182,23 @@ result<cgroup_instance> cgroup_instance::open(const cgroup_mounts& mounts,
     if (!opened)
       return tl::make_unexpected(std::move(opened.error()));
     tree->unified = std::move(*opened);
+    if (mounts.mode == cgroup_mode::v2)
+      if (auto made = make_dir(tree->unified->group(holders_group)); !made)
+        return tl::make_unexpected(std::move(made.error()));
   }
   return cgroup_instance{std::move(tree)};
 }
 
 result<container_cgroup>
-cgroup_instance::leftover(const std::string& id) const {
-  if (auto good = check_id(id); !good)
+cgroup_instance::leftover(const std::string& path) const {
+  if (auto good = check_path(path); !good)
     return tl::make_unexpected(std::move(good.error()));
-  return container_cgroup{tree_, id};
+  return container_cgroup{tree_, path};
 }
 
-result<container_cgroup> cgroup_instance::create(const std::string& id) const {
-  return leftover(id).and_then(
+result<container_cgroup>
+cgroup_instance::create(const std::string& path) const {
+  return leftover(path).and_then(
       [](container_cgroup group) -> result<container_cgroup> {
         if (auto made = group.make_groups(); !made)
           return tl::make_unexpected(std::move(made.error()));
@@ -166,8 +206,8 @@ result<container_cgroup> cgroup_instance::create(const std::string& id) const {
       });
 }
 
-result<container_cgroup> cgroup_instance::adopt(const std::string& id) const {
-  return leftover(id).and_then(
+result<container_cgroup> cgroup_instance::adopt(const std::string& path) const {
+  return leftover(path).and_then(
       [](container_cgroup group) -> result<container_cgroup> {
         if (auto found = group.check_groups(); !found)
           return tl::make_unexpected(std::move(found.error()));
@@ -176,20 +216,41 @@ result<container_cgroup> cgroup_instance::adopt(const std::string& id) const {
 }
 
 result<std::vector<std::string>> cgroup_instance::list() const {
-  std::set<std::string> ids;
+  std::set<std::string> paths;
   std::optional<sys_error> failure;
+  auto note = [&failure](sys_error&& why) {
+    failure = failure ? also(std::move(*failure), why) : std::move(why);
+  };
   for_each_hierarchy(*tree_, [&](const auto& h) {
     auto names = subgroups(h.group({}));
-    if (names)
-      ids.insert(names->begin(), names->end());
-    else
-      failure = failure ? also(std::move(*failure), names.error())
-                        : std::move(names.error());
+    if (!names)
+      return note(std::move(names.error()));
+    for (const auto& id : *names) {
+      if (id == holders_group)
+        continue;
+      paths.insert(id);
+      auto top = h.group(id);
+      if (auto done = list_nested(
+              tree_->mode == cgroup_mode::v2 ? top.child("box") : top, id,
+              paths);
+          !done)
+        note(std::move(done.error()));
+    }
   });
+  // Of a nested one whose groups went with those around them.
+  if (tree_->mode == cgroup_mode::v2) {
+    auto left = subgroups(tree_->unified->group(holders_group));
+    for (const auto& id : left ? *left : std::vector<std::string>{})
+      if (std::ranges::none_of(paths, [end = "/" + id](const auto& path) {
+            return path.ends_with(end);
+          }))
+        paths.insert("gone/" + id);
+    if (!left && left.error().code != ENOENT)
+      note(std::move(left.error()));
+  }
   if (failure)
     return tl::make_unexpected(std::move(*failure));
-  ids.erase(std::string{holders_group});
-  return std::vector<std::string>{ids.begin(), ids.end()};
+  return std::vector<std::string>{paths.begin(), paths.end()};
 }
 
 result<removal> cgroup_instance::remove() const {

@@ -31,16 +31,20 @@ public:
        const std::string& instance_id);
 
   /// Makes the groups of a container. One that exists in any hierarchy is an
-  /// error, and then nothing is made. Ids are letters, digits, `-` and `_`.
-  [[nodiscard]] result<container_cgroup> create(const std::string& id) const;
+  /// error, and then nothing is made. Its path is its id: letters, digits, `-`
+  /// and `_`; that of a nested one, of which there are 16 in each other at
+  /// most, is behind that of the one that it is in and a slash.
+  [[nodiscard]] result<container_cgroup> create(const std::string& path) const;
 
   /// The groups of a container that must all exist, e.g. after a restart.
-  [[nodiscard]] result<container_cgroup> adopt(const std::string& id) const;
+  [[nodiscard]] result<container_cgroup> adopt(const std::string& path) const;
 
   /// Whatever may be left of a container, to kill and remove it.
-  [[nodiscard]] result<container_cgroup> leftover(const std::string& id) const;
+  [[nodiscard]] result<container_cgroup>
+  leftover(const std::string& path) const;
 
-  /// Ids of the containers that have a group in any hierarchy, sorted.
+  /// Paths of the containers that have a group in any hierarchy, sorted, so
+  /// that who is in another one comes behind it.
   [[nodiscard]] result<std::vector<std::string>> list() const;
 
   /// One attempt; `busy` while there are containers, whose groups are left.

@@ -334,8 +334,11 @@ result<std::uint64_t> swap_in_use(const container_cgroup& group) {
       [&sum](std::uint64_t memory) { return *sum - std::min(*sum, memory); });
 }
 
+// Not of nested containers, which v2 would count, too.
 result<std::uint64_t> oom_kill_count(const container_cgroup& group) {
-  auto dir = group.limits_dir(controller::memory);
+  auto dir = group.mode() == cgroup_mode::v2
+                 ? group.run_dir()
+                 : group.limits_dir(controller::memory);
   if (!dir)
     return tl::make_unexpected(std::move(dir.error()));
   const auto* file =

@@ -155,7 +155,7 @@ result<void> change_some(const container_cgroup& group,
     else if (errno != ESRCH && errno != EINVAL)
       keep_first(done,
                  last_error("open a pidfd of process", std::to_string(pid)));
-  auto members = group.pids(members::user_processes);
+  auto members = group.pids(members::own_processes);
   if (!members)
     return tl::make_unexpected(std::move(members.error()));
   for (const auto& [pid, fd] : open)
@@ -169,7 +169,7 @@ result<void> change_some(const container_cgroup& group,
 
 result<void> check_rlimits(const container_cgroup& group,
                            const rlimit_giver& holder, const changes& all) {
-  auto pids = group.pids(members::user_processes);
+  auto pids = group.pids(members::own_processes);
   if (!pids)
     return tl::make_unexpected(std::move(pids.error()));
   auto holder_lives = is_alive(holder.pidfd);
@@ -188,7 +188,7 @@ result<void> apply_rlimits(const container_cgroup& group, const changes& all) {
   result<void> done;
   std::set<pid_t> seen;
   for (auto round = 0; round < most_rounds; ++round) {
-    auto pids = group.pids(members::user_processes);
+    auto pids = group.pids(members::own_processes);
     if (!pids)
       return tl::make_unexpected(std::move(pids.error()));
     std::erase_if(*pids, [&](pid_t pid) { return !seen.insert(pid).second; });

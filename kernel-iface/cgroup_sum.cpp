@@ -72,16 +72,21 @@ result<void> set_summed(const container_cgroup& group, controller which,
   if (!shares || !top)
     return tl::make_unexpected(
         std::move(shares ? top.error() : shares.error()));
-  auto others = sum_of_others(*top, group.id(), file);
-  if (!others)
-    return tl::make_unexpected(std::move(others.error()));
-  if (value > no_limit - *others)
-    return make_error(EINVAL, "add up " + std::string{file} + " of",
-                      top->path());
-  std::vector<step> steps{{*top, 0, value + *others}, {*shares, 0, value}};
+  std::vector<step> steps;
+  if (!group.is_nested()) { // else it is for the one that it is in
+    auto others = sum_of_others(*top, group.id(), file);
+    if (!others)
+      return tl::make_unexpected(std::move(others.error()));
+    if (value > no_limit - *others)
+      return make_error(EINVAL, "add up " + std::string{file} + " of",
+                        top->path());
+    steps.push_back({*top, 0, value + *others});
+  }
+  steps.push_back({*shares, 0, value});
   // v2 has two more for each container, and processes are in the last.
   if (auto run = group.run_dir()) {
-    steps.push_back({*own, 0, value});
+    if (!group.is_nested())
+      steps.push_back({*own, 0, value});
     steps.push_back({*run, 0, value});
   }
   for (auto& item : steps) {

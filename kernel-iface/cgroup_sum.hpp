@@ -16,6 +16,9 @@ namespace reeve::kernel {
 /// instance. What the groups above that one have is up to who made them; the
 /// kernel refuses more with EINVAL, or has it without effect. All or none.
 ///
+/// A nested container has what the one that it is in leaves it, whose own
+/// number stays.
+///
 /// A container that is removed gives its part back at the next change of
 /// another one. One change at a time in this process.
 [[nodiscard]] result<void> set_summed(const container_cgroup& group,

@@ -37,8 +37,8 @@ struct cgroup_tree {
 };
 
 /// Where PID 1 goes on v1 so that it still answers when its container is out
-/// of memory, out of pids, out of its share of cpu or frozen. No container may
-/// be called so.
+/// of memory, out of pids, out of its share of cpu or frozen; on v2 that of a
+/// nested container, into a group of its own. No container may be called so.
 inline constexpr std::string_view holders_group = "holders";
 
 /// The hierarchies that have such a group.

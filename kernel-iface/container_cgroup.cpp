@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <optional>
 #include <span>
 
@@ -26,7 +27,8 @@ constexpr std::size_t kill_batch = 128;
 
 /// Adds the pids of a group and of all groups below. A group that vanishes
 /// under our eyes has no members.
-result<void> collect_pids(const cgroup_dir& dir, std::vector<pid_t>& pids) {
+result<void> collect_pids(const cgroup_dir& dir, members which,
+                          std::vector<pid_t>& pids) {
   auto text = read_text(dir, "cgroup.procs");
   // v1 answers ENODEV if the group is removed between open and read.
   if (!text && (text.error().code == ENOENT || text.error().code == ENODEV))
@@ -42,8 +44,9 @@ result<void> collect_pids(const cgroup_dir& dir, std::vector<pid_t>& pids) {
   if (!below)
     return tl::make_unexpected(std::move(below.error()));
   for (const auto& name : *below)
-    if (auto done = collect_pids(dir.child(name), pids); !done)
-      return done;
+    if (which != members::own_processes || !name.starts_with(nested_prefix))
+      if (auto done = collect_pids(dir.child(name), which, pids); !done)
+        return done;
   return {};
 }
 
@@ -69,39 +72,80 @@ result<std::vector<victim>> open_victims(std::span<const pid_t> pids) {
 } // namespace
 
 container_cgroup::container_cgroup(std::shared_ptr<const cgroup_tree> tree,
-                                   std::string id)
+                                   std::string path)
     : tree_(std::move(tree)),
-      id_(std::move(id)) {}
+      path_(std::move(path)),
+      id_(path_.substr(path_.rfind('/') + 1)) {}
+
+container_cgroup container_cgroup::above() const {
+  return {tree_, path_.substr(0, path_.rfind('/'))};
+}
 
 cgroup_mode container_cgroup::mode() const noexcept {
   return tree_->mode;
 }
 
-/// All groups of the container in the order in which they are made. Those in
-/// which the holder lives as long as the container come first, so that an
-/// early attempt at removal stops before it takes anything away.
+/// Below a hierarchy: "a/b" is <a>/sub-<b> on v1, <a>/box/sub-<b> on v2.
+std::string container_cgroup::place() const {
+  auto first = path_.find('/');
+  auto out = path_.substr(0, first);
+  if (tree_->mode == cgroup_mode::v2)
+    out += "/box";
+  while (first != std::string::npos) {
+    auto next = path_.find('/', first + 1);
+    out += '/';
+    out += nested_prefix;
+    out += path_.substr(first + 1, next - first - 1);
+    first = next;
+  }
+  return out;
+}
+
+/// v2: with the limits.
+cgroup_dir container_cgroup::box() const {
+  return tree_->unified->group(place());
+}
+
+/// v2: of PID 1.
+cgroup_dir container_cgroup::hold() const {
+  return tree_->unified->group(
+      is_nested() ? std::string{holders_group} + "/" + id_ : id_ + "/hold");
+}
+
+/// v2: where PID 1 is when it takes its cgroup namespace.
+cgroup_dir container_cgroup::birthplace() const {
+  return is_nested() ? box() : tree_->unified->group(id_);
+}
+
+/// All groups of the container, in the order in which they are removed. Those
+/// in which the holder lives as long as the container come first, so that an
+/// early attempt stops before it takes anything away.
 std::vector<cgroup_dir> container_cgroup::groups() const {
   std::vector<cgroup_dir> all;
-  if (tree_->unified)
-    all.push_back(tree_->unified->group(id_));
   if (tree_->mode == cgroup_mode::v2) {
-    auto top = all.front();
-    all.push_back(top.child("hold"));
-    all.push_back(top.child("box"));
-    all.push_back(top.child("box/run"));
+    if (!is_nested())
+      all.push_back(birthplace());
+    all.push_back(hold());
+    all.push_back(box());
+    all.push_back(box().child("run"));
     return all;
   }
+  if (tree_->unified)
+    all.push_back(tree_->unified->group(place()));
   for (const auto& h : tree_->v1)
     if (!is_holder_home(h))
-      all.push_back(h.group(id_));
+      all.push_back(h.group(place()));
   for (const auto& h : tree_->v1)
     if (is_holder_home(h))
-      all.push_back(h.group(id_));
+      all.push_back(h.group(place()));
   return all;
 }
 
 result<void> container_cgroup::make_groups() const {
   auto all = groups();
+  // It never is without the others, by which it is found after a crash.
+  if (tree_->mode == cgroup_mode::v2 && is_nested())
+    std::ranges::rotate(all, all.begin() + 1);
   for (auto at = all.begin(); at != all.end(); ++at) {
     auto made = make_dir(*at);
     if (made && *made == creation::made)
@@ -127,11 +171,11 @@ result<void> container_cgroup::check_groups() const {
 
 result<cgroup_dir> container_cgroup::limits_dir(controller which) const {
   if (tree_->mode == cgroup_mode::v2)
-    return tree_->unified->group(id_).child("box");
+    return box();
   if (const auto* h = tree_->find(which))
-    return h->group(id_);
+    return h->group(place());
   if (which == controller::hugetlb && tree_->unified)
-    return tree_->unified->group(id_);
+    return tree_->unified->group(place());
   return make_error(ENODEV,
                     "use the cgroup controller " + std::string{to_string(which)}
                         + " for",
@@ -140,7 +184,7 @@ result<cgroup_dir> container_cgroup::limits_dir(controller which) const {
 
 result<cgroup_dir> container_cgroup::shares_dir(controller which) const {
   if (tree_->mode == cgroup_mode::v2)
-    return tree_->unified->group(id_);
+    return birthplace();
   return limits_dir(which);
 }
 
@@ -155,6 +199,14 @@ result<cgroup_dir> container_cgroup::instance_dir(controller which) const {
 result<void> container_cgroup::can_turn_on(controller which) const {
   if (tree_->find(which) != nullptr || !tree_->unified)
     return {};
+  // The group above has processes there, and so can have no such limits below.
+  if (is_nested() && tree_->mode == cgroup_mode::hybrid)
+    return make_error(ENODEV,
+                      "use the cgroup controller "
+                          + std::string{to_string(which)} + " for",
+                      "'" + id_ + "'",
+                      "a container that is in another one has it on cgroup2 "
+                      "alone: limit the other one");
   auto top = tree_->unified->group({});
   auto available = read_text(top, "cgroup.controllers");
   if (!available)
@@ -173,11 +225,12 @@ result<void> container_cgroup::turn_on(controller which) const {
     return can;
   if (!tree_->unified)
     return {};
-  auto dirs = std::vector{tree_->unified->group({})};
-  if (tree_->mode == cgroup_mode::v2)
-    dirs.push_back(tree_->unified->group(id_));
-  for (const auto& dir : dirs)
-    if (auto done = write_text(dir, "cgroup.subtree_control",
+  // Of each group above the one with the limits.
+  auto own = place();
+  for (auto end = std::size_t{0}; end != std::string::npos;
+       end = own.find('/', end + 1))
+    if (auto done = write_text(tree_->unified->group(own.substr(0, end)),
+                               "cgroup.subtree_control",
                                "+" + std::string{to_string(which)});
         !done)
       return done;
@@ -188,8 +241,7 @@ result<cgroup_dir> container_cgroup::bpf_dir() const {
   if (!tree_->unified)
     return make_error(ENODEV, "use cgroup BPF for", "'" + id_ + "'",
                       "mount a cgroup2, e.g. on /sys/fs/cgroup/unified");
-  auto top = tree_->unified->group(id_);
-  return tree_->mode == cgroup_mode::v2 ? top.child("box") : top;
+  return tree_->unified->group(place());
 }
 
 result<std::vector<unique_fd>>
@@ -207,18 +259,17 @@ container_cgroup::tasks_of(std::string_view group, hierarchies which) const {
 }
 
 result<std::vector<unique_fd>> container_cgroup::join_fds() const {
-  return tasks_of(id_, hierarchies::all);
+  return tasks_of(place(), hierarchies::all);
 }
 
 result<std::vector<unique_fd>> container_cgroup::child_join_fds() const {
-  return tasks_of(id_, hierarchies::holder_leaves);
+  return tasks_of(place(), hierarchies::holder_leaves);
 }
 
 result<std::vector<unique_fd>> container_cgroup::holder_home_fds() const {
   if (tree_->mode != cgroup_mode::v2)
     return tasks_of(holders_group, hierarchies::holder_leaves);
-  auto home = tree_->unified->group(id_).child("hold");
-  auto fd = open_file(home, "cgroup.procs", O_WRONLY);
+  auto fd = open_file(hold(), "cgroup.procs", O_WRONLY);
   if (!fd)
     return tl::make_unexpected(std::move(fd.error()));
   std::vector<unique_fd> fds;
@@ -229,18 +280,20 @@ result<std::vector<unique_fd>> container_cgroup::holder_home_fds() const {
 result<unique_fd> container_cgroup::holder_clone_fd() const {
   if (!tree_->unified)
     return unique_fd{};
-  return open_dir(tree_->unified->group(id_));
+  return open_dir(tree_->mode == cgroup_mode::v2
+                      ? birthplace()
+                      : tree_->unified->group(place()));
 }
 
 result<unique_fd> container_cgroup::run_clone_fd() const {
   if (tree_->mode != cgroup_mode::v2)
     return holder_clone_fd();
-  return open_dir(tree_->unified->group(id_).child("box/run"));
+  return open_dir(box().child("run"));
 }
 
 result<cgroup_dir> container_cgroup::run_dir() const {
   if (tree_->mode == cgroup_mode::v2)
-    return tree_->unified->group(id_).child("box/run");
+    return box().child("run");
   return make_error(ENOTSUP, "find the user processes alone of",
                     "'" + id_ + "'", "cgroup v1 has no group for them");
 }
@@ -248,23 +301,20 @@ result<cgroup_dir> container_cgroup::run_dir() const {
 result<unique_fd> container_cgroup::run_join_fd() const {
   if (tree_->mode != cgroup_mode::v2)
     return unique_fd{};
-  return open_file(tree_->unified->group(id_).child("box/run"), "cgroup.procs",
-                   O_WRONLY);
+  return open_file(box().child("run"), "cgroup.procs", O_WRONLY);
 }
 
 result<void> container_cgroup::finish_placement() const {
   if (tree_->mode != cgroup_mode::v2)
     return {};
-  auto top = tree_->unified->group(id_);
-  return enable_controllers(top).and_then(
-      [&top] { return enable_controllers(top.child("box")); });
+  auto above = is_nested() ? result<void>{} : enable_controllers(birthplace());
+  return above.and_then([this] { return enable_controllers(box()); });
 }
 
 result<void> container_cgroup::delegate_to(uid_t uid, gid_t gid) const {
-  if (tree_->mode != cgroup_mode::v2)
+  if (tree_->mode != cgroup_mode::v2 || is_nested())
     return {};
-  auto top = tree_->unified->group(id_);
-  for (const auto& dir : {top, top.child("box"), top.child("box/run")}) {
+  for (const auto& dir : {birthplace(), box(), box().child("run")}) {
     auto fd = open_file(dir, "cgroup.procs", O_RDONLY);
     if (!fd)
       return tl::make_unexpected(std::move(fd.error()));
@@ -274,18 +324,20 @@ result<void> container_cgroup::delegate_to(uid_t uid, gid_t gid) const {
   return {};
 }
 
-/// The group whose members, with those below it, are the ones meant.
-result<cgroup_dir> container_cgroup::members_dir(members which) const {
-  auto user = which == members::user_processes;
+/// The groups whose members, with those below them, are the ones meant.
+result<std::vector<cgroup_dir>>
+container_cgroup::members_dirs(members which) const {
+  auto user = which != members::everybody;
   if (tree_->mode == cgroup_mode::v2) {
-    auto top = tree_->unified->group(id_);
-    return user ? top.child("box") : top;
+    if (user)
+      return std::vector{box()};
+    return is_nested() ? std::vector{hold(), box()} : std::vector{birthplace()};
   }
   if (!user && tree_->unified)
-    return tree_->unified->group(id_);
+    return std::vector{tree_->unified->group(place())};
   for (const auto& h : tree_->v1)
     if (is_holder_home(h) == user)
-      return h.group(id_);
+      return std::vector{h.group(place())};
   return make_error(
       ENODEV, "find the processes of", "'" + id_ + "'",
       user ? "mount one of the controllers pids, freezer, memory"
@@ -293,12 +345,13 @@ result<cgroup_dir> container_cgroup::members_dir(members which) const {
 }
 
 result<std::vector<pid_t>> container_cgroup::pids(members which) const {
-  auto dir = members_dir(which);
-  if (!dir)
-    return tl::make_unexpected(std::move(dir.error()));
+  auto dirs = members_dirs(which);
+  if (!dirs)
+    return tl::make_unexpected(std::move(dirs.error()));
   std::vector<pid_t> found;
-  if (auto done = collect_pids(*dir, found); !done)
-    return tl::make_unexpected(std::move(done.error()));
+  for (const auto& dir : *dirs)
+    if (auto done = collect_pids(dir, which, found); !done)
+      return tl::make_unexpected(std::move(done.error()));
   return found;
 }
 
@@ -339,13 +392,17 @@ result<void> container_cgroup::kill_all(members which, pid_t spare) const {
 }
 
 result<void> container_cgroup::kill_by_kernel(members which) const {
-  auto dir = members_dir(which);
-  if (!dir)
-    return tl::make_unexpected(std::move(dir.error()));
-  auto done = write_text(*dir, "cgroup.kill", "1");
-  if (!done && done.error().code == ENOENT && !open_dir(*dir))
-    return {}; // no group, nobody to kill
-  return done;
+  auto dirs = members_dirs(which);
+  if (!dirs)
+    return tl::make_unexpected(std::move(dirs.error()));
+  for (const auto& dir : *dirs) {
+    auto done = write_text(dir, "cgroup.kill", "1");
+    if (!done && done.error().code == ENOENT && !open_dir(dir))
+      continue; // no group, nobody to kill
+    if (!done)
+      return done;
+  }
+  return {};
 }
 
 result<void> container_cgroup::kill_frozen(members which, pid_t spare) const {
@@ -390,18 +447,21 @@ result<void> container_cgroup::kill_each(members which, pid_t spare) const {
 }
 
 result<removal> container_cgroup::try_remove() const {
-  if (tree_->unified) {
-    auto top = tree_->unified->group(id_);
-    auto events = read_text(top, "cgroup.events");
-    if (events && find_field(*events, "populated") == 1)
-      return removal::busy;
-    if (!events && events.error().code != ENOENT
-        && events.error().code != ENODEV)
-      return tl::make_unexpected(std::move(events.error()));
-  }
+  auto all = groups();
+  if (tree_->unified)
+    for (const auto& dir : all) {
+      if (dir.base != tree_->unified->dir.get())
+        continue;
+      auto events = read_text(dir, "cgroup.events");
+      if (events && find_field(*events, "populated") == 1)
+        return removal::busy;
+      if (!events && events.error().code != ENOENT
+          && events.error().code != ENODEV)
+        return tl::make_unexpected(std::move(events.error()));
+    }
   std::optional<sys_error> failure;
   auto busy = false;
-  for (const auto& dir : groups()) {
+  for (const auto& dir : all) {
     auto done = remove_tree(dir);
     if (!done)
       failure = failure ? also(std::move(*failure), done.error())

@@ -10,8 +10,10 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace reeve::kernel {
@@ -19,8 +21,16 @@ namespace reeve::kernel {
 struct cgroup_tree;
 
 /// `user_processes` leaves out PID 1 of the container, the holder, once it is
-/// where it belongs; `everybody` is for the sweep after a crash.
-enum class members { user_processes, everybody };
+/// where it belongs; `own_processes` leaves out those of nested containers,
+/// too; `everybody` is for the sweep after a crash.
+enum class members { own_processes, user_processes, everybody };
+
+/// What the names of the groups of nested containers begin with, by which they
+/// are told from groups that a container makes for itself.
+inline constexpr std::string_view nested_prefix = "sub-";
+
+/// As many containers may be in each other.
+inline constexpr std::size_t most_nested = 16;
 
 /// The groups of one container in all hierarchies: a name and a shared tree,
 /// no descriptor of its own. Dropping it leaves the groups, so that an actor
@@ -31,6 +41,16 @@ enum class members { user_processes, everybody };
 ///     holders   holder, for cpu, memory,  <id>/hold     holder
 ///               pids and freezer          <id>/box      limits
 ///     <id>      twin in cgroup2 (hybrid)  <id>/box/run  user processes
+///
+/// A nested container's are in those of the one that it is in, so that all that
+/// counts for that one counts for it, too. Its `hold` is not, or it would be
+/// frozen with it; nor may its processes be born where PID 1 is then, so they
+/// move (`run_join_fd`).
+///
+///     v1, hybrid                          v2
+///     <id>/sub-<nested>                   <id>/box/sub-<nested>      limits
+///     holders   holder                    <id>/box/sub-<nested>/run
+///                                         holders/<nested>           holder
 ///
 /// PID 1 must answer when the container is frozen, out of cpu, of memory or of
 /// pids, so it lives outside the limits; yet it must have been in `<id>` when
@@ -47,6 +67,19 @@ public:
   [[nodiscard]] const std::string& id() const noexcept {
     return id_;
   }
+
+  /// What cgroup_instance finds it by again: its id, behind those of the
+  /// containers that it is in.
+  [[nodiscard]] const std::string& path() const noexcept {
+    return path_;
+  }
+
+  [[nodiscard]] bool is_nested() const noexcept {
+    return path_ != id_;
+  }
+
+  /// Of a nested one: the groups of the container that it is in.
+  [[nodiscard]] container_cgroup above() const;
 
   /// `tasks` of `<id>` in each v1 hierarchy, to which a single-threaded child
   /// writes "0" to become a member: tens of microseconds, where a pid written
@@ -79,9 +112,10 @@ public:
   /// v2: lets container root clone processes into `run`. Gives it cgroup.procs
   /// of `<id>` (the common ancestor that the kernel asks about), `box` and
   /// `run`, but not of `hold`: a process moved there would escape the limits.
+  /// Nothing of a nested one, whose PID 1 is elsewhere.
   [[nodiscard]] result<void> delegate_to(uid_t uid, gid_t gid) const;
 
-  /// Pids as this process sees them, nested containers included.
+  /// Pids as this process sees them.
   [[nodiscard]] result<std::vector<pid_t>> pids(members which) const;
 
   /// One pass of SIGKILL over the members; repeat until `pids` is empty. On v2
@@ -123,21 +157,27 @@ public:
 private:
   friend class cgroup_instance;
 
-  container_cgroup(std::shared_ptr<const cgroup_tree> tree, std::string id);
+  container_cgroup(std::shared_ptr<const cgroup_tree> tree, std::string path);
 
   enum class hierarchies { all, holder_leaves };
 
+  [[nodiscard]] std::string place() const;
+  [[nodiscard]] cgroup_dir box() const;
+  [[nodiscard]] cgroup_dir hold() const;
+  [[nodiscard]] cgroup_dir birthplace() const;
   [[nodiscard]] std::vector<cgroup_dir> groups() const;
   [[nodiscard]] result<std::vector<unique_fd>>
   tasks_of(std::string_view group, hierarchies which) const;
   [[nodiscard]] result<void> make_groups() const;
   [[nodiscard]] result<void> check_groups() const;
-  [[nodiscard]] result<cgroup_dir> members_dir(members which) const;
+  [[nodiscard]] result<std::vector<cgroup_dir>>
+  members_dirs(members which) const;
   [[nodiscard]] result<void> kill_by_kernel(members which) const;
   [[nodiscard]] result<void> kill_frozen(members which, pid_t spare) const;
   [[nodiscard]] result<void> kill_each(members which, pid_t spare) const;
 
   std::shared_ptr<const cgroup_tree> tree_;
+  std::string path_;
   std::string id_;
 };
 

@@ -49,8 +49,8 @@ result<std::size_t> take_words(const unique_fd& from, std::span<char> room) {
     return make_error(EBADMSG, "take a packet", {}, "descriptors came with it");
   // The first one is still the first one: nobody else takes any.
   if (size >= 0)
-    size = ::recv(from.get(), room.data(), room.size(),
-                  MSG_DONTWAIT | MSG_TRUNC);
+    size =
+        ::recv(from.get(), room.data(), room.size(), MSG_DONTWAIT | MSG_TRUNC);
   if (size < 0)
     return last_error("take a packet");
   return static_cast<std::size_t>(size);

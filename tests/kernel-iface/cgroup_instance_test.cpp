@@ -194,6 +194,68 @@ TEST_CASE("container_cgroup: removal goes through nested groups, leaves first",
   CHECK_FALSE(fake.has("unified/reeve-t/c1"));
 }
 
+TEST_CASE(
+    "container_cgroup: one in another is in its groups, and is found there",
+    "[kernel-iface][cgroup]") {
+  auto mode = GENERATE(cgroup_mode::v1, cgroup_mode::hybrid, cgroup_mode::v2);
+  auto fake = fake_cgroups{mode};
+  auto instance = fake.open();
+  must(instance.create("a"));
+  auto b = must(instance.create("a/b"));
+  auto c = must(instance.create("a/b/c"));
+  CHECK(c.id() == "c");
+  CHECK(c.path() == "a/b/c");
+  CHECK(c.is_nested());
+  if (mode == cgroup_mode::v2) {
+    CHECK(fake.has("unified/reeve-t/a/box/sub-b/sub-c/run"));
+    CHECK(fake.has("unified/reeve-t/holders/b"));
+    CHECK(fake.has("unified/reeve-t/holders/c"));
+    CHECK(must(b.limits_dir(controller::memory)).path()
+          == must(b.shares_dir(controller::memory)).path());
+    CHECK(must(c.run_dir()).path().ends_with("/a/box/sub-b/sub-c/run"));
+  } else {
+    CHECK(fake.has("memory/reeve-t/a/sub-b/sub-c"));
+    CHECK(fake.has("cpu,cpuacct/reeve-t/a/sub-b/sub-c"));
+    CHECK(fake.has("unified/reeve-t/a/sub-b/sub-c")
+          == (mode == cgroup_mode::hybrid));
+  }
+  // Of groups that a container has made for itself nothing is said.
+  auto own =
+      mode == cgroup_mode::v2 ? "unified/reeve-t/a/box/" : "memory/reeve-t/a/";
+  std::filesystem::create_directories(fake.root.path() / own / "own/sub-x");
+  std::filesystem::create_directories(fake.root.path() / own / "sub-x.slice");
+  CHECK(must(instance.list()) == std::vector<std::string>{"a", "a/b", "a/b/c"});
+  CHECK(must(instance.adopt("a/b/c")).path() == "a/b/c");
+  CHECK(!instance.adopt("a/c"));
+  auto twice = instance.create("a/b");
+  REQUIRE(!twice);
+  CHECK(twice.error().code == EEXIST);
+  CHECK(must(c.try_remove()) == removal::removed);
+  CHECK(must(b.try_remove()) == removal::removed);
+  CHECK(must(instance.list()) == std::vector<std::string>{"a"});
+  CHECK(fake.has(own));
+}
+
+TEST_CASE("container_cgroup: what cannot be in another one is refused",
+          "[kernel-iface][cgroup]") {
+  auto fake = fake_cgroups{cgroup_mode::v2};
+  auto instance = fake.open();
+  for (const auto* path : {"a/", "/a", "a//b", "a/..", "a/holders", "a/b\n"})
+    CHECK(!instance.leftover(path));
+  std::string path = "c1";
+  for (auto depth = std::size_t{1}; depth < most_nested; ++depth)
+    path += "/c" + std::to_string(depth + 1);
+  CHECK(instance.leftover(path));
+  auto deep = instance.leftover(path + "/c");
+  REQUIRE(!deep);
+  CHECK(deep.error().code == EINVAL);
+  // Without the one that it is in.
+  auto orphan = instance.create("nobody/b");
+  REQUIRE(!orphan);
+  CHECK(orphan.error().code == ENOENT);
+  CHECK_FALSE(fake.has("unified/reeve-t/holders/b"));
+}
+
 TEST_CASE("container_cgroup: a busy container keeps the groups it lives in",
           "[kernel-iface][cgroup]") {
   auto fake = fake_cgroups{cgroup_mode::v1};

@@ -263,6 +263,63 @@ TEST_CASE("cgroups: a child joins every hierarchy, and a holder goes home",
   CHECK(holder.wait() == -SIGKILL);
 }
 
+TEST_CASE("cgroups: 16 containers in each other, with what counts for the "
+          "outermost one",
+          tags) {
+  if (!is_root())
+    return;
+  auto instance = real_instance{};
+  std::vector<container_cgroup> all;
+  std::string path;
+  for (auto i = std::size_t{1}; i <= most_nested; ++i) {
+    path += (path.empty() ? "c" : "/c") + std::to_string(i);
+    all.push_back(must(instance->create(path)));
+    must(all.back().finish_placement());
+  }
+  auto& outer = all.front();
+  auto& inner = all.back();
+  must(set_limit(outer, limit_key::pids_max, 3));
+  // As a child of a nested PID 1 does.
+  auto join = must(inner.join_fds());
+  if (auto file = must(inner.run_join_fd()))
+    join.push_back(std::move(file));
+  auto in = gate{};
+  auto go = gate{};
+  auto member = child{[&] {
+    if (!write_zero(join))
+      return 1;
+    auto forked = 0;
+    auto pid = ::fork();
+    for (; pid > 0; pid = ::fork())
+      ++forked;
+    if (pid == 0)
+      for (;;)
+        ::pause();
+    in.open();
+    go.pass();
+    return forked;
+  }};
+  in.pass();
+  CHECK(must(inner.pids(members::own_processes)).size() == 3);
+  CHECK(must(outer.pids(members::user_processes)).size() == 3);
+  CHECK(must(outer.pids(members::own_processes)).empty());
+  must(request_freeze(outer));
+  CHECK(eventually(
+      [&] { return must(get_freeze_state(outer)) == freeze_state::frozen; }));
+  CHECK(must(get_freeze_state(inner)) == freeze_state::thawed); // by its wish
+  go.open();
+  CHECK(::waitpid(member.pid(), nullptr, WNOHANG) == 0);
+  must(request_thaw(outer));
+  CHECK(member.wait() == 2); // the limit is three
+  must(outer.kill_all(members::user_processes));
+  CHECK(
+      eventually([&] { return must(outer.pids(members::everybody)).empty(); }));
+  std::ranges::reverse(all);
+  for (const auto& group : all)
+    CHECK(eventually(
+        [&] { return must(group.try_remove()) == removal::removed; }));
+}
+
 TEST_CASE("cgroups: limits read back as they were set", tags) {
   if (!is_root())
     return;

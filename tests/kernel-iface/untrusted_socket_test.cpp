@@ -151,8 +151,8 @@ TEST_CASE("untrusted socket: so are those that wait in the queue",
           "[kernel][untrusted-socket]") {
   auto watch = stopwatch{};
   auto make = [] {
-    return unique_fd::adopt(::socket(
-        AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    return unique_fd::adopt(
+        ::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   };
   auto listener = make();
   sockaddr_un at{};
