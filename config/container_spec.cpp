@@ -77,4 +77,10 @@ std::string hostname_of(const container_spec& spec) {
   return spec.name.substr(spec.name.rfind('/') + 1);
 }
 
+std::string_view parent_of(std::string_view name) {
+  auto last = name.rfind('/');
+  return last == std::string_view::npos ? std::string_view{}
+                                        : name.substr(0, last);
+}
+
 } // namespace reeve::config

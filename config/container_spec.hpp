@@ -125,4 +125,8 @@ struct container_spec {
 /// The hostname in force: the one asked for or the last part of the name.
 [[nodiscard]] std::string hostname_of(const container_spec& spec);
 
+/// The name of the container that one of this name is in: "web" for "web/a".
+/// Empty for one that is in none.
+[[nodiscard]] std::string_view parent_of(std::string_view name);
+
 } // namespace reeve::config

@@ -179,10 +179,30 @@ caf::result<container_is> container_actor_state::command(container_command what,
         make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
     return promise;
   }
-  if (what == container_command::stop || what == container_command::start)
+  if (what == container_command::stop || what == container_command::start) {
+    comes_back_ = false;
     want(what == container_command::start ? wish::up : wish::down);
+  }
   settle_waiters();
   return promise;
+}
+
+// The record says that it is to be up: so the next daemon knows, too.
+caf::result<container_is>
+container_actor_state::stop(const stop_with_parent& msg) {
+  auto promise = actors::owe<container_is>(self_);
+  auto grace = msg.grace_ms >= 0
+                   ? std::optional{std::min(milliseconds{msg.grace_ms}, no_end)}
+                   : std::nullopt;
+  waiters_.push_back({promise, container_phase::stopped});
+  apply(event_of::command_given{container_command::stop, grace}); // is legal
+  settle_waiters();
+  return promise;
+}
+
+void container_actor_state::on(parent_paused event) {
+  is_paused_above_ = event.is_so;
+  suspend_or_resume_starts();
 }
 
 void container_actor_state::on(work_deadline event) {
@@ -242,11 +262,13 @@ void container_actor_state::carry_out(const container_effect::begin& effect) {
 
 void container_actor_state::carry_out(
     const container_effect::shorten_stop& effect) {
-  await({work::direction::undo, layer::processes}, effect.serial);
-  undo_processes(effect.serial);
+  await(*state_.doing, effect.serial);
+  undo(state_.doing->what, effect.serial);
 }
 
 void container_actor_state::await(const work& doing, std::uint64_t serial) {
+  if (doing == work{work::direction::undo, layer::nested})
+    return; // each of them has its own
   auto deadline = deadline_of(doing, with_->config.deadlines);
   if (doing == work{work::direction::undo, layer::processes})
     deadline += time_to_stop();
@@ -262,6 +284,7 @@ void container_actor_state::carry_out(
 void container_actor_state::carry_out(
     const container_effect::report_phase& effect) {
   keep_up_with(effect.phase);
+  stop_waiting_for_parent();
   if (effect.phase == container_phase::running
       && std::exchange(creating_, false)) {
     tell(event_kind::container_created, {}, {});
@@ -280,6 +303,7 @@ void container_actor_state::carry_out(
   // Last: whoever has the answer finds the same in listings.
   settle_creators();
   settle_waiters();
+  settle_group_askers();
 }
 
 // What the phase means for the processes and for the record.
@@ -326,7 +350,7 @@ void container_actor_state::leave_to_the_end() {
 }
 
 void container_actor_state::suspend_or_resume_starts() {
-  auto wanted = is_pausing_ || oom_.holds_starts;
+  auto wanted = is_pausing_ || is_paused_above_ || oom_.holds_starts;
   if (!wanted
       && (state_.phase == container_phase::stopping
           || state_.phase == container_phase::destroying))
@@ -408,6 +432,10 @@ container_actor_state::check_command(container_command what) const {
             + (oom_.answer_by != 0
                    ? "`reeve oom " + record_.spec.name + " DECISION`"
                    : "that is over"));
+  if (what == container_command::run_process && is_paused_above_)
+    return make_error(errc::wrong_state,
+                      "a container that '" + record_.spec.name
+                          + "' is in is paused: resume it first");
   if (allows(state_.phase, what))
     return std::nullopt;
   return make_error(errc::wrong_state,
@@ -527,6 +555,9 @@ internal_container_actor::behavior_type container_behavior(
         return s->forward<process_is>(msg.process, msg);
       },
       [s](const resolve_holder& msg) { return s->resolve(msg); },
+      [s](const resolve_group& msg) { return s->resolve(msg); },
+      [s](const stop_with_parent& msg) { return s->stop(msg); },
+      [s](parent_paused event) { s->on(event); },
       [s](const set_limits& msg) { return s->set(msg); },
       [s](const get_limits& msg) { return s->get(msg); },
       [s](const get_effective_limits& msg) { return s->get(msg); },

@@ -33,6 +33,7 @@ struct container_change {
   bool name_free = false;    ///< held: another container may take the name
   bool gone = false;         ///< destroyed: forget it
   bool asks_revival = false; ///< it has given up, and is to be built again
+  bool comes_back = false;   ///< when the container that it is in is up
 };
 
 /// The warden's answer to a change that says `gone`: nothing is sent to the
@@ -50,8 +51,41 @@ struct holder_resolved {
   std::uint64_t start_time = 0; ///< see kernel::start_time
 };
 
-using holder_resolver_actor =
-    caf::typed_actor<caf::replies_to<resolve_holder>::with<holder_resolved>>;
+/// Where the groups of another container are, to be in them. Waits while that
+/// one is on its way up.
+struct resolve_group {
+  std::string container;
+};
+
+struct group_resolved {
+  std::string path; ///< see kernel::container_cgroup
+};
+
+/// What is in that container goes down, or for good: first what is in it in
+/// turn. What ran comes back when that container does.
+struct take_down_nested {
+  std::string key;
+  std::int64_t grace_ms = -1; ///< negative: each process's own
+  bool destroys = false;
+};
+
+struct nested_down {};
+
+/// A stop that is not the user's wish: the container that it is in goes down.
+struct stop_with_parent {
+  std::int64_t grace_ms = -1;
+};
+
+/// That one is paused, or not any more.
+struct parent_paused {
+  bool is_so = false;
+};
+
+/// The containers that there are, for each of them.
+using container_directory_actor =
+    caf::typed_actor<caf::replies_to<resolve_holder>::with<holder_resolved>,
+                     caf::replies_to<resolve_group>::with<group_resolved>,
+                     caf::replies_to<take_down_nested>::with<nested_down>>;
 
 /// The supervisor of one container: owns the actors for its cgroup, its PID 1,
 /// its root file system and each user process, and carries out what
@@ -84,6 +118,7 @@ using container_actor = caf::typed_actor<
     caf::replies_to<read_output>::with<output_chunk>,
     caf::replies_to<wait_process>::with<process_is>,
     caf::replies_to<resolve_holder>::with<holder_resolved>,
+    caf::replies_to<resolve_group>::with<group_resolved>,
     caf::replies_to<set_limits>::with<limits_in_force>,
     caf::replies_to<get_limits>::with<limits_in_force>,
     caf::replies_to<get_effective_limits>::with<effective_limits>,
@@ -92,13 +127,14 @@ using container_actor = caf::typed_actor<
     caf::replies_to<decide_oom>::with<oom_status>,
     caf::replies_to<get_stats>::with<container_stats>,
     caf::replies_to<get_container>::with<container_details>,
-    caf::reacts_to<container_forgotten>>;
+    caf::replies_to<stop_with_parent>::with<container_is>,
+    caf::reacts_to<parent_paused>, caf::reacts_to<container_forgotten>>;
 
 struct container_options {
   std::shared_ptr<services> with;
   holder_pool_actor pool;
   file_sweeper_actor sweeper;
-  holder_resolver_actor resolver;
+  container_directory_actor directory;
   std::string key; ///< what the warden knows it by
   std::function<void(container_change)> on_change;
 };
@@ -112,3 +148,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::container_change)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::container_forgotten)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resolve_holder)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::holder_resolved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::resolve_group)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::group_resolved)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::take_down_nested)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::nested_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::stop_with_parent)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(reeve::supervisor::parent_paused)

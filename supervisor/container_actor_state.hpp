@@ -167,6 +167,9 @@ public:
   }
 
   caf::result<holder_resolved> resolve(const resolve_holder& msg) const;
+  caf::result<group_resolved> resolve(const resolve_group& msg);
+  caf::result<container_is> stop(const stop_with_parent& msg);
+  void on(parent_paused event);
   caf::result<limits_in_force> set(const set_limits& msg);
   caf::result<limits_in_force> get(const get_limits& msg);
   caf::result<effective_limits> get(const get_effective_limits& msg);
@@ -294,6 +297,7 @@ private:
 
   void make(layer what, std::uint64_t serial);
   void make_cgroup(std::uint64_t serial);
+  void join_others(std::uint64_t serial);
   void resolve_joined(std::uint64_t serial, std::vector<std::string> names,
                       std::map<std::string, holder_resolved> holders);
   void take_kit_for(std::uint64_t serial,
@@ -305,6 +309,7 @@ private:
   void make_configured(std::uint64_t serial);
 
   void undo(layer what, std::uint64_t serial);
+  void undo_nested(std::uint64_t serial);
   void undo_holder(std::uint64_t serial);
   void end_holder();
   void undo_cgroup(std::uint64_t serial);
@@ -466,6 +471,8 @@ private:
 
   void settle_creators();
   void settle_waiters();
+  void settle_group_askers();
+  void stop_waiting_for_parent();
   [[nodiscard]] bool reached(container_phase goal) const;
   [[nodiscard]] bool impossible(container_phase goal) const;
   [[nodiscard]] container_is is_now() const;
@@ -521,7 +528,12 @@ private:
   std::vector<former_rlimit> rlimits_before_;
   limits_server_actor limits_server_; ///< for processes of the container
   std::vector<watched_limits> limits_watched_;
-  bool looks_at_limits_ = false;               ///< a `limits_due` is on its way
+  std::vector<actors::owed_answer<group_resolved>> group_askers_;
+  std::string within_; ///< the groups of the container that it is in
+  bool awaits_parent_ = false;
+  bool is_paused_above_ = false;
+  bool comes_back_ = false;      ///< it was to be up, and may not be by itself
+  bool looks_at_limits_ = false; ///< a `limits_due` is on its way
   std::unique_ptr<dirty_keeper> dirty_keeper_; ///< where there is a limit
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;

@@ -27,6 +27,14 @@ namespace {
 
 constexpr unsigned most_adoption_tries = 100;
 
+// What is nested in it goes before the groups, whoever had made it.
+std::bitset<layer_count> standing_in_part() {
+  std::bitset<layer_count> out;
+  out.set(static_cast<std::size_t>(layer::cgroup));
+  out.set(static_cast<std::size_t>(layer::nested));
+  return out;
+}
+
 } // namespace
 
 void container_actor_state::adopt_what_stands() {
@@ -49,7 +57,7 @@ void container_actor_state::connect_and_adopt() {
   if (!socket)
     ok = tl::make_unexpected(std::move(socket.error()));
   else if (*socket && !kit_)
-    ok = adopt_groups(with_->cgroups->adopt(record_.id));
+    ok = adopt_groups(with_->cgroups->adopt(group_of(record_)));
   if (!ok && is_for_later(ok.error()))
     return;
   if (!ok || !*socket)
@@ -183,7 +191,7 @@ void container_actor_state::take_inventory(
   if (found.configured)
     standing = (1U << static_cast<unsigned>(layer::freezer)) - 1;
   else
-    standing.set(static_cast<std::size_t>(layer::cgroup));
+    standing = standing_in_part();
   // A daemon that was killed could not thaw what it had frozen.
   if (auto state = kernel::get_freeze_state(*kit_->cgroup);
       !state || *state != kernel::freeze_state::thawed)
@@ -300,7 +308,7 @@ void container_actor_state::mark_lost() {
 void container_actor_state::adopt_remains() {
   auto same_boot = record_.boot_id == with_->boot_id; // else there are none
   if (same_boot && !kit_)
-    if (auto ok = adopt_groups(with_->cgroups->leftover(record_.id));
+    if (auto ok = adopt_groups(with_->cgroups->leftover(group_of(record_)));
         !ok && is_for_later(ok.error()))
       return;
   adopting_ = false;
@@ -308,7 +316,7 @@ void container_actor_state::adopt_remains() {
   mark_lost();
   std::bitset<layer_count> standing;
   if (same_boot)
-    standing.set(static_cast<std::size_t>(layer::cgroup));
+    standing = standing_in_part();
   apply(
       event_of::found{standing, record_.spec.remove_on_exit, record_.gave_up});
   tell(event_kind::container_adopted, {}, {});
@@ -317,7 +325,10 @@ void container_actor_state::adopt_remains() {
     waiters_.push_back({adopter_, container_phase::gave_up});
     return settle_waiters();
   }
-  if (!record_.wanted_up) {
+  // The other one may be on its way down or up, or have to be asked for.
+  comes_back_ =
+      same_boot && record_.wanted_up && group_of(record_) != record_.id;
+  if (!record_.wanted_up || comes_back_) {
     // Also for one whose stop was cut short: nothing of it may be left.
     waiters_.push_back({adopter_, container_phase::stopped});
     apply(event_of::command_given{container_command::stop});

@@ -37,6 +37,38 @@ container_actor_state::resolve(const resolve_holder&) const {
   return holder_resolved{kit_->holder_pid, kit_->holder_start_time};
 }
 
+caf::result<group_resolved>
+container_actor_state::resolve(const resolve_group&) {
+  auto promise = actors::owe<group_resolved>(self_);
+  group_askers_.push_back(promise);
+  settle_group_askers();
+  return promise;
+}
+
+// Who is in our groups goes down before they do, and so comes up behind them.
+void container_actor_state::settle_group_askers() {
+  auto comes_up = (state_.phase == container_phase::creating
+                   || state_.phase == container_phase::rebuilding)
+                  && state_.heading == work::direction::make;
+  if (group_askers_.empty() || comes_up)
+    return;
+  auto is_up = state_.phase == container_phase::running && kit_;
+  std::string first = "it has to run first";
+  if (state_.phase == container_phase::paused
+      || state_.phase == container_phase::pausing)
+    first = "resume it first";
+  else if (allows(state_.phase, container_command::start))
+    first = "start it first";
+  for (auto& one : std::exchange(group_askers_, {}))
+    if (is_up)
+      one.deliver(group_resolved{kit_->cgroup->path()});
+    else
+      one.deliver(make_error(
+          errc::wrong_state,
+          "container '" + record_.spec.name + "', which it is to be in, is "
+              + std::string{name_of(state_.phase)} + ": " + first));
+}
+
 caf::result<container_stats>
 container_actor_state::stats(const get_stats& msg) {
   if (!controller_)
@@ -273,6 +305,7 @@ void container_actor_state::publish(std::vector<event> what) {
   change.asks_revival =
       state_.phase == container_phase::gave_up && state_.was_up
       && state_.on_gave_up == config::gave_up_action::rebuild_container;
+  change.comes_back = state_.phase == container_phase::stopped && comes_back_;
   how_.on_change(std::move(change));
 }
 

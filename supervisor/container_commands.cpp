@@ -113,6 +113,8 @@ std::string_view name_of(layer of) {
     return "configure";
   case layer::processes:
     return "processes";
+  case layer::nested:
+    return "nested";
   case layer::freezer:
     return "freezer";
   }

@@ -34,6 +34,8 @@ void container_actor_state::make(layer what, std::uint64_t serial) {
     return make_configured(serial);
   case layer::processes:
     return make_processes(serial);
+  case layer::nested:
+    return finished(serial); // others do
   case layer::freezer:
     return ask(serial, controller_, actors::freeze_cgroup{},
                [this, serial](actors::cgroup_done) { finished(serial); });
@@ -41,6 +43,35 @@ void container_actor_state::make(layer what, std::uint64_t serial) {
 }
 
 void container_actor_state::make_cgroup(std::uint64_t serial) {
+  auto above = config::parent_of(record_.spec.name);
+  // Of an older daemon, for which such a name was only a name.
+  auto is_apart = !record_.id.empty() && group_of(record_) == record_.id;
+  if (above.empty() || is_apart)
+    return join_others(serial);
+  awaits_parent_ = true;
+  ask(serial, how_.directory, resolve_group{std::string{above}},
+      [this, serial](const group_resolved& found) {
+        if (!is_current(serial))
+          return;
+        awaits_parent_ = false;
+        within_ = found.path;
+        join_others(serial);
+      });
+}
+
+// It may be waiting for us, too.
+void container_actor_state::stop_waiting_for_parent() {
+  auto waits = awaits_parent_
+               && state_.doing == work{work::direction::make, layer::cgroup};
+  if (waits && state_.heading == work::direction::make)
+    return;
+  awaits_parent_ = false;
+  if (waits)
+    failed(state_.serial,
+           make_error(actors::errc::gone, "it was not waited for any more"));
+}
+
+void container_actor_state::join_others(std::uint64_t serial) {
   auto names = joined_containers(record_.spec);
   if (names.empty())
     return take_kit_for(serial, {});
@@ -55,7 +86,7 @@ void container_actor_state::resolve_joined(
     return take_kit_for(serial, holders);
   auto name = names.back();
   names.pop_back();
-  ask(serial, how_.resolver, resolve_holder{name},
+  ask(serial, how_.directory, resolve_holder{name},
       [this, serial, name, names = std::move(names),
        holders = std::move(holders)](const holder_resolved& found) mutable {
         if (!is_current(serial))
@@ -75,6 +106,7 @@ void container_actor_state::take_kit_for(
     return failed(serial, make_error(request.error()));
   request->id = record_.id;
   request->uid_base = record_.uid_base;
+  request->within = within_;
   ask(serial, how_.pool, take_kit{std::move(*request)},
       [this, serial](const shared_kit& made) {
         if (!is_current(serial))
@@ -83,6 +115,7 @@ void container_actor_state::take_kit_for(
         kit_ = made;
         record_.id = made->id;
         record_.uid_base = made->uid_base;
+        record_.group = made->cgroup->path();
         record_.holder_pid = made->holder_pid;
         record_.holder_start_time = made->holder_start_time;
         record_.boot_id = with_->boot_id;
@@ -185,6 +218,8 @@ void container_actor_state::undo(layer what, std::uint64_t serial) {
                [this, serial](actors::cgroup_done) { finished(serial); });
   case layer::processes:
     return undo_processes(serial);
+  case layer::nested:
+    return undo_nested(serial);
   case layer::configure:
     return finished(serial);
   case layer::file_system:
@@ -197,6 +232,14 @@ void container_actor_state::undo(layer what, std::uint64_t serial) {
   case layer::cgroup:
     return undo_cgroup(serial);
   }
+}
+
+// Whatever the reason is: they are in our groups.
+void container_actor_state::undo_nested(std::uint64_t serial) {
+  ask(serial, how_.directory,
+      take_down_nested{how_.key, state_.grace ? state_.grace->count() : -1,
+                       state_.goal == container_phase::destroyed},
+      [this, serial](nested_down) { finished(serial); });
 }
 
 void container_actor_state::undo_holder(std::uint64_t serial) {

@@ -25,6 +25,7 @@ constexpr milliseconds longest_retry = 60s;
 constexpr auto freeze = work{direction::make, layer::freezer};
 constexpr auto thaw = work{direction::undo, layer::freezer};
 constexpr auto stop_processes = work{direction::undo, layer::processes};
+constexpr auto stop_nested = work{direction::undo, layer::nested};
 // Ends PID 1 and everything else in the groups first.
 constexpr auto remove_groups = work{direction::undo, layer::cgroup};
 
@@ -79,7 +80,7 @@ public:
       return;
     auto done = *std::exchange(s().doing, std::nullopt);
     if (done == remove_groups)
-      s().standing.reset(); // what stood on them went with their last process
+      s().standing &= files_of_nested(); // the rest went with the last process
     else if (done.way == direction::undo)
       s().standing.reset(index(done.what));
     proceed(done, outcome::done);
@@ -260,9 +261,10 @@ private:
 
   void ascend() {
     s().heading = direction::make;
-    for (std::size_t i = 0; i < index(layer::freezer); ++i)
+    for (std::size_t i = 0; i < index(layer::nested); ++i)
       if (!s().standing.test(i))
         return begin_work({direction::make, static_cast<layer>(i)});
+    s().standing.set(index(layer::nested)); // which others make
     s().rebuilds.on_started(at_.now);
     s().was_up = true;
     s().anew = false;
@@ -334,14 +336,25 @@ private:
   }
 
   void turn_down(phase through, phase to) {
-    s().goal = to;
+    auto is_other = std::exchange(s().goal, to) != to;
     s().heading = direction::undo;
     s().tried.reset();
     s().timed_out = false;
     s().gave_up_early.reset(); // nothing of what it was about remains
+    if (to == phase::destroyed && s().was_up) // also of one that is down
+      s().standing.set(index(layer::nested));
+    if (is_other && to == phase::destroyed && s().doing == stop_nested)
+      begin_work(stop_nested); // in vain until now: it is another request
     change(through);
     if (!s().doing)
       descend();
+  }
+
+  /// Of a container that goes for good nothing may stay that is nested in it.
+  [[nodiscard]] std::bitset<layer_count> files_of_nested() {
+    std::bitset<layer_count> out;
+    out.set(index(layer::nested), s().goal == phase::destroyed);
+    return out;
   }
 
   /// It broke: a layer could not be made or its holder died.
@@ -429,7 +442,7 @@ private:
     if (is_repeat && (grace == now || (grace && now && *grace > *now)))
       return;
     now = grace;
-    if (s().doing == stop_processes)
+    if (s().doing == stop_processes || s().doing == stop_nested)
       emit(shorten_stop{s().serial});
   }
 
@@ -492,6 +505,8 @@ milliseconds deadline_of(const work& doing, const config::deadlines& steps) {
     return margin + steps.start;
   case layer::processes:
     return margin + (is_making ? steps.start : kill_deadline);
+  case layer::nested:
+    return margin;
   }
   return margin;
 }

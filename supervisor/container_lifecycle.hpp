@@ -31,6 +31,10 @@
 /// gives up, too, and then the warden has a policy for that. So does one whose
 /// rebuilds were too many.
 ///
+/// What is nested in a container is a layer on top of its processes: it goes
+/// down before them, and for good with the container, whatever the reason is.
+/// Each of those has deadlines of its own, and so this has none.
+///
 /// What the kernel does not let go of within its deadline makes the container
 /// `held`: its name is free, and its removal is tried again with a growing
 /// pause until the kernel does. Then it is what it was to become.
@@ -65,9 +69,10 @@ enum class layer : std::uint8_t {
   file_system,
   configure,
   processes,
+  nested,
   freezer,
 };
-inline constexpr std::size_t layer_count = 6;
+inline constexpr std::size_t layer_count = 7;
 
 [[nodiscard]] std::string_view name_of(layer of);
 
@@ -82,7 +87,8 @@ struct work {
 };
 
 /// How long the work may take: longer than all the steps that have deadlines
-/// of their own. Undoing `processes` gets the grace on top.
+/// of their own. Undoing `processes` gets the grace on top, undoing `nested`
+/// the time that it takes.
 [[nodiscard]] std::chrono::milliseconds
 deadline_of(const work& doing, const config::deadlines& steps);
 
@@ -192,7 +198,8 @@ struct begin {
   work what;
   bool operator==(const begin&) const = default;
 };
-/// The undoing of `processes` is under way, and may take less time from now on.
+/// The undoing of `processes` or `nested` is under way, and may take less time
+/// from now on.
 struct shorten_stop {
   std::uint64_t serial;
   bool operator==(const shorten_stop&) const = default;

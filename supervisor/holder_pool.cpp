@@ -10,6 +10,7 @@
 #include "actors/owed_answer.hpp"
 #include "config/container_spec.hpp"
 #include "kernel-iface/cgroup_devices.hpp"
+#include "kernel-iface/cgroup_oom.hpp"
 #include "kernel-iface/process_identity.hpp"
 #include "kernel-iface/seccomp_filter.hpp"
 #include "supervisor/container_kit.hpp"
@@ -24,6 +25,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <deque>
 #include <functional>
@@ -101,6 +103,22 @@ kernel::stage_options stage_of(const kit_request& request, id_base base,
     out.v1_hierarchies.push_back(names);
   }
   return out;
+}
+
+// In groups that are held up a newborn is, too, and with it the next ones.
+kernel::result<void> check_groups_above(const kernel::container_cgroup& group) {
+  auto refuse = [&group](const std::string& why) {
+    return kernel::make_error(EBUSY, "make a container in", group.above().id(),
+                              why);
+  };
+  if (auto frozen = kernel::is_frozen_from_above(group); frozen && *frozen)
+    return refuse("that is frozen: resume it first");
+  for (auto at = group; at.is_nested();) {
+    at = at.above();
+    if (auto out = kernel::is_out_of_memory(at); out && *out)
+      return refuse("that is out of memory");
+  }
+  return {};
 }
 
 class pool_state {
@@ -352,11 +370,16 @@ private:
     }
     if (!numbers)
       return fail(m, actors::make_error(numbers.error()));
-    auto cgroup = with_->cgroups->create(out.id);
+    const auto& within = m->request.within;
+    auto cgroup =
+        with_->cgroups->create(within.empty() ? out.id : within + "/" + out.id);
     if (!cgroup)
       return fail(m, actors::make_error(cgroup.error()));
     out.cgroup =
         std::make_shared<const kernel::container_cgroup>(std::move(*cgroup));
+    if (out.cgroup->is_nested())
+      if (auto ok = check_groups_above(*out.cgroup); !ok)
+        return fail(m, actors::make_error(ok.error()));
     start(m);
   }
 
@@ -440,6 +463,12 @@ private:
     const auto& cgroup = *m->out->cgroup;
     if (auto ok = cgroup.finish_placement(); !ok)
       return ok;
+    // v1 has it from the group above; where memory is no controller, nobody
+    // has.
+    if (cgroup.is_nested())
+      if (auto ok = kernel::set_oom_pause(cgroup, kernel::oom_pause::off);
+          !ok && ok.error().code != ENODEV)
+        return ok;
     if (auto oom = kernel::read_oom_counts(cgroup)) // else nobody has a limit
       m->out->oom = *oom;
     if (auto root = root_of(*m); root != 0)

@@ -28,6 +28,8 @@ struct kit_request {
   /// Both empty for a new container; those of the record for a restart.
   std::string id;
   id_base uid_base = 0;
+  /// The groups of the container that it is to be in; empty: of none.
+  std::string within;
   std::array<kernel::zygote::ns_mode, kernel::zygote::ns_kinds> modes{};
   std::vector<actors::shared_fd> joined;
   kernel::capability_set capabilities;

@@ -99,7 +99,8 @@ kernel::result<std::string> read_file(const std::string& path) {
 
 std::string to_text(const container_record& record) {
   json out;
-  out["version"] = state_store::version;
+  // An older daemon would look for its groups elsewhere.
+  out["version"] = group_of(record) != record.id ? 2 : 1;
   out["id"] = record.id;
   out["uid_base"] = record.uid_base;
   out["created_ms"] = record.created_ms;
@@ -116,6 +117,8 @@ std::string to_text(const container_record& record) {
     out["rebuilds"] = record.rebuilds;
   if (!record.rlimits.empty())
     out["rlimits"] = record.rlimits;
+  if (group_of(record) != record.id)
+    out["group"] = record.group;
   if (record.command != 0)
     out["command"] = record.command;
   out["holder_pid"] = record.holder_pid;
@@ -151,6 +154,7 @@ kernel::result<container_record> from_json(const json& in,
     out.gave_up = in.value("gave_up", false);
     out.rebuilds = in.value("rebuilds", "");
     out.rlimits = in.value("rlimits", "");
+    out.group = in.value("group", "");
     out.command = in.value("command", std::uint64_t{0});
     in.at("holder_pid").get_to(out.holder_pid);
     in.at("holder_start_time").get_to(out.holder_start_time);

@@ -31,6 +31,9 @@ struct recorded_end {
 /// restart of the container starts again.
 struct container_record {
   std::string id;
+  /// Where its groups are (kernel::container_cgroup::path); empty, as in
+  /// records of an older daemon: by its id.
+  std::string group;
   config::container_spec spec;
   std::uint32_t uid_base = 0;
   std::uint64_t command = 0; ///< that created it; 0: it had no number
@@ -60,6 +63,10 @@ struct container_record {
   std::string boot_id;
 };
 
+[[nodiscard]] inline const std::string& group_of(const container_record& of) {
+  return of.group.empty() ? of.id : of.group;
+}
+
 /// Its directory has a record that nobody can read. Nothing of it is touched.
 struct broken_record {
   std::string id;
@@ -74,7 +81,7 @@ struct broken_record {
 /// Any thread. Blocks for file operations.
 class state_store {
 public:
-  static constexpr int version = 1;
+  static constexpr int version = 2;
 
   explicit state_store(std::string state_dir);
 

@@ -114,6 +114,11 @@ public:
       if (auto err = check_image(*msg.spec.image))
         return std::move(*err);
     const auto& name = msg.spec.name;
+    if (auto above = std::string{config::parent_of(name)};
+        !above.empty() && names_.count(above) == 0)
+      return make_error(errc::not_found,
+                        "container '" + name + "' would be in '" + above
+                            + "', which does not exist: create that first");
     if (names_.count(name) != 0)
       return make_error(
           errc::already_exists,
@@ -203,6 +208,9 @@ public:
     auto found = entries_.find(change.key);
     if (found == entries_.end())
       return;
+    auto before = found->second.info.phase;
+    auto comes_up = before != container_phase::running
+                    && change.info.phase == container_phase::running;
     auto& info = found->second.info = std::move(change.info);
     for (auto& item : change.happened)
       how_.log->add(std::move(item));
@@ -221,9 +229,15 @@ public:
       which.revive_when_down = false;
       revive(which);
     }
+    if (is_pause(before) != is_pause(info.phase))
+      tell_of_pause(which, is_pause(info.phase));
+    which.comes_back = which.comes_back || change.comes_back;
+    if (comes_up)
+      bring_back_nested(which);
     if (change.gone) {
       commands_.forget(info.container);
       self_->send(found->second.actor, container_forgotten{});
+      forget_nesting(found->second);
       entries_.erase(found);
     }
   }
@@ -245,11 +259,79 @@ public:
   // By hand: what it did before is forgotten.
   caf::result<container_is> start(const start_container& msg) {
     if (auto* found = find(msg.container)) {
+      if (auto err = refusal_above(*found); err && is_down(found->info.phase))
+        return std::move(*err);
       found->revivals.reset();
       found->is_due = found->revive_when_down = false;
       ++found->revival;
     }
     return forward<container_is>(msg.container, msg);
+  }
+
+  caf::result<container_is> stop(const stop_container& msg) {
+    if (auto err = refusal_to_end(msg.container))
+      return std::move(*err);
+    if (auto* found = find(msg.container))
+      found->comes_back = false;
+    return forward<container_is>(msg.container, msg);
+  }
+
+  caf::result<container_is> destroy(const destroy_container& msg) {
+    if (auto err = refusal_to_end(msg.container))
+      return std::move(*err);
+    return forward<container_is>(msg.container, msg);
+  }
+
+  // -- containers in containers
+  // --------------------------------------------------------
+
+  // Each of them sees to what is in it in the same way.
+  caf::result<nested_down> take_down(const take_down_nested& msg) {
+    auto promise = actors::owe<nested_down>(self_);
+    auto pending = std::make_shared<std::size_t>(1);
+    auto failure = std::make_shared<caf::error>();
+    auto one_done = [promise, pending, failure]() mutable {
+      if (--*pending != 0)
+        return;
+      if (*failure)
+        promise.deliver(std::move(*failure));
+      else
+        promise.deliver(nested_down{});
+    };
+    for (const auto& key : nested_in(msg.key)) {
+      ++*pending;
+      when_adopted(entries_.at(key), [=, this](entry* now) mutable {
+        if (now == nullptr)
+          return one_done();
+        now->comes_back =
+            !msg.destroys && (now->comes_back || is_to_be_up(now->info.phase));
+        auto done = [one_done](const container_is&) mutable { one_done(); };
+        // One that stays up goes with the groups. What was to be destroyed is
+        // not to be lost of sight; if it was a defect of ours that kept it,
+        // that is not the one of who asks.
+        auto failed = [this, one_done, failure,
+                       destroys = msg.destroys](const caf::error& err) mutable {
+          if (destroys)
+            *failure = make_error(errc::wrong_state, actors::text_of(err));
+          else
+            with_->log->warn("{}", actors::text_of(err));
+          one_done();
+        };
+        const auto& name = now->info.container;
+        if (msg.destroys)
+          self_
+              ->request(now->actor, caf::infinite,
+                        destroy_container{name, true, msg.grace_ms})
+              .then(done, failed);
+        else
+          self_
+              ->request(now->actor, caf::infinite,
+                        stop_with_parent{msg.grace_ms})
+              .then(done, failed);
+      });
+    }
+    one_done();
+    return promise;
   }
 
   void on(const adoption_due& event) {
@@ -354,6 +436,8 @@ public:
         promise.deliver(all_stopped{*left});
     };
     for (auto& [key, which] : entries_) {
+      if (goes_down_with_another(which))
+        continue;
       ++*pending;
       when_adopted(which, [this, one_done, left](entry* now) mutable {
         if (now == nullptr) // it was not whole, and is gone
@@ -381,12 +465,132 @@ private:
     bool is_due = false;           ///< for a revival, or past it for good
     std::uint64_t revival = 0;     ///< numbers the plans for one
     bool revive_when_down = false; ///< the latest one has failed
+    bool comes_back = false;       ///< with the container that it is in
     /// Of its actors: expired when the last of them has ended.
     std::weak_ptr<services> family;
     restart_tracker failures; ///< of its actors
     bool adopting = false;    ///< and answers nobody yet
     std::vector<std::function<void(entry*)>> waiting; ///< for the adoption
   };
+
+  static bool is_to_be_up(container_phase phase) {
+    return phase == container_phase::creating
+           || phase == container_phase::running
+           || phase == container_phase::pausing
+           || phase == container_phase::paused
+           || phase == container_phase::rebuilding;
+  }
+
+  static bool is_down(container_phase phase) {
+    return phase == container_phase::stopped || phase == container_phase::failed
+           || phase == container_phase::gave_up;
+  }
+
+  [[nodiscard]] const entry* named(std::string_view name) const {
+    auto found = names_.find(std::string{name});
+    return found == names_.end() ? nullptr : &entries_.at(found->second);
+  }
+
+  [[nodiscard]] bool goes_down_with_another(const entry& which) const {
+    const auto* above = named(config::parent_of(which.info.container));
+    return above != nullptr && is_to_be_up(above->info.phase);
+  }
+
+  static caf::error refusal(const entry& above, const std::string& container,
+                            const std::string& what_first) {
+    return make_error(errc::wrong_state,
+                      "container '" + above.info.container + "', which '"
+                          + container + "' is in, is "
+                          + std::string{name_of(above.info.phase)} + ": "
+                          + what_first + " it first");
+  }
+
+  // It would fail, and be called so.
+  [[nodiscard]] std::optional<caf::error>
+  refusal_above(const entry& which) const {
+    const auto& name = which.info.container;
+    if (const auto* paused = paused_above(name))
+      return refusal(*paused, name, "resume");
+    const auto* above = named(config::parent_of(name));
+    if (above != nullptr && is_down(above->info.phase))
+      return refusal(*above, name, "start");
+    return std::nullopt;
+  }
+
+  // On v1 who is frozen cannot be killed, and would be held.
+  [[nodiscard]] std::optional<caf::error>
+  refusal_to_end(const std::string& name) const {
+    if (with_->mounts.mode == kernel::cgroup_mode::v2)
+      return std::nullopt;
+    const auto* which = named(name);
+    const auto* paused = which != nullptr ? paused_above(name) : nullptr;
+    if (paused == nullptr || is_down(which->info.phase))
+      return std::nullopt;
+    return refusal(*paused, name, "resume");
+  }
+
+  // Keys. One that was held and has lost its name has nothing in it any more.
+  [[nodiscard]] std::vector<std::string>
+  nested_in(const std::string& key) const {
+    std::vector<std::string> out;
+    auto above = entries_.find(key);
+    if (above == entries_.end())
+      return out;
+    const auto& name = above->second.info.container;
+    if (auto named = names_.find(name);
+        named == names_.end() || named->second != key)
+      return out;
+    // Those that are held and have lost their names, too.
+    auto [first, end] = nested_.equal_range(name);
+    for (auto at = first; at != end; ++at)
+      out.push_back(at->second);
+    return out;
+  }
+
+  // Of all that is in it, and in that.
+  void tell_of_pause(const entry& above, bool is_so) {
+    for (const auto& key : nested_in(above.key)) {
+      const auto& which = entries_.at(key);
+      self_->send(which.actor, parent_paused{is_so});
+      // What is paused itself has told those that are in it.
+      if (!is_pause(which.info.phase))
+        tell_of_pause(which, is_so);
+    }
+  }
+
+  static bool is_pause(container_phase phase) {
+    return phase == container_phase::pausing
+           || phase == container_phase::paused;
+  }
+
+  [[nodiscard]] const entry* paused_above(std::string_view name) const {
+    for (auto above = config::parent_of(name); !above.empty();
+         above = config::parent_of(above))
+      if (const auto* which = named(above);
+          which != nullptr && is_pause(which->info.phase))
+        return which;
+    return nullptr;
+  }
+
+  void bring_back_nested(const entry& above) {
+    for (const auto& key : nested_in(above.key))
+      when_adopted(entries_.at(key), [this](entry* now) {
+        if (now != nullptr)
+          bring_back(*now);
+      });
+  }
+
+  void bring_back(entry& which) {
+    if (!std::exchange(which.comes_back, false))
+      return;
+    self_
+        ->request(which.actor, caf::infinite,
+                  start_container{which.info.container})
+        .then([](const container_is&) {},
+              [this](const caf::error& err) {
+                with_->log->warn("{}", actors::text_of(err));
+              });
+  }
 
   // At once if it is not being adopted; with nothing if it went meanwhile.
   template <class Then>
@@ -427,6 +631,8 @@ private:
     spawn(out);
     auto key = out.key;
     names_.emplace(name, key); // two records may have it, if one was held
+    if (auto above = config::parent_of(name); !above.empty())
+      nested_.emplace(above, key);
     return entries_.emplace(key, std::move(out)).first->second;
   }
 
@@ -437,7 +643,7 @@ private:
     how.pool = how_.pool;
     how.sweeper = how_.sweeper;
     auto me = caf::actor_cast<warden_actor>(self_);
-    how.resolver = caf::actor_cast<holder_resolver_actor>(me);
+    how.directory = caf::actor_cast<container_directory_actor>(me);
     how.key = which.key;
     auto weak = caf::actor_cast<caf::weak_actor_ptr>(me);
     how.on_change = [weak](container_change change) {
@@ -538,6 +744,16 @@ private:
     return found == entries_.end() ? nullptr : &found->second;
   }
 
+  void forget_nesting(const entry& which) {
+    auto above = std::string{config::parent_of(which.info.container)};
+    auto [first, end] = nested_.equal_range(above);
+    for (auto at = first; at != end; ++at)
+      if (at->second == which.key) {
+        nested_.erase(at);
+        return;
+      }
+  }
+
   // That of a held container may be another's by now.
   void free_name(const std::string& name, const std::string& key) {
     if (auto found = names_.find(name);
@@ -596,8 +812,16 @@ private:
       owned.insert(id);
       (void)keep_ids_of(id);
     }
-    for (auto& record : *records) {
+    for (const auto& record : *records)
       owned.insert(record.id);
+    for (auto& record : *records) {
+      // Who had it in him was being destroyed, and it with him.
+      if (auto above = missing_above(record, owned); !above.empty()) {
+        with_->log->warn("container '{}' goes with {}, which it was in",
+                         record.spec.name, above);
+        owned.erase(record.id);
+        continue;
+      }
       ++*pending;
       auto& entry = add(record.spec.name);
       entry.info.id = record.id; // what it is adopted by if it fails first
@@ -608,6 +832,19 @@ private:
     }
     sweep(owned, pending, one_done);
     one_done();
+    return {};
+  }
+
+  // Ids. A record comes behind those that its container is in.
+  static std::string missing_above(const container_record& record,
+                                   const std::set<std::string>& owned) {
+    auto path = std::string_view{group_of(record)};
+    for (auto slash = path.find('/'); slash != std::string_view::npos;
+         slash = path.find('/')) {
+      if (auto id = std::string{path.substr(0, slash)}; owned.count(id) == 0)
+        return id;
+      path.remove_prefix(slash + 1);
+    }
     return {};
   }
 
@@ -648,6 +885,12 @@ private:
     if (found == entries_.end() || !found->second.adopting)
       return;
     found->second.adopting = false;
+    auto& which = found->second;
+    if (paused_above(which.info.container) != nullptr)
+      self_->send(which.actor, parent_paused{true});
+    if (const auto* above = named(config::parent_of(which.info.container));
+        above != nullptr && above->info.phase == container_phase::running)
+      bring_back(which);
     for (auto& next : std::exchange(found->second.waiting, {}))
       next(&found->second);
   }
@@ -667,11 +910,12 @@ private:
     commands_.forget(which.info.container);
     free_name(which.info.container, key);
     auto waiting = std::move(which.waiting);
+    forget_nesting(which);
     entries_.erase(key);
     for (auto& next : waiting)
       next(nullptr);
     if (!id.empty())
-      sweep_one(id, true, [] {});
+      sweep_one(id, group_path_of(id), true, [] {});
   }
 
   // A root file system of the user's own may lie on a server that does not
@@ -719,16 +963,35 @@ private:
       with_->log->error("{}", to_string(directories.error()));
       return;
     }
-    std::set<std::string> strays(groups->begin(), groups->end());
-    strays.insert(directories->begin(), directories->end());
-    for (const auto& id : strays) {
+    // And where their groups are: whatever somebody else has called so is
+    // below.
+    std::map<std::string, std::string> strays;
+    for (const auto& path : *groups) {
+      auto& known = strays[path.substr(path.rfind('/') + 1)];
+      if (known.empty() || path.size() < known.size())
+        known = path;
+    }
+    for (const auto& id : *directories)
+      strays.emplace(id, id);
+    for (const auto& [id, path] : strays) {
       if (owned.count(id) != 0)
         continue;
       ++*pending;
       auto has_files = std::find(directories->begin(), directories->end(), id)
                        != directories->end();
-      sweep_one(id, has_files, one_done);
+      sweep_one(id, path, has_files, one_done);
     }
+  }
+
+  // By what there is of them.
+  std::string group_path_of(const std::string& id) {
+    std::string out;
+    if (auto groups = with_->cgroups->list())
+      for (auto& path : *groups)
+        if ((path == id || path.ends_with("/" + id))
+            && (out.empty() || path.size() < out.size()))
+          out = std::move(path);
+    return out.empty() ? id : out;
   }
 
   // Nobody else may be given ids that files here still bear.
@@ -741,7 +1004,8 @@ private:
   }
 
   template <class Done>
-  void sweep_one(const std::string& id, bool has_files, Done one_done) {
+  void sweep_one(const std::string& id, const std::string& path, bool has_files,
+                 Done one_done) {
     with_->log->info("sweeping '{}', which no container owns", id);
     // Without a directory the id may soon be a new container's.
     auto ids = has_files ? keep_ids_of(id) : std::nullopt;
@@ -750,7 +1014,7 @@ private:
         supervisor::sweep(self_, *with_, how_.sweeper, {id, ids.value_or(0)});
       one_done();
     };
-    auto group = with_->cgroups->leftover(id);
+    auto group = with_->cgroups->leftover(path);
     if (!group)
       return files();
     actors::remove_group(
@@ -786,8 +1050,10 @@ private:
   warden_options how_;
   services* with_ = nullptr;
   std::uint64_t last_key_ = 0;
-  std::map<std::string, entry> entries_;       ///< by key
-  std::map<std::string, std::string> names_;   ///< name to key
+  std::map<std::string, entry> entries_;     ///< by key
+  std::map<std::string, std::string> names_; ///< name to key
+  /// The name that it is below to key: those that lost their names, too.
+  std::multimap<std::string, std::string> nested_;
   command_memory<std::string> commands_{1024}; ///< and the names
   std::vector<reader> readers_;
   bool has_begun_ = false; ///< to adopt
@@ -802,13 +1068,9 @@ warden_behavior(internal_actor::stateful_pointer<warden_state> self,
   auto s = actors::handlers_for(self);
   return {
       [s](const create_container& m) { return s->create(m); },
-      [s](const destroy_container& m) {
-        return s->forward<container_is>(m.container, m);
-      },
+      [s](const destroy_container& m) { return s->destroy(m); },
       [s](const start_container& m) { return s->start(m); },
-      [s](const stop_container& m) {
-        return s->forward<container_is>(m.container, m);
-      },
+      [s](const stop_container& m) { return s->stop(m); },
       [s](const pause_container& m) {
         return s->forward<container_is>(m.container, m);
       },
@@ -889,6 +1151,10 @@ warden_behavior(internal_actor::stateful_pointer<warden_state> self,
       [s](const resolve_holder& m) {
         return s->forward<holder_resolved>(m.container, m);
       },
+      [s](const resolve_group& m) {
+        return s->forward<group_resolved>(m.container, m);
+      },
+      [s](const take_down_nested& m) { return s->take_down(m); },
       [s](container_change& m) { s->on(m); },
       [s](event_poll_expired event) { s->on(event); },
       [s](const revival_due& event) { s->on(event); },

@@ -42,6 +42,8 @@ using warden_actor = local_api_actor::extend<
     caf::replies_to<adopt_all>::with<all_adopted>,
     caf::replies_to<stop_all>::with<all_stopped>,
     caf::replies_to<resolve_holder>::with<holder_resolved>,
+    caf::replies_to<resolve_group>::with<group_resolved>,
+    caf::replies_to<take_down_nested>::with<nested_down>,
     caf::reacts_to<container_change>>;
 
 struct warden_options {

@@ -173,11 +173,12 @@ TEST_CASE("completion: containers, processes and images are the daemon's",
     return;
   daemon_process daemon;
   daemon.create("web");
+  daemon.create("shop");
   daemon.create("shop/front");
   daemon.run("web", daemon_process::sleeper("clock"));
   daemon.run("web", daemon_process::process("done", {"true"}));
   daemon.wait("web", "done");
-  const auto containers = strings{"shop/front", "web"};
+  const auto containers = strings{"shop", "shop/front", "web"};
   const auto processes = strings{"clock", "done"};
   auto offers = [&](words line) {
     return set_of(offered(at(daemon, std::move(line))));
@@ -209,7 +210,7 @@ TEST_CASE("completion: containers, processes and images are the daemon's",
     if (has_process)
       CHECK(offers({line.front(), "web", "cl"}) == strings{"clock"});
   }
-  CHECK(offers({"info", "sh"}) == strings{"shop/front"});
+  CHECK(offers({"info", "sh"}) == strings{"shop", "shop/front"});
   CHECK(offers({"run", "--image", "busy"}) == strings{"busybox"});
   // Behind `--` stands somebody else's command line.
   CHECK(offers({"run", "web", "--", ""}).empty());

@@ -155,13 +155,13 @@ TEST_CASE("console: set changes all that match, and says who refused",
   if (!is_root())
     return;
   daemon_process daemon;
-  for (const auto* name : {"web/a", "web/b", "db"})
+  for (const auto* name : {"web.a", "web.b", "db"})
     told(daemon, {"create", name, "--image", "busybox", "--prop", "tier=x"});
   std::vector<pid_t> pids;
-  for (const auto* name : {"web/a", "web/b", "db"})
+  for (const auto* name : {"web.a", "web.b", "db"})
     pids.push_back(daemon.run(name, daemon_process::sleeper("p")).pid);
   CHECK(
-      told(daemon, {"set", "web/*", "pids.limit=50", "cpu.limit=0.5"}).empty());
+      told(daemon, {"set", "web.*", "pids.limit=50", "cpu.limit=0.5"}).empty());
   CHECK(kernel_limit(pids[0], "pids.limit") == 50);
   CHECK(kernel_limit(pids[1], "cpu.limit") == 500);
   CHECK(kernel_limit(pids[2], "pids.limit") == 2048);
@@ -170,21 +170,21 @@ TEST_CASE("console: set changes all that match, and says who refused",
     CHECK(kernel_limit(pid, "pids.limit") == 60);
 
   // One has more in use than there is to be.
-  CHECK(daemon.shell("web/a", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20")
+  CHECK(daemon.shell("web.a", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20")
             .reason
         == reeve::supervisor::exit_reason::exited(0));
-  auto done = run_console(at(daemon, {"set", "web/*", "memory.limit=8M"}));
+  auto done = run_console(at(daemon, {"set", "web.*", "memory.limit=8M"}));
   CHECK(done.status == 125);
   CHECK(done.out.empty());
-  CHECK_THAT(done.err, ContainsSubstring("container 'web/a'"));
+  CHECK_THAT(done.err, ContainsSubstring("container 'web.a'"));
   CHECK_THAT(done.err, ContainsSubstring("in use: "));
-  CHECK_THAT(done.err, !ContainsSubstring("web/b"));
+  CHECK_THAT(done.err, !ContainsSubstring("web.b"));
   CHECK(kernel_limit(pids[1], "memory.limit") == 8 << 20);
   auto json_of = json::parse(
-      run_console(at(daemon, {"--json", "set", "web/*", "memory.limit=8M"}))
+      run_console(at(daemon, {"--json", "set", "web.*", "memory.limit=8M"}))
           .out);
   REQUIRE(json_of.size() == 2);
-  CHECK(json_of[0]["container"] == "web/a");
+  CHECK(json_of[0]["container"] == "web.a");
   CHECK(json_of[0]["error"].is_string());
   CHECK(json_of[1]["error"].is_null());
 

@@ -21,9 +21,9 @@ namespace {
 
 /// Two containers of one group, and one beside it.
 void create_three(const daemon_process& daemon) {
-  told(daemon, {"create", "shop/front", "--image", "busybox", "--prop",
+  told(daemon, {"create", "shop.front", "--image", "busybox", "--prop",
                 "tier=web", "--prop", "owner=anna"});
-  told(daemon, {"create", "shop/back", "--image", "busybox", "--prop",
+  told(daemon, {"create", "shop.back", "--image", "busybox", "--prop",
                 "tier=data", "--prop", "owner=anna"});
   told(daemon, {"create", "mail", "--image", "busybox"});
 }
@@ -49,12 +49,12 @@ TEST_CASE("console: ls lists the containers that match the pattern",
     line.insert(line.begin(), {"-q", "ls"});
     return lines_of(told(daemon, line));
   };
-  CHECK(names({}) == words{"mail", "shop/back", "shop/front"});
-  CHECK(names({"*"}) == words{"mail", "shop/back", "shop/front"});
+  CHECK(names({}) == words{"mail", "shop.back", "shop.front"});
+  CHECK(names({"*"}) == words{"mail", "shop.back", "shop.front"});
   CHECK(names({"mail"}) == words{"mail"});
-  CHECK(names({"shop/*"}) == words{"shop/back", "shop/front"});
-  CHECK(names({"*a*"}) == words{"mail", "shop/back"});
-  CHECK(names({"*front"}) == words{"shop/front"});
+  CHECK(names({"shop.*"}) == words{"shop.back", "shop.front"});
+  CHECK(names({"*a*"}) == words{"mail", "shop.back"});
+  CHECK(names({"*front"}) == words{"shop.front"});
   CHECK(names({"shop"}).empty());
   CHECK(names({"SHOP/*"}).empty());
 }
@@ -69,12 +69,12 @@ TEST_CASE("console: ls lists the containers that have all the properties",
     line.insert(line.begin(), {"-q", "ls"});
     return lines_of(told(daemon, line));
   };
-  CHECK(names({"--prop", "tier=web"}) == words{"shop/front"});
-  CHECK(names({"--prop", "owner=anna"}) == words{"shop/back", "shop/front"});
+  CHECK(names({"--prop", "tier=web"}) == words{"shop.front"});
+  CHECK(names({"--prop", "owner=anna"}) == words{"shop.back", "shop.front"});
   CHECK(names({"--prop", "owner=anna", "--prop", "tier=data"})
-        == words{"shop/back"});
-  CHECK(names({"*front", "--prop", "owner=anna"}) == words{"shop/front"});
-  CHECK(names({"--prop", "owner=anna", "*front"}) == words{"shop/front"});
+        == words{"shop.back"});
+  CHECK(names({"*front", "--prop", "owner=anna"}) == words{"shop.front"});
+  CHECK(names({"--prop", "owner=anna", "*front"}) == words{"shop.front"});
   CHECK(names({"mail", "--prop", "owner=anna"}).empty());
   CHECK(names({"--prop", "tier=w"}).empty());
   CHECK(names({"--prop", "tier="}).empty());
@@ -87,7 +87,7 @@ TEST_CASE("console: ls shows a table of containers, aligned",
   daemon_process daemon;
   create_three(daemon);
   daemon.run("mail", daemon_process::sleeper("p"));
-  told(daemon, {"stop", "shop/back"});
+  told(daemon, {"stop", "shop.back"});
   const auto table = lines_of(told(daemon, {"ls"}));
   REQUIRE(table.size() == 4);
   CHECK(cells_of(table[0])
@@ -100,8 +100,8 @@ TEST_CASE("console: ls shows a table of containers, aligned",
     CHECK(got == cells);
   };
   expect(1, {"mail", "running", "busybox", "1"});
-  expect(2, {"shop/back", "stopped", "busybox", "0"});
-  expect(3, {"shop/front", "running", "busybox", "0"});
+  expect(2, {"shop.back", "stopped", "busybox", "0"});
+  expect(3, {"shop.front", "running", "busybox", "0"});
   for (const auto* title : {"STATE", "IMAGE", "PROCESSES", "CREATED"}) {
     auto column = table[0].find(title);
     for (std::size_t i = 1; i < 4; ++i) {
@@ -180,8 +180,8 @@ TEST_CASE("console: tree shows daemon, containers, PID 1 and processes as the "
   CHECK_THAT(lines[4],
              StartsWith("│  └─ p  running  pid " + number(pid) + "  for "));
   CHECK_THAT(lines[4], ContainsSubstring("  temporary"));
-  CHECK(lines[5] == "├─ shop/back  running  busybox");
-  CHECK(lines[8] == "└─ shop/front  running  busybox");
+  CHECK(lines[5] == "├─ shop.back  running  busybox");
+  CHECK(lines[8] == "└─ shop.front  running  busybox");
   CHECK_THAT(lines[9], StartsWith("   ├─ PID 1 (holder)  pid "));
   CHECK_THAT(lines[10], StartsWith("   └─ cgroup  "));
   // One of them.

@@ -38,11 +38,10 @@ const auto up = works{{way::make, layer::cgroup},
                       {way::make, layer::file_system},
                       {way::make, layer::configure},
                       {way::make, layer::processes}};
-const auto down = works{{way::undo, layer::processes},
-                        {way::undo, layer::configure},
-                        {way::undo, layer::file_system},
-                        {way::undo, layer::holder},
-                        {way::undo, layer::cgroup}};
+const auto down =
+    works{{way::undo, layer::nested},    {way::undo, layer::processes},
+          {way::undo, layer::configure}, {way::undo, layer::file_system},
+          {way::undo, layer::holder},    {way::undo, layer::cgroup}};
 
 /// A container whose work the test answers.
 struct fixture {
@@ -106,7 +105,7 @@ std::vector<container_event::any> all_events() {
       create_requested{}, work_finished{1},   work_finished{9},
       work_failed{9, ""}, deadline_passed{9}, work_failed{9, "", true},
       timer_fired{9},     holder_died{},      found{},
-      found{0b011111}};
+      found{0b0111111}};
   for (auto what : all_commands)
     all.emplace_back(command_given{what});
   return all;
@@ -117,7 +116,7 @@ container_state in(phase p, std::optional<work> doing) {
   auto s = container_state{};
   s.phase = p;
   s.serial = 9;
-  s.standing = 0b001111;
+  s.standing = 0b0101111;
   s.doing = doing;
   return s;
 }
@@ -133,8 +132,51 @@ TEST_CASE("container_lifecycle: layers are made in order and undone in reverse",
   CHECK(uut.give(command::stop) == phase::stopping);
   CHECK(uut.settle() == down);
   CHECK(uut.state.phase == phase::stopped);
-  CHECK(uut.give(command::destroy) == phase::destroyed);
+  // What is in it is still there.
+  CHECK(uut.give(command::destroy) == phase::destroying);
+  CHECK(uut.settle() == works{down.front()});
+  CHECK(uut.state.phase == phase::destroyed);
   CHECK(uut.did<forget>());
+}
+
+TEST_CASE("container_lifecycle: whose nested ones stay is not destroyed, and "
+          "tried again",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.create();
+  if (GENERATE(true, false)) {
+    uut.give(command::stop);
+    uut.settle();
+  }
+  uut.give(command::destroy_forced);
+  uut.feed(work_failed{uut.state.serial, "'a/b' stays"});
+  while (uut.state.doing)
+    uut.finish();
+  CHECK(uut.state.phase == phase::failed);
+  uut.begun = {down.front()};
+  CHECK(uut.state.removed_later);
+  uut.feed(timer_fired{uut.state.serial});
+  CHECK(uut.settle() == works{down.front(), down.front()});
+  CHECK(uut.state.phase == phase::destroyed);
+}
+
+TEST_CASE("container_lifecycle: a destroy amid a stop destroys what is nested",
+          "[supervisor][container_lifecycle]") {
+  auto uut = fixture{};
+  uut.create();
+  uut.give(command::stop);
+  REQUIRE(uut.state.doing == down.front());
+  auto first = uut.state.serial;
+  uut.begun.clear();
+  CHECK(uut.give(command::destroy_forced) == phase::destroying);
+  CHECK(uut.begun == works{down.front()}); // asked for anew
+  CHECK(uut.state.serial != first);
+  uut.feed(work_finished{first});
+  CHECK(uut.state.doing == down.front());
+  uut.give(command::destroy_forced);
+  CHECK(uut.begun == works{down.front()});
+  CHECK(uut.settle().size() == down.size());
+  CHECK(uut.state.phase == phase::destroyed);
 }
 
 TEST_CASE("container_lifecycle: a stopped container starts again",
@@ -208,6 +250,7 @@ TEST_CASE("container_lifecycle: what is removed on exit is destroyed when it "
   }
   SECTION("by the end of the machine") {
     uut.feed(found{{}, true});
+    uut.settle();
   }
   CHECK(uut.state.phase == phase::destroyed);
   CHECK(uut.did<forget>());
@@ -304,10 +347,12 @@ TEST_CASE("container_lifecycle: what the kernel does not let go of is held, "
   }
   SECTION("one that is to be destroyed is") {
     uut.give(command::destroy);
+    uut.finish(); // what is nested in it
     CHECK(uut.feed(deadline_passed{uut.state.serial}) == phase::held);
     CHECK_FALSE(uut.did<free_name>());
     uut.feed(timer_fired{uut.state.serial});
-    CHECK(uut.finish() == phase::destroyed);
+    uut.settle();
+    CHECK(uut.state.phase == phase::destroyed);
     CHECK(uut.did<forget>());
   }
 }
@@ -319,6 +364,8 @@ TEST_CASE("container_lifecycle: a repeated stop may shorten the grace, never "
   uut.create();
   uut.feed(command_given{command::stop, 1h});
   REQUIRE(uut.state.doing == down.front());
+  if (GENERATE(false, true)) // what is nested in it is down
+    uut.finish();
   auto shortened = container_effect::any{shorten_stop{uut.state.serial}};
   SECTION("by a shorter stop") {
     uut.feed(command_given{command::stop, 1s});
@@ -341,7 +388,8 @@ TEST_CASE("container_lifecycle: a repeated stop may shorten the grace, never "
     CHECK_FALSE(uut.state.grace);
   }
   SECTION("not once the processes are down") {
-    uut.finish();
+    while (uut.state.doing->what != layer::configure)
+      uut.finish();
     uut.feed(command_given{command::stop, 0ms});
     CHECK(uut.last.empty());
   }
@@ -427,7 +475,7 @@ TEST_CASE("container_lifecycle: the last of pause and resume wins",
   SECTION("resume") {
     uut.settle();
     CHECK(uut.state.phase == phase::running);
-    CHECK_FALSE(uut.state.standing.test(5));
+    CHECK_FALSE(uut.state.standing.test(6));
   }
   SECTION("pause") {
     uut.give(command::pause);
@@ -502,7 +550,9 @@ TEST_CASE("container_lifecycle: a process that gave up is answered by the "
       CHECK(uut.give(command::stop) == phase::stopped);
     }
     SECTION("or be destroyed") {
-      CHECK(uut.give(command::destroy) == phase::destroyed);
+      uut.give(command::destroy);
+      uut.settle();
+      CHECK(uut.state.phase == phase::destroyed);
     }
   }
   SECTION("a paused one is thawed first") {
@@ -663,7 +713,7 @@ TEST_CASE("container_lifecycle: one that gave up is adopted as such",
     CHECK(uut.begun.empty());
   }
   SECTION("when its end was cut short") {
-    CHECK(uut.feed(found{0b011111, false, true}) == phase::stopping);
+    CHECK(uut.feed(found{0b0111111, false, true}) == phase::stopping);
     CHECK(uut.settle() == down);
     CHECK(uut.state.phase == phase::gave_up);
   }
@@ -700,11 +750,11 @@ TEST_CASE("container_lifecycle: a new actor adopts what it finds",
     CHECK(uut.feed(found{}) == phase::stopped);
   }
   SECTION("a running container") {
-    CHECK(uut.feed(found{0b011111}) == phase::running);
+    CHECK(uut.feed(found{0b0111111}) == phase::running);
     CHECK(uut.begun.empty());
   }
   SECTION("a frozen one, which it thaws") {
-    CHECK(uut.feed(found{0b111111}) == phase::paused);
+    CHECK(uut.feed(found{0b1111111}) == phase::paused);
     CHECK(uut.settle() == works{{way::undo, layer::freezer}});
     CHECK(uut.state.phase == phase::running);
   }
@@ -817,7 +867,7 @@ TEST_CASE("container_lifecycle: from any walk a stop comes to rest and a "
       if (uut.state.phase == phase::stopped)
         REQUIRE(uut.state.standing.none());
       if (uut.state.phase == phase::running)
-        REQUIRE(uut.state.standing == 0b011111);
+        REQUIRE(uut.state.standing == 0b0111111);
     }
     uut.give(command::stop);
     uut.settle();

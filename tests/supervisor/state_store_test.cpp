@@ -250,10 +250,10 @@ TEST_CASE_METHOD(store_fixture,
   auto text = text_of(in.id);
   auto at = text.find("\"version\":1");
   REQUIRE(at != std::string::npos);
-  overwrite(in.id, text.replace(at, 11, "\"version\":2"));
+  overwrite(in.id, text.replace(at, 11, "\"version\":3"));
   CHECK(load().empty());
   REQUIRE(broken.size() == 1);
-  CHECK(broken.front().why.find("version 2") != std::string::npos);
+  CHECK(broken.front().why.find("version 3") != std::string::npos);
 }
 
 TEST_CASE_METHOD(store_fixture,
