@@ -165,7 +165,8 @@ void container_actor_state::take_policies() {
 
 caf::result<container_is> container_actor_state::command(container_command what,
                                                          std::int64_t grace_ms,
-                                                         container_phase goal) {
+                                                         container_phase goal,
+                                                         whose by) {
   auto promise = actors::owe<container_is>(self_);
   auto grace = grace_ms >= 0
                    ? std::optional{std::min(milliseconds{grace_ms}, no_end)}
@@ -179,25 +180,34 @@ caf::result<container_is> container_actor_state::command(container_command what,
         make_error(errc::wrong_state, explain(*refused, record_.spec.name)));
     return promise;
   }
-  if (what == container_command::stop || what == container_command::start) {
-    comes_back_ = false;
+  if (by == whose::user
+      && (what == container_command::stop
+          || what == container_command::start)) {
+    if (std::exchange(record_.down_with_parent, false))
+      save_soon();
     want(what == container_command::start ? wish::up : wish::down);
   }
   settle_waiters();
   return promise;
 }
 
-// The record says that it is to be up: so the next daemon knows, too.
+// The record says that it is to be up, and why it is not.
 caf::result<container_is>
 container_actor_state::stop(const stop_with_parent& msg) {
-  auto promise = actors::owe<container_is>(self_);
-  auto grace = msg.grace_ms >= 0
-                   ? std::optional{std::min(milliseconds{msg.grace_ms}, no_end)}
-                   : std::nullopt;
-  waiters_.push_back({promise, container_phase::stopped});
-  apply(event_of::command_given{container_command::stop, grace}); // is legal
-  settle_waiters();
-  return promise;
+  if (state_.phase == container_phase::gave_up
+      || state_.goal == container_phase::gave_up) { // that is another end
+    auto promise = actors::owe<container_is>(self_);
+    waiters_.push_back({promise, container_phase::gave_up});
+    settle_waiters();
+    return promise;
+  }
+  auto was_to_be_up = state_.goal == container_phase::running
+                      || state_.goal == container_phase::paused;
+  if (was_to_be_up && !creating_
+      && !std::exchange(record_.down_with_parent, true))
+    save_soon();
+  return command(container_command::stop, msg.grace_ms,
+                 container_phase::stopped, whose::parent);
 }
 
 void container_actor_state::on(parent_paused event) {
@@ -206,6 +216,10 @@ void container_actor_state::on(parent_paused event) {
 }
 
 void container_actor_state::on(work_deadline event) {
+  // It waits for another container, which has deadlines of its own.
+  if (awaits_parent_ && is_current(event.serial))
+    work_until_ =
+        clock::now() + deadline_of(*state_.doing, with_->config.deadlines);
   // Processes that are to come up wait for somebody's decision, not for us.
   auto coming_up = work{work::direction::make, layer::processes};
   if (oom_.holds_starts && state_.doing == coming_up

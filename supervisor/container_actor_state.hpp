@@ -143,8 +143,10 @@ public:
 
   caf::result<container_created> create(const create_container& msg);
   caf::result<container_is> adopt(const adopt_container& msg);
-  caf::result<container_is>
-  command(container_command what, std::int64_t grace_ms, container_phase goal);
+  enum class whose : std::uint8_t { user, parent };
+  caf::result<container_is> command(container_command what,
+                                    std::int64_t grace_ms, container_phase goal,
+                                    whose by = whose::user);
 
   caf::result<container_is> hold(const hold_container& msg);
   caf::result<container_is> release(const release_container& msg);
@@ -532,8 +534,8 @@ private:
   std::string within_; ///< the groups of the container that it is in
   bool awaits_parent_ = false;
   bool is_paused_above_ = false;
-  bool comes_back_ = false;      ///< it was to be up, and may not be by itself
-  bool looks_at_limits_ = false; ///< a `limits_due` is on its way
+
+  bool looks_at_limits_ = false;               ///< a `limits_due` is on its way
   std::unique_ptr<dirty_keeper> dirty_keeper_; ///< where there is a limit
   oom_handler_actor oom_handler_; ///< where the policy is not the kernel's
   std::uint64_t oom_handlers_ = 0;

@@ -325,10 +325,12 @@ void container_actor_state::adopt_remains() {
     waiters_.push_back({adopter_, container_phase::gave_up});
     return settle_waiters();
   }
-  // The other one may be on its way down or up, or have to be asked for.
-  comes_back_ =
-      same_boot && record_.wanted_up && group_of(record_) != record_.id;
-  if (!record_.wanted_up || comes_back_) {
+  // One that is in another one comes up with that.
+  if (!same_boot && record_.spec.boot && record_.wanted_up
+      && group_of(record_) != record_.id)
+    record_.down_with_parent = true;
+  publish({});
+  if (!record_.wanted_up || record_.down_with_parent) {
     // Also for one whose stop was cut short: nothing of it may be left.
     waiters_.push_back({adopter_, container_phase::stopped});
     apply(event_of::command_given{container_command::stop});

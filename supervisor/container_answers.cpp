@@ -305,7 +305,7 @@ void container_actor_state::publish(std::vector<event> what) {
   change.asks_revival =
       state_.phase == container_phase::gave_up && state_.was_up
       && state_.on_gave_up == config::gave_up_action::rebuild_container;
-  change.comes_back = state_.phase == container_phase::stopped && comes_back_;
+  change.comes_back = record_.down_with_parent;
   how_.on_change(std::move(change));
 }
 

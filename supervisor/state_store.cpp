@@ -113,6 +113,8 @@ std::string to_text(const container_record& record) {
   out["wanted_up"] = record.wanted_up;
   if (record.gave_up)
     out["gave_up"] = true;
+  if (record.down_with_parent)
+    out["down_with_parent"] = true;
   if (!record.rebuilds.empty())
     out["rebuilds"] = record.rebuilds;
   if (!record.rlimits.empty())
@@ -155,6 +157,7 @@ kernel::result<container_record> from_json(const json& in,
     out.rebuilds = in.value("rebuilds", "");
     out.rlimits = in.value("rlimits", "");
     out.group = in.value("group", "");
+    out.down_with_parent = in.value("down_with_parent", false);
     out.command = in.value("command", std::uint64_t{0});
     in.at("holder_pid").get_to(out.holder_pid);
     in.at("holder_start_time").get_to(out.holder_start_time);

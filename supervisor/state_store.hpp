@@ -54,6 +54,8 @@ struct container_record {
   bool wanted_up = true;
   /// It is down because it gave up, which is not the user's wish.
   bool gave_up = false;
+  /// It is down because the container that it is in went down.
+  bool down_with_parent = false;
   /// PID 1 of this boot; 0: none.
   std::int32_t holder_pid = 0;
   std::uint64_t holder_start_time = 0;

@@ -125,7 +125,7 @@ public:
           "container '" + name
               + "' exists already: remove it or take another name");
     commands_.remember(msg.command, name);
-    auto& entry = add(name);
+    auto& entry = add(name, std::string{config::parent_of(name)});
     entry.info.image = msg.spec.image.value_or(msg.spec.rootfs.value_or(""));
     entry.info.properties = msg.spec.properties;
     return self_->delegate(entry.actor, msg);
@@ -230,8 +230,8 @@ public:
       revive(which);
     }
     if (is_pause(before) != is_pause(info.phase))
-      tell_of_pause(which, is_pause(info.phase));
-    which.comes_back = which.comes_back || change.comes_back;
+      tell_of_pause(which);
+    which.comes_back = change.comes_back;
     if (comes_up)
       bring_back_nested(which);
     if (change.gone) {
@@ -271,8 +271,6 @@ public:
   caf::result<container_is> stop(const stop_container& msg) {
     if (auto err = refusal_to_end(msg.container))
       return std::move(*err);
-    if (auto* found = find(msg.container))
-      found->comes_back = false;
     return forward<container_is>(msg.container, msg);
   }
 
@@ -303,8 +301,6 @@ public:
       when_adopted(entries_.at(key), [=, this](entry* now) mutable {
         if (now == nullptr)
           return one_done();
-        now->comes_back =
-            !msg.destroys && (now->comes_back || is_to_be_up(now->info.phase));
         auto done = [one_done](const container_is&) mutable { one_done(); };
         // One that stays up goes with the groups. What was to be destroyed is
         // not to be lost of sight; if it was a defect of ours that kept it,
@@ -436,7 +432,7 @@ public:
         promise.deliver(all_stopped{*left});
     };
     for (auto& [key, which] : entries_) {
-      if (goes_down_with_another(which))
+      if (goes_down_with_another(which)) // or is down with it
         continue;
       ++*pending;
       when_adopted(which, [this, one_done, left](entry* now) mutable {
@@ -465,7 +461,8 @@ private:
     bool is_due = false;           ///< for a revival, or past it for good
     std::uint64_t revival = 0;     ///< numbers the plans for one
     bool revive_when_down = false; ///< the latest one has failed
-    bool comes_back = false;       ///< with the container that it is in
+    std::string above; ///< the name of the container that it is in, or nothing
+    bool comes_back = false; ///< with that one
     /// Of its actors: expired when the last of them has ended.
     std::weak_ptr<services> family;
     restart_tracker failures; ///< of its actors
@@ -492,8 +489,9 @@ private:
   }
 
   [[nodiscard]] bool goes_down_with_another(const entry& which) const {
-    const auto* above = named(config::parent_of(which.info.container));
-    return above != nullptr && is_to_be_up(above->info.phase);
+    const auto* above = named(which.above);
+    return above != nullptr
+           && (is_to_be_up(above->info.phase) || is_down(which.info.phase));
   }
 
   static caf::error refusal(const entry& above, const std::string& container,
@@ -509,9 +507,9 @@ private:
   [[nodiscard]] std::optional<caf::error>
   refusal_above(const entry& which) const {
     const auto& name = which.info.container;
-    if (const auto* paused = paused_above(name))
+    if (const auto* paused = paused_above(which))
       return refusal(*paused, name, "resume");
-    const auto* above = named(config::parent_of(name));
+    const auto* above = named(which.above);
     if (above != nullptr && is_down(above->info.phase))
       return refusal(*above, name, "start");
     return std::nullopt;
@@ -523,7 +521,7 @@ private:
     if (with_->mounts.mode == kernel::cgroup_mode::v2)
       return std::nullopt;
     const auto* which = named(name);
-    const auto* paused = which != nullptr ? paused_above(name) : nullptr;
+    const auto* paused = which != nullptr ? paused_above(*which) : nullptr;
     if (paused == nullptr || is_down(which->info.phase))
       return std::nullopt;
     return refusal(*paused, name, "resume");
@@ -548,13 +546,11 @@ private:
   }
 
   // Of all that is in it, and in that.
-  void tell_of_pause(const entry& above, bool is_so) {
+  void tell_of_pause(const entry& above) {
     for (const auto& key : nested_in(above.key)) {
       const auto& which = entries_.at(key);
-      self_->send(which.actor, parent_paused{is_so});
-      // What is paused itself has told those that are in it.
-      if (!is_pause(which.info.phase))
-        tell_of_pause(which, is_so);
+      self_->send(which.actor, parent_paused{paused_above(which) != nullptr});
+      tell_of_pause(which);
     }
   }
 
@@ -563,13 +559,11 @@ private:
            || phase == container_phase::paused;
   }
 
-  [[nodiscard]] const entry* paused_above(std::string_view name) const {
-    for (auto above = config::parent_of(name); !above.empty();
-         above = config::parent_of(above))
-      if (const auto* which = named(above);
-          which != nullptr && is_pause(which->info.phase))
-        return which;
-    return nullptr;
+  [[nodiscard]] const entry* paused_above(const entry& which) const {
+    const auto* above = named(which.above);
+    while (above != nullptr && !is_pause(above->info.phase))
+      above = named(above->above);
+    return above;
   }
 
   void bring_back_nested(const entry& above) {
@@ -581,7 +575,7 @@ private:
   }
 
   void bring_back(entry& which) {
-    if (!std::exchange(which.comes_back, false))
+    if (!which.comes_back)
       return;
     self_
         ->request(which.actor, caf::infinite,
@@ -622,8 +616,9 @@ private:
     actors::owed_answer<event_batch> promise;
   };
 
-  entry& add(const std::string& name) {
+  entry& add(const std::string& name, const std::string& above) {
     entry out;
+    out.above = above;
     out.key = std::to_string(++last_key_);
     out.info.container = name;
     out.revivals = restart_tracker{policy_of(with_->config.revival)};
@@ -631,7 +626,7 @@ private:
     spawn(out);
     auto key = out.key;
     names_.emplace(name, key); // two records may have it, if one was held
-    if (auto above = config::parent_of(name); !above.empty())
+    if (!above.empty())
       nested_.emplace(above, key);
     return entries_.emplace(key, std::move(out)).first->second;
   }
@@ -745,8 +740,7 @@ private:
   }
 
   void forget_nesting(const entry& which) {
-    auto above = std::string{config::parent_of(which.info.container)};
-    auto [first, end] = nested_.equal_range(above);
+    auto [first, end] = nested_.equal_range(which.above);
     for (auto at = first; at != end; ++at)
       if (at->second == which.key) {
         nested_.erase(at);
@@ -812,18 +806,27 @@ private:
       owned.insert(id);
       (void)keep_ids_of(id);
     }
-    for (const auto& record : *records)
+    std::set<std::string, std::less<>> names;
+    for (const auto& record : *records) {
       owned.insert(record.id);
+      names.insert(record.spec.name);
+    }
     for (auto& record : *records) {
-      // Who had it in him was being destroyed, and it with him.
-      if (auto above = missing_above(record, owned); !above.empty()) {
+      // The one that it was in was being destroyed, and it with that. Another
+      // one of that name has taken it over.
+      if (auto above = missing_above(record, owned);
+          !above.empty()
+          && !names.contains(config::parent_of(record.spec.name))) {
         with_->log->warn("container '{}' goes with {}, which it was in",
                          record.spec.name, above);
         owned.erase(record.id);
         continue;
       }
       ++*pending;
-      auto& entry = add(record.spec.name);
+      auto is_nested = group_of(record) != record.id; // else it is only a name
+      auto& entry = add(
+          record.spec.name,
+          is_nested ? std::string{config::parent_of(record.spec.name)} : "");
       entry.info.id = record.id; // what it is adopted by if it fails first
       entry.adopting = true;
       commands_.remember(record.command, record.spec.name);
@@ -886,9 +889,9 @@ private:
       return;
     found->second.adopting = false;
     auto& which = found->second;
-    if (paused_above(which.info.container) != nullptr)
+    if (paused_above(which) != nullptr)
       self_->send(which.actor, parent_paused{true});
-    if (const auto* above = named(config::parent_of(which.info.container));
+    if (const auto* above = named(which.above);
         above != nullptr && above->info.phase == container_phase::running)
       bring_back(which);
     for (auto& next : std::exchange(found->second.waiting, {}))
@@ -907,6 +910,12 @@ private:
                which.info.container,
                {},
                to_string(why)});
+    for (const auto& nested : nested_in(key))
+      when_adopted(entries_.at(nested), [](entry* now) {
+        if (now != nullptr)
+          caf::anon_send(now->actor,
+                         destroy_container{now->info.container, true, -1});
+      });
     commands_.forget(which.info.container);
     free_name(which.info.container, key);
     auto waiting = std::move(which.waiting);

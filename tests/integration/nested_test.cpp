@@ -143,9 +143,9 @@ TEST_CASE("nested: a container is in the groups of the one that its name says, "
         == exit_reason::exited(1));
 
   set(reeve, "web", {{"pids.limit", "20"}, {"memory.limit", "64M"}});
-  auto crowd = reeve.shell("web/worker",
-                           "for i in $(seq 40); do sleep 100 & done 2>&1; "
-                           "kill $(jobs -p) 2>/dev/null; wait; true");
+  auto crowd =
+      reeve.shell("web/worker", "for i in $(seq 40); do sleep 100 & done 2>&1; "
+                                "kill $(jobs -p) 2>/dev/null; wait; true");
   CHECK(kernel_limit(inner, "pids.limit") > 20); // its own
   CHECK_THAT(crowd.out + crowd.err, ContainsSubstring("fork"));
   auto hog = reeve.run_to_end(
@@ -158,8 +158,8 @@ TEST_CASE("nested: a container is in the groups of the one that its name says, "
   // Its own limit counts where that is lower, and its own alone is said to be.
   set(reeve, "web/worker", {{"memory.limit", "32M"}});
   CHECK(limit_of(reeve, "web", "memory.limit") == "64M");
-  hog = reeve.run_to_end(
-      "web/worker", instance::process("hog", {"probe", "allocate", "48"}));
+  hog = reeve.run_to_end("web/worker",
+                         instance::process("hog", {"probe", "allocate", "48"}));
   CHECK(hog.reason == exit_reason::oom(oom_limit::own));
   CHECK(is_alive(outer));
 }
@@ -288,7 +288,8 @@ TEST_CASE("nested: a destroy amid a stop takes all of it", tags) {
   reeve.create("web");
   reeve.create("web/a");
   auto stubborn = instance::process(
-      "app", {"sh", "-c", "trap '' TERM; echo ready; while true; do sleep 1; done"});
+      "app",
+      {"sh", "-c", "trap '' TERM; echo ready; while true; do sleep 1; done"});
   reeve.run("web/a", stubborn);
   eventually("it is deaf",
              [&] { return lines_so_far(reeve, "web/a") == "ready\n"; });
@@ -322,14 +323,86 @@ TEST_CASE("nested: while a container is paused nothing is started in it, nor "
   ::usleep(1'500'000); // it would have started by now
   CHECK(reeve.process_of("web/a", "app").restarts == before);
   if (!is_cgroup2()) {
-    auto refused = reeve.refusal<container_is>(
-        destroy_container{"web/a", true, 0});
+    auto refused =
+        reeve.refusal<container_is>(destroy_container{"web/a", true, 0});
     CHECK_THAT(refused, ContainsSubstring("resume it first"));
   }
   reeve.ask<container_is>(resume_container{"web"});
   eventually("it is started", [&] {
     return reeve.process_of("web/a", "app").restarts > before;
   });
+}
+
+TEST_CASE("nested: the end of a pause within a pause starts nothing", tags) {
+  if (!is_root())
+    return;
+  instance reeve;
+  for (const auto* name : {"web", "web/a", "web/a/b"})
+    reeve.create(name);
+  reeve.ask<container_is>(pause_container{"web"});
+  reeve.ask<container_is>(pause_container{"web/a"});
+  reeve.ask<container_is>(resume_container{"web/a"});
+  auto late = instance::process("late", {"true"});
+  auto refused =
+      reeve.refusal<process_started>(run_process{0, "web/a/b", late});
+  CHECK_THAT(refused, ContainsSubstring("resume it first"));
+  reeve.ask<container_is>(resume_container{"web"});
+  CHECK(reeve.run_to_end("web/a/b", late).reason == exit_reason::exited(0));
+}
+
+TEST_CASE("nested: a later daemon knows what went down with its container, and "
+          "what did not",
+          "[integration][nested][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  for (const auto* name : {"web", "web/a", "web/b"})
+    reeve.create(name);
+  reeve.ask<container_is>(stop_container{"web/b"});
+  reeve.ask<container_is>(stop_container{"web"});
+  reeve.restart();
+  CHECK(phase_of(reeve, "web/a") == container_phase::stopped);
+  reeve.ask<container_is>(start_container{"web"});
+  eventually("what ran is there again", [&] {
+    return phase_of(reeve, "web/a") == container_phase::running;
+  });
+  CHECK(phase_of(reeve, "web/b") == container_phase::stopped);
+  // Nor is what has ended for another reason.
+  auto holder = reeve.details_of("web/a").info.pid;
+  ::kill(holder, SIGKILL);
+  eventually("it is down", [&] {
+    return phase_of(reeve, "web/a") == container_phase::stopped;
+  });
+  reeve.restart();
+  CHECK(phase_of(reeve, "web") == container_phase::running);
+  CHECK(phase_of(reeve, "web/a") == container_phase::stopped);
+}
+
+TEST_CASE("nested: what was made when such a name was only a name stays apart",
+          "[integration][nested][adoption]") {
+  if (!is_root())
+    return;
+  instance reeve;
+  reeve.create("web");
+  reeve.create("other");
+  auto id = reeve.details_of("other").info.id;
+  auto pid = reeve.run("other", instance::sleeper("app")).pid;
+  reeve.go_down();
+  auto record =
+      reeve.config().state_dir + "/containers/" + id + "/record.jsonl";
+  auto text = read_file(record);
+  for (auto at = text.find("\"other\""); at != std::string::npos;
+       at = text.find("\"other\""))
+    text.replace(at, 7, "\"web/a\"");
+  std::ofstream{record} << text;
+  reeve.come_up();
+  CHECK(reeve.process_of("web/a", "app").pid == pid);
+  reeve.destroy("web");
+  CHECK(is_alive(pid));
+  CHECK(reeve.container_names() == std::vector<std::string>{"web/a"});
+  reeve.ask<container_is>(stop_container{"web/a"});
+  reeve.ask<container_is>(start_container{"web/a"});
+  reeve.destroy("web/a");
 }
 
 TEST_CASE("nested: there are sixteen in each other, under one ceiling", tags) {
@@ -347,8 +420,8 @@ TEST_CASE("nested: there are sixteen in each other, under one ceiling", tags) {
   auto memory = memory_for(reeve, name);
   CHECK(memory.value == 64 * mib);
   CHECK(memory.source == memory_file(first));
-  auto refused =
-      reeve.refusal<container_created>(create_container{0, instance::spec(name + "/c")});
+  auto refused = reeve.refusal<container_created>(
+      create_container{0, instance::spec(name + "/c")});
   CHECK_THAT(refused, ContainsSubstring("16"));
   reeve.ask<container_is>(pause_container{"c1"});
   CHECK(is_frozen(deepest));
@@ -434,7 +507,8 @@ TEST_CASE("nested: the next daemon takes over all of them, and what nobody "
   CHECK_FALSE(is_alive(pid));
 }
 
-TEST_CASE("nested: whoever pauses for memory above does not do so below", tags) {
+TEST_CASE("nested: whoever pauses for memory above does not do so below",
+          tags) {
   if (!is_root())
     return;
   probe_image image;
