@@ -145,7 +145,7 @@ result<void> container_cgroup::make_groups() const {
   auto all = groups();
   // It never is without the others, by which it is found after a crash.
   if (tree_->mode == cgroup_mode::v2 && is_nested())
-    std::ranges::rotate(all, all.begin() + 1);
+    std::rotate(all.begin(), all.begin() + 1, all.end());
   for (auto at = all.begin(); at != all.end(); ++at) {
     auto made = make_dir(*at);
     if (made && *made == creation::made)

@@ -45,6 +45,16 @@ std::string plain(std::string text) {
   return text;
 }
 
+/// Of the lines that are whole. What a daemon had just read of a terminal when
+/// it was killed is lost, so there may be a gap.
+long last_number(const std::string& lines) {
+  auto end = lines.rfind('\n');
+  if (end == std::string::npos || end == 0)
+    return -1;
+  auto begin = lines.rfind('\n', end - 1);
+  return std::stol(lines.substr(begin == std::string::npos ? 0 : begin + 1));
+}
+
 void await_output(daemon_process& reeve, const std::string& id,
                   const std::string& text) {
   eventually("'" + id + "' has written '" + text + "'", [&] {
@@ -108,8 +118,7 @@ TEST_CASE("orphaned input: neither a pipe nor a terminal notices that the "
   std::string told = "line 0\n";
   for (auto round = 1; round <= 3; ++round) {
     auto number = std::to_string(round);
-    auto before = unbroken(plain(reeve.output_so_far("web", "counter")));
-    REQUIRE(before >= 0);
+    auto before = last_number(plain(reeve.output_so_far("web", "counter")));
     reeve.kill();
     let_it_live(pid_one);
     for (const auto& one : all)
@@ -127,10 +136,9 @@ TEST_CASE("orphaned input: neither a pipe nor a terminal notices that the "
                      + " 101\n");
     type(reeve, "jobs", "jobs; echo $((40 + " + number + ")) from shell\n");
     await_output(reeve, "jobs", std::to_string(40 + round) + " from shell\n");
-    eventually("the counter's terminal is read without a gap", [&] {
-      auto lines = unbroken(plain(reeve.output_so_far("web", "counter")));
-      REQUIRE(lines >= 0);
-      return lines > before + 100;
+    eventually("the counter's terminal is read on", [&] {
+      return last_number(plain(reeve.output_so_far("web", "counter")))
+             > before + 100;
     });
   }
   auto heard = plain(reeve.output_so_far("web", "shell"));
