@@ -3,6 +3,7 @@
 
 #include "kernel-iface/untrusted_socket.hpp"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -20,15 +21,26 @@ ssize_t peek(const unique_fd& from, msghdr& head) {
   return ::recvmsg(from.get(), &head, MSG_PEEK | MSG_DONTWAIT);
 }
 
+bool has_callers(const unique_fd& listener) {
+  pollfd queue{listener.get(), POLLIN, 0};
+  return ::poll(&queue, 1, 0) == 1 && (queue.revents & POLLIN) != 0;
+}
+
 // What must not be closed here.
 std::vector<unique_fd> hang_up_queue(unique_fd listener) {
   std::vector<unique_fd> out;
-  while (auto caller = unique_fd::adopt(::accept4(
-             listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)))
+  while (has_callers(listener)) {
+    auto caller = unique_fd::adopt(::accept4(listener.get(), nullptr, nullptr,
+                                             SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!caller && errno == EAGAIN) // another one of us was faster
+      continue;
+    if (!caller) { // out of descriptors
+      out.push_back(std::move(listener));
+      break;
+    }
     if (auto left = hang_up(std::move(caller)))
       out.push_back(std::move(left));
-  if (errno != EAGAIN && errno != EINVAL) // out of descriptors
-    out.push_back(std::move(listener));
+  }
   return out;
 }
 
