@@ -327,7 +327,7 @@ void container_actor_state::adopt_remains() {
   }
   // One that is in another one comes up with that.
   if (!same_boot && record_.spec.boot && record_.wanted_up
-      && group_of(record_) != record_.id)
+      && is_nested(record_))
     record_.down_with_parent = true;
   publish({});
   if (!record_.wanted_up || record_.down_with_parent) {

@@ -45,7 +45,7 @@ void container_actor_state::make(layer what, std::uint64_t serial) {
 void container_actor_state::make_cgroup(std::uint64_t serial) {
   auto above = config::parent_of(record_.spec.name);
   // Of an older daemon, for which such a name was only a name.
-  auto is_apart = !record_.id.empty() && group_of(record_) == record_.id;
+  auto is_apart = !record_.id.empty() && !is_nested(record_);
   if (above.empty() || is_apart)
     return join_others(serial);
   awaits_parent_ = true;

@@ -100,7 +100,7 @@ kernel::result<std::string> read_file(const std::string& path) {
 std::string to_text(const container_record& record) {
   json out;
   // An older daemon would look for its groups elsewhere.
-  out["version"] = group_of(record) != record.id ? 2 : 1;
+  out["version"] = is_nested(record) ? 2 : 1;
   out["id"] = record.id;
   out["uid_base"] = record.uid_base;
   out["created_ms"] = record.created_ms;
@@ -119,7 +119,7 @@ std::string to_text(const container_record& record) {
     out["rebuilds"] = record.rebuilds;
   if (!record.rlimits.empty())
     out["rlimits"] = record.rlimits;
-  if (group_of(record) != record.id)
+  if (is_nested(record))
     out["group"] = record.group;
   if (record.command != 0)
     out["command"] = record.command;

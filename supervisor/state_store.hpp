@@ -69,6 +69,11 @@ struct container_record {
   return of.group.empty() ? of.id : of.group;
 }
 
+/// Whatever it is called.
+[[nodiscard]] inline bool is_nested(const container_record& which) {
+  return group_of(which) != which.id;
+}
+
 /// Its directory has a record that nobody can read. Nothing of it is touched.
 struct broken_record {
   std::string id;

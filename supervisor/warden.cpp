@@ -823,10 +823,10 @@ private:
         continue;
       }
       ++*pending;
-      auto is_nested = group_of(record) != record.id; // else it is only a name
-      auto& entry = add(
-          record.spec.name,
-          is_nested ? std::string{config::parent_of(record.spec.name)} : "");
+      auto& entry = add(record.spec.name,
+                        is_nested(record) // else it is only a name
+                            ? std::string{config::parent_of(record.spec.name)}
+                            : "");
       entry.info.id = record.id; // what it is adopted by if it fails first
       entry.adopting = true;
       commands_.remember(record.command, record.spec.name);
@@ -972,14 +972,7 @@ private:
       with_->log->error("{}", to_string(directories.error()));
       return;
     }
-    // And where their groups are: whatever somebody else has called so is
-    // below.
-    std::map<std::string, std::string> strays;
-    for (const auto& path : *groups) {
-      auto& known = strays[path.substr(path.rfind('/') + 1)];
-      if (known.empty() || path.size() < known.size())
-        known = path;
-    }
+    auto strays = by_id(*groups);
     for (const auto& id : *directories)
       strays.emplace(id, id);
     for (const auto& [id, path] : strays) {
@@ -992,15 +985,24 @@ private:
     }
   }
 
+  // The path of each one's groups. What somebody else has called so is below.
+  static std::map<std::string, std::string>
+  by_id(const std::vector<std::string>& paths) {
+    std::map<std::string, std::string> out;
+    for (const auto& path : paths) {
+      auto& known = out[path.substr(path.rfind('/') + 1)];
+      if (known.empty() || path.size() < known.size())
+        known = path;
+    }
+    return out;
+  }
+
   // By what there is of them.
   std::string group_path_of(const std::string& id) {
-    std::string out;
-    if (auto groups = with_->cgroups->list())
-      for (auto& path : *groups)
-        if ((path == id || path.ends_with("/" + id))
-            && (out.empty() || path.size() < out.size()))
-          out = std::move(path);
-    return out.empty() ? id : out;
+    auto groups = with_->cgroups->list();
+    auto paths = groups ? by_id(*groups) : std::map<std::string, std::string>{};
+    auto found = paths.find(id);
+    return found == paths.end() ? id : found->second;
   }
 
   // Nobody else may be given ids that files here still bear.
